@@ -4,10 +4,10 @@
 mod health;
 pub mod shell;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use super::parse::{self, Instruction, instructions};
-use super::stages;
+use super::parse::{self, Instruction, LONGEST_VALUE, Values, instructions};
+use super::{chain, stages};
 
 /// A value with its line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,17 +51,11 @@ pub fn read(text: &str) -> Existing {
     }
     let all = instructions(text);
     let mut reader = Reader::default();
-    let mut begun: Vec<Vec<&Instruction>> = Vec::new();
-    for instruction in &all {
-        match begun.last_mut() {
-            _ if instruction.is("FROM") => begun.push(vec![instruction]),
-            Some(stage) => stage.push(instruction),
-            None => reader.before_stages(instruction),
-        }
-    }
-    let chain = chain(&begun, &reader.values);
+    let (before, begun) = chain::stages(&all);
+    before.iter().for_each(|instruction| reader.before_stages(instruction));
+    let chain = chain::of_last(&begun, &reader.values);
     for (number, stage) in begun.iter().enumerate() {
-        for instruction in stage {
+        for instruction in *stage {
             if chain.contains(&number) {
                 reader.take(instruction, chain.first() == Some(&number));
             } else {
@@ -76,25 +70,12 @@ pub fn read(text: &str) -> Existing {
     found
 }
 
-/// The stages that make up the last one, in order: the last, the one that its `FROM` names, and so on.
-fn chain(stages: &[Vec<&Instruction>], values: &BTreeMap<String, String>) -> BTreeSet<usize> {
-    let mut numbers = BTreeSet::new();
-    let mut next = stages.len().checked_sub(1);
-    while let Some(number) = next {
-        numbers.insert(number);
-        let image = stages[number][0].arguments().next().unwrap_or_default();
-        let image = parse::expand(image, values).unwrap_or_default().to_ascii_lowercase();
-        next = stages[..number].iter().rposition(|stage| stage[0].stage_name().as_ref() == Some(&image));
-    }
-    numbers
-}
-
 /// What has been read so far.
 #[derive(Default)]
 struct Reader {
     found: Existing,
     /// The values of `ARG` and `ENV`, as far as they are known.
-    values: BTreeMap<String, String>,
+    values: Values,
     /// The names of every `ARG`.
     arguments: BTreeSet<String>,
     entrypoint: Option<At<Vec<String>>>,
@@ -122,7 +103,7 @@ impl Reader {
         match instruction.keyword().to_ascii_uppercase().as_str() {
             "FROM" if is_first => {
                 let image = instruction.arguments().next().unwrap_or_default();
-                let image = parse::expand(image, &self.values).unwrap_or_else(|_unknown| image.to_owned());
+                let image = parse::expand(image, &[&self.values]).unwrap_or_else(|_unknown| image.to_owned());
                 self.found.base = Some(At { line, value: image });
             }
             "EXPOSE" => self.expose(instruction),
@@ -154,7 +135,7 @@ impl Reader {
     fn expose(&mut self, instruction: &Instruction) {
         let line = instruction.line;
         for word in instruction.words() {
-            let port = parse::expand(word, &self.values).ok();
+            let port = parse::expand(word, &[&self.values]).ok();
             let port = port.and_then(|port| port.trim_end_matches("/tcp").parse().ok());
             match port {
                 Some(value) if self.found.port.is_none() => self.found.port = Some(At { line, value }),
@@ -170,20 +151,26 @@ impl Reader {
             return self.other(instruction);
         }
         for (name, value) in parse::arguments(instruction) {
-            if let Some(Ok(value)) = value.map(|value| parse::expand(value, &self.values)) {
-                self.values.insert(name.to_owned(), value);
+            match value.map(|value| parse::expand(value, &[&self.values])) {
+                Some(Ok(value)) => drop(self.values.insert(name.to_owned(), value)),
+                Some(Err(_unknown)) => drop(self.values.remove(name)),
+                None => {}
             }
         }
         self.found.variables.push(At { line: instruction.line, value: rest.to_owned() });
     }
 
     fn workdir(&mut self, instruction: &Instruction) {
-        let Ok(path) = parse::expand(instruction.rest().trim_matches(['"', '\'']), &self.values) else {
+        let Ok(path) = parse::expand(instruction.rest().trim_matches(['"', '\'']), &[&self.values]) else {
             return self.other(instruction);
         };
-        let before = self.found.workdir.take();
-        let top = before.as_ref().map_or("", |before| before.value.as_str());
+        let top = self.found.workdir.as_ref().map_or("", |before| before.value.as_str());
         let path = if path.starts_with('/') { path } else { format!("{top}/{path}") };
+        // Each relative one makes it longer.
+        if path.len() > LONGEST_VALUE {
+            return self.other(instruction);
+        }
+        let before = self.found.workdir.take();
         let path =
             format!("/{}", path.split('/').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/"));
         self.found.workdir = Some(At { line: instruction.line, value: path });

@@ -156,8 +156,16 @@ pub(super) fn instructions(text: &str) -> Vec<Instruction> {
     instructions
 }
 
-/// Replaces `$NAME`, `${NAME}` and `${NAME:-default}` by the `known` values. `Err` names an unknown variable.
-pub(super) fn expand(text: &str, known: &BTreeMap<String, String>) -> Result<String, String> {
+/// The values of variables, by name.
+pub(super) type Values = BTreeMap<String, String>;
+
+/// Variables are replaced up to this many bytes. No image reference and no path is longer, and since a value may name
+/// others twice, a few lines would fill the memory.
+pub(super) const LONGEST_VALUE: usize = 4096;
+
+/// Replaces `$NAME`, `${NAME}` and `${NAME:-default}` by the value in the first of `known` that has the name. `Err` names
+/// an unknown variable, or the one whose value does not fit into [`LONGEST_VALUE`].
+pub(super) fn expand(text: &str, known: &[&Values]) -> Result<String, String> {
     let mut expanded = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('$') {
@@ -177,7 +185,8 @@ pub(super) fn expand(text: &str, known: &BTreeMap<String, String>) -> Result<Str
                 (&after[..end], None, &after[end..])
             }
         };
-        match known.get(name).map(String::as_str).or(default) {
+        let value = known.iter().find_map(|values| values.get(name)).map(String::as_str).or(default);
+        match value.filter(|value| expanded.len() + value.len() <= LONGEST_VALUE) {
             Some(value) => expanded.push_str(value),
             None => return Err(name.to_owned()),
         }

@@ -1,10 +1,10 @@
 //! What a Dockerfile tells the person who runs its image. It is read to compare two releases, even from a Dockerfile
 //! that breaks the rules.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use super::parse::{self, Instruction};
-use super::stages;
+use super::parse::{self, Instruction, Values};
+use super::{chain, stages};
 
 /// The contents of the final stage and of the stages on which it is based: hostile input, as written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,20 +20,9 @@ pub struct Runtime {
     pub volumes: BTreeSet<String>,
 }
 
-/// A stage that was begun.
-struct Stage {
-    name: Option<String>,
-    runtime: Runtime,
-    /// The values of its `ARG` and `ENV`.
-    variables: BTreeMap<String, String>,
-}
-
 /// The longest word in which variables are replaced, and the longest value of one, in bytes: a user, a port or a path
 /// is shorter.
 const LONGEST: usize = 200;
-
-/// The maximum number of variables of a stage: each stage has a copy.
-const MOST: usize = 100;
 
 /// Reads it. The result is empty for a file that is too long.
 #[must_use]
@@ -41,41 +30,33 @@ pub fn read(text: &str) -> Runtime {
     if text.len() > super::LARGEST {
         return Runtime::default();
     }
-    let mut known = BTreeMap::new();
-    let mut begun: Vec<Stage> = Vec::new();
-    for instruction in &parse::instructions(text) {
-        if instruction.is("FROM") {
-            let stage = begin(instruction, &begun, &known);
-            begun.push(stage);
-        } else if let Some(stage) = begun.last_mut() {
-            take(stage, instruction, &known);
-        } else if instruction.is("ARG") {
-            stages::take_defaults(instruction, &mut known);
-        }
+    let all = parse::instructions(text);
+    let (before, begun) = chain::stages(&all);
+    let mut known = Values::new();
+    for argument in before.iter().filter(|instruction| instruction.is("ARG")) {
+        stages::take_defaults(argument, &mut known);
     }
-    begun.pop().map(|stage| stage.runtime).unwrap_or_default()
+    let chain = chain::of_last(&begun, &known);
+    let mut runtime = Runtime {
+        base: chain.first().and_then(|first| base(&begun[*first][0], &known)),
+        ..Runtime::default()
+    };
+    let mut variables = Values::new();
+    for number in chain {
+        begun[number].iter().for_each(|instruction| take(&mut runtime, &mut variables, instruction, &known));
+    }
+    runtime
 }
 
-/// The name of the stage, and the values that it inherits.
-fn begin(from: &Instruction, stages: &[Stage], known: &BTreeMap<String, String>) -> Stage {
-    let image = from.arguments().next().and_then(|image| parse::expand(image, known).ok());
-    let is_it = |stage: &&Stage| {
-        image.as_ref().is_some_and(|image| stage.name.as_ref() == Some(&image.to_ascii_lowercase()))
-    };
-    let (runtime, variables) = match stages.iter().rev().find(is_it) {
-        Some(stage) => (stage.runtime.clone(), stage.variables.clone()),
-        None => {
-            let base = image.filter(|image| image != "scratch");
-            (Runtime { base, ..Runtime::default() }, BTreeMap::new())
-        }
-    };
-    Stage { name: from.stage_name(), runtime, variables }
+/// The image with which the first stage of a chain begins.
+fn base(from: &Instruction, known: &Values) -> Option<String> {
+    let image = from.arguments().next().and_then(|image| parse::expand(image, &[known]).ok());
+    image.filter(|image| image != "scratch")
 }
 
-/// Takes an instruction. `known` are the defaults of `ARG` before the first `FROM`, which a stage has when it names
-/// them.
-fn take(stage: &mut Stage, instruction: &Instruction, known: &BTreeMap<String, String>) {
-    let Stage { runtime, variables, .. } = stage;
+/// Takes an instruction. `variables` are the values of `ARG` and `ENV` so far; `known` are the defaults of `ARG` before the
+/// first `FROM`, which a stage has when it names them.
+fn take(runtime: &mut Runtime, variables: &mut Values, instruction: &Instruction, known: &Values) {
     match instruction.keyword().to_ascii_uppercase().as_str() {
         "ARG" => {
             let named = parse::arguments(instruction).filter(|(_, default)| default.is_none());
@@ -100,26 +81,26 @@ fn take(stage: &mut Stage, instruction: &Instruction, known: &BTreeMap<String, S
     }
 }
 
-fn set<'a>(variables: &mut BTreeMap<String, String>, values: impl Iterator<Item = (&'a str, &'a str)>) {
+fn set<'a>(variables: &mut Values, values: impl Iterator<Item = (&'a str, &'a str)>) {
     for (name, value) in values {
         let value = whole(value, variables).filter(|value| value.len() <= LONGEST);
-        variables.remove(name);
-        if let Some(value) = value.filter(|_| variables.len() < MOST) {
-            variables.insert(name.to_owned(), value);
-        }
+        match value {
+            Some(value) => variables.insert(name.to_owned(), value),
+            None => variables.remove(name),
+        };
     }
 }
 
 /// A word with the values of its variables. It stays as written if one of them has no known value.
-fn expanded(word: &str, variables: &BTreeMap<String, String>) -> String {
+fn expanded(word: &str, variables: &Values) -> String {
     whole(word, variables).unwrap_or_else(|| word.to_owned())
 }
 
-fn whole(word: &str, variables: &BTreeMap<String, String>) -> Option<String> {
+fn whole(word: &str, variables: &Values) -> Option<String> {
     if word.len() > LONGEST {
         return None;
     }
-    parse::expand(word, variables).ok()
+    parse::expand(word, &[variables]).ok()
 }
 
 #[cfg(test)]

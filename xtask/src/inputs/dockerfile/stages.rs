@@ -1,11 +1,11 @@
 //! The stages of a Dockerfile, and the images from which they take something.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::Findings;
 use super::image::{BaseImage, BaseImages};
 use super::npm;
-use super::parse::{self, Instruction};
+use super::parse::{self, Instruction, LONGEST_VALUE, Values};
 use crate::inputs::config::Platform;
 use crate::inputs::finding::Rule;
 
@@ -20,8 +20,8 @@ struct Stage {
     parents: Vec<usize>,
     /// Whether it runs on the platforms of the image.
     is_on_target: bool,
-    /// The values of its `ARG` and `ENV`, over those before the first `FROM`.
-    variables: BTreeMap<String, String>,
+    /// The values of its `ARG` and `ENV`. They count more than those before the first `FROM`.
+    variables: Values,
     /// Whether its environment makes npm leave out what only development needs.
     is_production: bool,
 }
@@ -29,7 +29,7 @@ struct Stage {
 pub(super) struct Stages<'a> {
     platforms: &'a [Platform],
     /// The defaults of `ARG` before the first `FROM`.
-    arguments: BTreeMap<String, String>,
+    arguments: Values,
     stages: Vec<Stage>,
     /// Images from which files are copied or mounted without being a stage.
     copied: Vec<BaseImage>,
@@ -37,7 +37,7 @@ pub(super) struct Stages<'a> {
 
 impl<'a> Stages<'a> {
     pub(super) fn new(platforms: &'a [Platform]) -> Self {
-        Self { platforms, arguments: BTreeMap::new(), stages: Vec::new(), copied: Vec::new() }
+        Self { platforms, arguments: Values::new(), stages: Vec::new(), copied: Vec::new() }
     }
 
     pub(super) fn read(&mut self, instruction: &Instruction, findings: &mut Findings) {
@@ -66,7 +66,8 @@ impl<'a> Stages<'a> {
     fn set(&mut self, instruction: &Instruction) {
         let Some(stage) = self.stages.last_mut() else { return };
         for (name, value) in assigned(instruction) {
-            let value = parse::expand(value, &stage.variables).unwrap_or_else(|_unknown| value.to_owned());
+            let known = [&stage.variables, &self.arguments];
+            let value = parse::expand(value, &known).unwrap_or_else(|_unknown| value.to_owned());
             stage.is_production = npm::default_of(name, &value).unwrap_or(stage.is_production);
             stage.variables.insert(name.to_owned(), value);
         }
@@ -126,8 +127,7 @@ impl<'a> Stages<'a> {
         let is_on_target = self.begins_on_target(from, &parents);
         let base = image.and_then(|image| self.base(from, image, findings));
         let is_production = parents.iter().any(|parent| self.stages[*parent].is_production);
-        let variables = self.arguments.clone();
-        Stage { name, base, parents, is_on_target, variables, is_production }
+        Stage { name, base, parents, is_on_target, variables: Values::new(), is_production }
     }
 
     /// Whether the stage of `from` runs on the platforms of the image. If it is based on another stage, `BuildKit`
@@ -140,32 +140,32 @@ impl<'a> Stages<'a> {
         // A platform by its name is the image's if that has no other.
         let is_only = |platform: Platform| self.platforms.iter().all(|wanted| *wanted == platform);
         ["TARGETPLATFORM", "TARGETARCH"].iter().any(|variable| written.contains(variable))
-            || parse::expand(written, &self.arguments)
+            || parse::expand(written, &[&self.arguments])
                 .is_ok_and(|written| Platform::of_builder(&written).is_ok_and(is_only))
     }
 
     /// The stages that `image` names, one for each platform if the platform is in the name.
     fn parents(&self, image: &str) -> Vec<usize> {
-        if let Ok(reference) = parse::expand(image, &self.arguments) {
+        if let Ok(reference) = parse::expand(image, &[&self.arguments]) {
             return self.find(&reference).into_iter().collect();
         }
-        let names = self.platforms.iter().map(|platform| parse::expand(image, &self.known(platform)));
+        let names = self.platforms.iter().map(|platform| self.expand_for(platform, image));
         names.flatten().filter_map(|reference| self.find(&reference)).collect()
     }
 
-    /// The values of variables in a `FROM` when `platform` is built.
-    fn known(&self, platform: &Platform) -> BTreeMap<String, String> {
-        self.arguments.clone().into_iter().chain(variables(platform)).collect()
+    /// What is in a `FROM` when `platform` is built.
+    fn expand_for(&self, platform: &Platform, image: &str) -> Result<String, String> {
+        parse::expand(image, &[&variables(platform), &self.arguments])
     }
 
     fn base(&self, from: &Instruction, image: &str, findings: &mut Findings) -> Option<BaseImage> {
-        if let Ok(reference) = parse::expand(image, &self.arguments) {
+        if let Ok(reference) = parse::expand(image, &[&self.arguments]) {
             return self.image_or_stage(from.line, "FROM ", &reference, findings);
         }
         // `FROM native-${TARGETARCH}`: one stage per platform.
         let mut base = None;
         for platform in self.platforms {
-            match parse::expand(image, &self.known(platform)) {
+            match self.expand_for(platform, image) {
                 Ok(reference) if self.find(&reference).is_some() => {
                     base = base.or_else(|| self.stages[self.find(&reference)?].base.clone());
                 }
@@ -179,7 +179,7 @@ impl<'a> Stages<'a> {
                         Rule::DockerfileVariable,
                         from.line,
                         format!(
-                            "`{}`: `{name}` has no value; write `ARG {name}=…` before the first `FROM`",
+                            "`{}`: `{name}` has no value, or one of more than {LONGEST_VALUE} bytes; write `ARG {name}=…` before the first `FROM`",
                             from.text
                         ),
                     );
@@ -240,18 +240,20 @@ pub(super) fn assigned(instruction: &Instruction) -> Vec<(&str, &str)> {
     }
 }
 
-/// Adds the defaults of an `ARG` before the first `FROM`, except those that the build replaces.
-pub(super) fn take_defaults(argument: &Instruction, known: &mut BTreeMap<String, String>) {
+/// Adds the defaults of an `ARG` before the first `FROM`, except those that the build replaces. After a default that
+/// cannot be expanded the value is unknown, whatever it was before.
+pub(super) fn take_defaults(argument: &Instruction, known: &mut Values) {
     for (name, default) in parse::arguments(argument) {
-        let value = default.and_then(|default| parse::expand(default, known).ok());
-        if let Some(value) = value.filter(|_| !BUILD_ARGUMENTS.contains(&name)) {
-            known.insert(name.to_owned(), value);
+        let Some(default) = default.filter(|_| !BUILD_ARGUMENTS.contains(&name)) else { continue };
+        match parse::expand(default, &[known]) {
+            Ok(value) => drop(known.insert(name.to_owned(), value)),
+            Err(_unknown) => drop(known.remove(name)),
         }
     }
 }
 
 /// The variables that `BuildKit` sets for a platform before the first `FROM`.
-fn variables(platform: &Platform) -> Vec<(String, String)> {
+fn variables(platform: &Platform) -> Values {
     let text = platform.to_string();
     let mut words = text.split('/');
     let mut word = || words.next().unwrap_or_default().to_owned();

@@ -1,5 +1,6 @@
 //! The rules for Dockerfiles and the parsing of them, as tables.
 
+mod bounds;
 mod final_stage;
 mod npm;
 mod on_target;

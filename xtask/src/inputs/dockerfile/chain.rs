@@ -1,0 +1,25 @@
+//! The stages of a Dockerfile that go into its last one. This also reads Dockerfiles that break the rules.
+
+use std::collections::BTreeSet;
+
+use super::parse::{self, Instruction, Values};
+
+/// The instructions before the first `FROM`, and those of each stage.
+pub(super) fn stages(all: &[Instruction]) -> (&[Instruction], Vec<&[Instruction]>) {
+    let first = all.iter().position(|instruction| instruction.is("FROM")).unwrap_or(all.len());
+    let (before, stages) = all.split_at(first);
+    (before, stages.chunk_by(|_, next| !next.is("FROM")).collect())
+}
+
+/// The numbers of the stages that make up the last one: that one, the one that its `FROM` names, and so on.
+pub(super) fn of_last(stages: &[&[Instruction]], values: &Values) -> BTreeSet<usize> {
+    let mut numbers = BTreeSet::new();
+    let mut next = stages.len().checked_sub(1);
+    while let Some(number) = next {
+        numbers.insert(number);
+        let image = stages[number][0].arguments().next().unwrap_or_default();
+        let image = parse::expand(image, &[values]).unwrap_or_default().to_ascii_lowercase();
+        next = stages[..number].iter().rposition(|stage| stage[0].stage_name().as_ref() == Some(&image));
+    }
+    numbers
+}

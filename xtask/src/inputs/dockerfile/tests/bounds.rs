@@ -1,0 +1,66 @@
+//! A Dockerfile of a few hundred bytes whose variables double on each line, and others that grow.
+
+use super::super::parse::{LONGEST_VALUE, Values, expand, instructions};
+use super::super::{existing, runtime, stages};
+use super::{PIN, read};
+
+fn doubled(keyword: &str) -> String {
+    format!("{keyword} a=xxxxxxxxxx\n{}", format!("{keyword} a=$a$a\n").repeat(36))
+}
+
+#[test]
+fn variables_are_replaced_up_to_a_length() {
+    let known =
+        Values::from([("a".to_owned(), "x".repeat(LONGEST_VALUE / 4)), ("b".to_owned(), "y".to_owned())]);
+    let nothing = Values::from([("b".to_owned(), String::new())]);
+    let long = "z".repeat(LONGEST_VALUE + 1);
+    for (text, expected) in [
+        ("$a$a$a$a".to_owned(), Ok(LONGEST_VALUE)),
+        ("$a$a$a$a$b".to_owned(), Err("b")),
+        ("$b$a$a$a$a".to_owned(), Err("a")),
+        (format!("${{c:-{long}}}"), Err("c")),
+        (long.clone(), Ok(long.len())),
+        (format!("{long}$b"), Err("b")),
+        ("$c".to_owned(), Err("c")),
+    ] {
+        let found = expand(&text, &[&known]);
+        assert_eq!(found.as_ref().map(String::len).map_err(String::as_str), expected, "{text}");
+    }
+    assert_eq!(expand("${b}$a", &[&nothing, &known]).unwrap().len(), LONGEST_VALUE / 4, "the first counts");
+}
+
+#[test]
+fn values_that_double_are_a_finding() {
+    let text = format!("{}FROM $a\n", doubled("ARG"));
+    assert!(text.len() < 600);
+    let problem = read(&text).unwrap_err().to_string();
+    assert!(
+        problem.contains("`Dockerfile` line 38: `FROM $a`: `a` has no value, or one of more than 4096 bytes"),
+        "{problem}"
+    );
+    let mut known = Values::new();
+    for argument in &instructions(&text)[..37] {
+        stages::take_defaults(argument, &mut known);
+        assert!(known.values().all(|value| value.len() <= LONGEST_VALUE));
+    }
+    assert_eq!(runtime::read(&text).base, None);
+    assert_eq!(existing::read(&text).base.unwrap().value, "$a");
+    let of_stage = format!("FROM {PIN}\n{}WORKDIR $a\n", doubled("ENV"));
+    assert!(read(&of_stage).is_ok());
+    assert_eq!(existing::read(&of_stage).workdir, None);
+}
+
+#[test]
+fn a_value_that_is_not_known_replaces_one_that_is() {
+    let problem = read(&format!("ARG a={PIN}\nARG a=node$x\nFROM $a\n")).unwrap_err().to_string();
+    assert!(problem.contains("`a` has no value"), "{problem}");
+}
+
+#[test]
+fn a_directory_that_grows_with_each_line_is_left_as_it_is_written() {
+    let value = "x".repeat(LONGEST_VALUE / 3);
+    let found = existing::read(&format!("FROM {PIN}\nENV a={value}\n{}", "WORKDIR $a\n".repeat(3000)));
+    assert!(found.workdir.unwrap().value.len() <= LONGEST_VALUE);
+    assert!(found.others.iter().all(|other| other.value.len() <= LONGEST_VALUE + "WORKDIR ".len()));
+    assert_eq!(found.others.iter().filter(|other| other.value == "WORKDIR $a").count(), 2998);
+}
