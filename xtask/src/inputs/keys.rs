@@ -155,8 +155,7 @@ fn lowest() -> semver::Prerelease {
 pub fn next_version(tag: &ReleaseTag) -> Result<Version> {
     let version = tag.version();
     if version.pre.is_empty() {
-        let patch = version.patch.checked_add(1).with_context(|| format!("no version follows `{tag}`"))?;
-        return Ok(Version { pre: lowest(), ..Version::new(version.major, version.minor, patch) });
+        return Ok(Version { pre: lowest(), ..tag.next_patch()? });
     }
     let next = format!("{version}.0");
     Version::parse(&next).with_context(|| format!("no version follows `{tag}`"))

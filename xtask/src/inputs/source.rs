@@ -1,6 +1,7 @@
 //! Step 1, resolve: the tag, and its commit.
 
 use anyhow::{Context as _, Result};
+use semver::Version;
 
 use crate::inputs::run::Run;
 use crate::inputs::version::{ReleaseTag, highest_stable};
@@ -163,11 +164,7 @@ impl Source {
     fn next_version(git: &Git, revision: &str) -> Result<Option<Self>> {
         let Some((commit, time)) = git.dated(revision)? else { return Ok(None) };
         let tags = release_tags(&git.tags()?);
-        let next = highest_stable(&tags).map_or("v0.1.0".to_owned(), |highest| {
-            let version = highest.version();
-            format!("v{}.{}.{}", version.major, version.minor, version.patch + 1)
-        });
-        Ok(Some(Self { tag: next.parse()?, commit, time, is_tagged: false }))
+        Ok(Some(Self { tag: next_tag(&tags)?, commit, time, is_tagged: false }))
     }
 
     /// The time of the release, in seconds since 1970: that of an annotated tag, else that of the commit.
@@ -202,6 +199,12 @@ pub fn release_tags(names: &[String]) -> Vec<ReleaseTag> {
     names.iter().flat_map(|name| name.parse()).collect()
 }
 
+/// The tag of the next stable version.
+fn next_tag(tags: &[ReleaseTag]) -> Result<ReleaseTag> {
+    let next = highest_stable(tags).map_or(Ok(Version::new(0, 1, 0)), ReleaseTag::next_patch)?;
+    Ok(format!("v{next}").parse()?)
+}
+
 /// The tag that the caller names.
 fn named(text: &str) -> Result<ReleaseTag, Misuse> {
     Ok(text.parse::<ReleaseTag>()?)
@@ -221,4 +224,23 @@ fn check_whole(git: &Git) -> Result<()> {
         );
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{next_tag, release_tags};
+
+    #[test]
+    fn the_next_version_follows_the_highest_stable_one() {
+        for (tags, next) in [
+            (&[][..], Some("v0.1.0")),
+            (&["v0.2.0-rc.1"], Some("v0.1.0")),
+            (&["v0.1.9", "v0.1.10", "v0.2.0-rc.1"], Some("v0.1.11")),
+            (&["v0.1.18446744073709551615"], None),
+        ] {
+            let names: Vec<_> = tags.iter().map(|&name| name.to_owned()).collect();
+            let found = next_tag(&release_tags(&names));
+            assert_eq!(found.as_ref().ok().map(ToString::to_string).as_deref(), next, "{tags:?}: {found:?}");
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use anyhow::{Context as _, Result};
 use semver::Version;
 
 use crate::oci::reference::Tag;
@@ -29,6 +30,21 @@ impl ReleaseTag {
     #[must_use]
     pub fn is_stable(&self) -> bool {
         self.version.pre.is_empty()
+    }
+
+    /// The stable version with the next higher patch number: 1.2.4 after `v1.2.3`.
+    ///
+    /// # Errors
+    /// When the number is the highest that there is.
+    pub fn next_patch(&self) -> Result<Version> {
+        let Version { major, minor, patch, .. } = self.version;
+        let patch = patch.checked_add(1).with_context(|| {
+            format!(
+                "no version follows the tag `{self}`, whose last number is the highest that there is; if it is a mistake, run \
+                 `git tag --delete {self}`"
+            )
+        })?;
+        Ok(Version::new(major, minor, patch))
     }
 
     /// The same name as a registry tag.
@@ -148,6 +164,18 @@ mod tests {
             let message = text.parse::<ReleaseTag>().unwrap_err().to_string();
             assert!(!message.contains(char::is_control), "{message:?}");
         }
+    }
+
+    #[test]
+    fn the_next_patch_is_a_number_that_there_is() {
+        for (of, next) in
+            [("v1.2.3", Some("1.2.4")), ("v1.2.3-rc.1", Some("1.2.4")), ("v0.1.18446744073709551615", None)]
+        {
+            let found = tag(of).next_patch();
+            assert_eq!(found.as_ref().ok().map(ToString::to_string).as_deref(), next, "{of}: {found:?}");
+        }
+        let message = tag("v0.1.18446744073709551615").next_patch().unwrap_err().to_string();
+        assert!(message.starts_with("no version follows the tag `v0.1.18446744073709551615`"), "{message}");
     }
 
     #[test]
