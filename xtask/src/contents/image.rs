@@ -39,7 +39,7 @@ pub struct Contents {
     pub node: Vec<String>,
     /// The version of node, if it is the base image's and the base image says it in `NODE_VERSION`.
     pub node_version: Option<String>,
-    /// All ELF files except the loaders, by path.
+    /// All ELF files except the loaders, sorted by path.
     pub elf: Vec<ElfFile>,
     /// The C libraries for which there is a loader.
     pub libcs: BTreeSet<Libc>,

@@ -78,8 +78,8 @@ impl std::fmt::Display for Unlike {
 /// When Node.js has no name for the platform.
 pub fn target(contents: &Contents) -> Result<Target> {
     let node = contents.node.iter().find_map(|path| {
-        let file = contents.elf.iter().find(|file| &file.path == path)?;
-        file.elf.libc
+        let at = contents.elf.binary_search_by(|file| file.path.cmp(path)).ok()?;
+        contents.elf[at].elf.libc
     });
     let has_only_musl = contents.libcs.contains(&Libc::Musl) && !contents.libcs.contains(&Libc::Glibc);
     let libc = node.unwrap_or(if has_only_musl { Libc::Musl } else { Libc::Glibc });

@@ -4,6 +4,9 @@
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+use std::ops::Bound::{Excluded, Included};
+
 use super::elf::Elf;
 use super::image::{Contents, ElfFile};
 use super::npm;
@@ -13,6 +16,12 @@ use crate::inputs::pin::document;
 /// ELF files that no processor of the machine runs, such as programs for the kernel's virtual machine or for a graphics
 /// card, by `e_machine`: CUDA, AMD GPU, BPF.
 const NO_PROCESSOR: [u16; 3] = [190, 224, 247];
+
+/// More files in one message help nobody.
+const SHOWN: usize = 5;
+
+/// A package has its files for other platforms less deep than this.
+const DEEPEST: usize = 32;
 
 /// The properties of an ELF file for a platform.
 struct Expected {
@@ -60,7 +69,7 @@ impl Expected {
         Some(Self { machine, is_64, is_big_endian, words })
     }
 
-    fn fits(&self, elf: &Elf, libcs: &std::collections::BTreeSet<Libc>) -> bool {
+    fn fits(&self, elf: &Elf, libcs: &BTreeSet<Libc>) -> bool {
         let libc = elf.libc.is_none_or(|libc| libcs.is_empty() || libcs.contains(&libc));
         let same =
             (elf.machine, elf.is_64, elf.is_big_endian) == (self.machine, self.is_64, self.is_big_endian);
@@ -82,17 +91,19 @@ pub fn check(contents: &Contents) -> Result<String, Wrong> {
             Err(Wrong::Unknown(platform))
         };
     };
-    let (right, wrong): (Vec<_>, Vec<_>) =
+    let (right, others): (Vec<_>, Vec<_>) =
         above().partition(|file| expected.fits(&file.elf, &contents.libcs));
-    let spare: Vec<_> = wrong.iter().filter(|file| is_spare(file, &right, &expected, contents)).collect();
-    if spare.len() < wrong.len() {
-        let of = |file: &&&ElfFile| !spare.contains(file);
-        let files = wrong.iter().filter(of).map(|file| describe(file, &right)).collect();
+    let right: BTreeSet<_> = right.iter().map(|file| file.path.as_str()).collect();
+    let (spare, wrong): (Vec<_>, Vec<_>) =
+        others.into_iter().partition(|file| is_spare(&file.path, &right, &expected, contents));
+    if !wrong.is_empty() {
+        let files = wrong.iter().take(SHOWN).map(|file| describe(file, &right)).collect();
+        let more = wrong.len().saturating_sub(SHOWN);
         let libcs: Vec<_> = contents.libcs.iter().map(|libc| libc.as_str()).collect();
         let cpu = expected.words.first().copied().unwrap_or("…");
         let libc = if let [libc] = libcs[..] { libc } else { "…" };
         let install = format!("npm ci --os=linux --cpu={cpu} --libc={libc}");
-        return Err(Wrong::Files { platform, libcs: libcs.join(" and "), files, install });
+        return Err(Wrong::Files { platform, libcs: libcs.join(" and "), files, more, install });
     }
     Ok(match spare.len() {
         0 => format!("{} for {platform}", right.len()),
@@ -111,8 +122,10 @@ pub enum Wrong {
         platform: String,
         /// The C libraries that the image has.
         libcs: String,
-        /// Each file, and the platform that it is for.
+        /// The first files, each with the platform that it is for.
         files: Vec<String>,
+        /// How many more there are.
+        more: usize,
         /// The npm command that installs packages for this platform.
         install: String,
     },
@@ -122,16 +135,14 @@ impl std::error::Error for Wrong {}
 
 impl std::fmt::Display for Wrong {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        const SHOWN: usize = 5;
         match self {
             Self::Unknown(platform) => write!(
                 f,
                 "the image for `{platform}` has ELF files, and what they have to be for that platform is not known here"
             ),
-            Self::Files { platform, libcs, files, install } => {
-                let shown = files.iter().take(SHOWN).cloned().collect::<Vec<_>>().join("; ");
-                let more = files.len().saturating_sub(SHOWN);
-                let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+            Self::Files { platform, libcs, files, more, install } => {
+                let shown = files.join("; ");
+                let more = if *more > 0 { format!("; and {more} more") } else { String::new() };
                 let with = if libcs.is_empty() { String::new() } else { format!(" with {libcs}") };
                 write!(
                     f,
@@ -145,14 +156,15 @@ impl std::fmt::Display for Wrong {
     }
 }
 
-fn describe(file: &ElfFile, right: &[&ElfFile]) -> String {
-    let package = npm::package_of(&file.path).map_or_else(
-        || "in no npm package".to_owned(),
-        |path| format!("of the npm package `{}`", path.rsplit("node_modules/").next().unwrap_or(path)),
-    );
-    let beside = right.iter().any(|other| npm::package_of(&other.path) == npm::package_of(&file.path));
-    let beside = if beside && package.starts_with("of") { ", beside right ones" } else { "" };
-    format!("`{}` {package}{beside} is for {}", file.path, name(&file.elf))
+fn describe(file: &ElfFile, right: &BTreeSet<&str>) -> String {
+    let (path, name) = (&file.path, name(&file.elf));
+    let Some(package) = npm::package_of(path) else {
+        return format!("`{path}` in no npm package is for {name}");
+    };
+    let is_beside = right.iter().any(|other| npm::package_of(other) == Some(package));
+    let beside = if is_beside { ", beside right ones" } else { "" };
+    let package = package.rsplit("node_modules/").next().unwrap_or(package);
+    format!("`{path}` of the npm package `{package}`{beside} is for {name}")
 }
 
 /// The platform of an ELF file, in words.
@@ -173,21 +185,30 @@ fn name(elf: &Elf) -> String {
 
 /// Whether a package has several such files, one per platform, and this one is for another platform: one part of its
 /// path names another platform, and next to that part there is a right file.
-fn is_spare(file: &ElfFile, right: &[&ElfFile], expected: &Expected, contents: &Contents) -> bool {
-    let Some(package) = npm::package_of(&file.path) else { return false };
-    let rest = &file.path[package.len() + 1..];
-    let mut parent = package.to_owned();
-    for part in rest.split('/') {
-        let below = format!("{parent}/");
-        let beside = |other: &&&ElfFile| {
-            other.path.strip_prefix(&below).is_some_and(|path| path.split('/').next() != Some(part))
-        };
-        if names_another(part, expected, contents) && right.iter().any(|other| beside(&other)) {
+fn is_spare(path: &str, right: &BTreeSet<&str>, expected: &Expected, contents: &Contents) -> bool {
+    let Some(package) = npm::package_of(path) else { return false };
+    let mut begin = package.len() + 1;
+    for part in path[begin..].split('/').take(DEEPEST) {
+        let end = begin + part.len();
+        if names_another(part, expected, contents) && has_beside(right, &path[..begin], &path[..end]) {
             return true;
         }
-        parent = format!("{parent}/{part}");
+        begin = end + 1;
     }
     false
+}
+
+/// Whether there is one of `paths` in a directory, whose path ends with a slash, that is not at and not below `entry` of
+/// that directory. The paths of an entry are not one range: `a-b` is between `a` and `a/b`.
+fn has_beside(paths: &BTreeSet<&str>, directory: &str, entry: &str) -> bool {
+    // The character after a slash is a zero.
+    let end = |path: &str| format!("{}0", path.trim_end_matches('/'));
+    let ranges = [
+        (Included(directory), Excluded(entry)),
+        (Excluded(entry), Excluded(&*format!("{entry}/"))),
+        (Included(&*end(entry)), Excluded(&*end(directory))),
+    ];
+    ranges.into_iter().any(|range| paths.range::<str, _>(range).next().is_some())
 }
 
 fn names_another(part: &str, expected: &Expected, contents: &Contents) -> bool {

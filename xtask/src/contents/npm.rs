@@ -156,8 +156,10 @@ fn is_name(word: &str) -> bool {
 /// The innermost installed package to which the file `path` belongs.
 #[must_use]
 pub fn package_of(path: &str) -> Option<&str> {
-    let ends = path.match_indices('/').map(|(at, _)| at);
-    ends.rev().map(|end| &path[..end]).find(|directory| place(directory) == Place::Installed)
+    let directories = path.match_indices('/').rev().map(|(end, _)| &path[..end]);
+    // The place is only computed where it can be that, so that a long path takes no time.
+    let is_near = |directory: &&str| directory.rsplit('/').skip(1).take(2).any(|word| word == MODULES);
+    directories.filter(is_near).find(|directory| place(directory) == Place::Installed)
 }
 
 /// Whether a link in a `node_modules` directory may be at `path`: `node_modules/NAME` or `node_modules/@SCOPE/NAME`.

@@ -1,10 +1,15 @@
 //! Binaries in their places.
 
 use super::super::archive::tests::file;
-use super::super::elf::tests as elf;
-use super::super::image::Contents;
+use super::super::elf::{Elf, tests as elf};
+use super::super::facts::LayerFacts;
+use super::super::image::{Contents, ElfFile};
 use super::super::layer::tests::facts;
 use super::{Wrong, check};
+
+fn parsed(machine: u16) -> Elf {
+    Elf::parse(&elf::file(machine, true, false, "", "")).unwrap()
+}
 
 fn binary(path: &str, machine: u16, needed: &str) -> Vec<u8> {
     file(path, &elf::file(machine, !matches!(machine, 3 | 40), machine == 22, "", needed))
@@ -102,4 +107,40 @@ fn a_package_may_bring_prebuilt_files_of_every_platform() {
         all("@img/sharp-linux-arm64", &[("lib/sharp.node", 183, "")]),
     ];
     assert!(judge("linux/amd64", &others.concat()).is_err(), "these are packages of their own");
+}
+
+#[test]
+fn what_is_beside_a_file_is_told_by_whole_names() {
+    let paths = ["p/a", "p/a-b/x", "p/c/x"].into();
+    for (directory, entry, expected) in [
+        ("p/", "p/a", true),
+        ("p/a-b/", "p/a-b/x", false),
+        ("p/a-b/", "p/a-b/y", true),
+        ("p/c/", "p/c/x", false),
+        ("p/c/", "p/c/w", true),
+        ("q/", "q/a", false),
+        ("/", "/a", false),
+    ] {
+        assert_eq!(super::has_beside(&paths, directory, entry), expected, "{directory} {entry}");
+    }
+    for (path, expected) in [("p/a-b/x", true), ("p/a/x", false), ("p/a.x", true)] {
+        assert_eq!(super::has_beside(&[path].into(), "p/", "p/a"), expected, "{path}");
+    }
+}
+
+#[test]
+fn tens_of_thousands_of_files_take_no_time() {
+    let of = |name: &'static str, machine| {
+        let path = move |number| format!("app/node_modules/a/{name}/x{number}.node");
+        (0..20_000).map(move |number| ElfFile { path: path(number), elf: parsed(machine), layer: 0 })
+    };
+    let mut contents = Contents::of::<LayerFacts>("linux/amd64", &[], None, None).unwrap();
+    contents.elf = of("linux-arm64", 183).chain(of("linux-x64", 62)).collect();
+    assert_eq!(check(&contents).unwrap(), "20000 for linux/amd64, and 20000 beside them for other platforms");
+    contents.elf = of("a", 183).chain(of("b", 62)).collect();
+    let error = check(&contents).unwrap_err().to_string();
+    assert!(
+        error.contains("x4.node` of the npm package `a`, beside right ones is for arm64; and 19995 more;"),
+        "{error}"
+    );
 }
