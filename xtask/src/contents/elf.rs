@@ -13,7 +13,10 @@ use crate::inputs::lockfile::Libc;
 pub const MAGIC: &[u8] = b"\x7fELF";
 
 /// An interpreter's name is a path.
-const LONGEST_NAME: usize = 4096;
+const LONGEST_PATH: usize = 4096;
+
+/// A library's name is that of a file. Thousands of entries may have the same one, so it must be short.
+const LONGEST_NAME: usize = 255;
 
 /// A file has about a dozen segments, and with some linkers a few dozen.
 const MOST_SEGMENTS: usize = 256;
@@ -114,9 +117,9 @@ impl<'a> File<'a> {
         self.number(offset, if self.is_64 { 8 } else { 4 })
     }
 
-    fn text(&self, offset: u64) -> Option<&'a str> {
+    fn text(&self, offset: u64, longest: usize) -> Option<&'a str> {
         let rest = self.bytes.get(usize::try_from(offset).ok()?..)?;
-        let length = rest.iter().take(LONGEST_NAME).position(|byte| *byte == 0)?;
+        let length = rest.iter().take(longest + 1).position(|byte| *byte == 0)?;
         std::str::from_utf8(&rest[..length]).ok()
     }
 
@@ -146,7 +149,7 @@ impl<'a> File<'a> {
     fn libc(&self) -> Option<Libc> {
         let segments = self.segments()?;
         let of_kind = |kind: u32| segments.iter().find(move |segment| segment.kind == kind);
-        let interpreter = of_kind(PT_INTERP).and_then(|segment| self.text(segment.offset));
+        let interpreter = of_kind(PT_INTERP).and_then(|segment| self.text(segment.offset, LONGEST_PATH));
         let of_interpreter = interpreter.and_then(|path| libc_of(path.rsplit('/').next().unwrap_or(path)));
         of_interpreter.or_else(|| self.libc_of_libraries(of_kind(PT_DYNAMIC)?, &segments))
     }
@@ -171,6 +174,6 @@ impl<'a> File<'a> {
         };
         let loaded = segments.iter().find(is_in)?;
         let offset = loaded.offset.checked_add(address - loaded.address)?;
-        names.iter().find_map(|name| libc_of(self.text(offset.checked_add(*name)?)?))
+        names.iter().find_map(|name| libc_of(self.text(offset.checked_add(*name)?, LONGEST_NAME)?))
     }
 }

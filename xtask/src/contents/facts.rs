@@ -65,7 +65,10 @@ impl LayerFacts {
     /// About how many bytes it takes to keep them.
     pub(super) fn size(&self) -> usize {
         let facts = self.facts.iter().map(|(path, fact)| path.len() + fact.size());
-        let links = self.hard_links.iter().map(|(path, target)| path.len() + target.len());
+        let links = self
+            .hard_links
+            .iter()
+            .map(|(path, target)| path.len() + target.len() + self.facts.get(target).map_or(0, Fact::size));
         let lists = [&self.others, &self.directories, &self.undeclared, &self.whiteouts, &self.opaque];
         let names = lists.into_iter().flatten().map(String::len);
         facts.chain(links).chain(names).sum()

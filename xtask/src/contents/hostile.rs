@@ -100,12 +100,12 @@ readers! {
     debian_lists: {
         seeds: vec![DPKG.to_vec(), DPKG.repeat(3)],
         words: &["Package: a\n", "Status: install ok installed\n", "Source: ", " (", ")", "Version: 1\n", "\n", "\n\n", " ", ":", "\r\n", "\0"],
-        read: |bytes| drop(debian(bytes)),
+        read: |bytes| drop(debian(bytes, &Budget::of_image())),
     }
     alpine_lists: {
         seeds: vec![APK.to_vec(), APK.repeat(3)],
         words: &["P:a\n", "V:1\n", "A:x\n", "o:b\n", ":", "\n", "\n\n", "P", "\r\n", "\0"],
-        read: |bytes| drop(alpine(bytes)),
+        read: |bytes| drop(alpine(bytes, &Budget::of_image())),
     }
     releases_of_systems: {
         seeds: vec![b"ID=debian\nVERSION_ID=\"12\"\nNAME='x'\n".to_vec()],

@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -183,15 +183,19 @@ pub fn read(
         }
         counts.push(count);
     }
-    let source = Source { layers, cache, known, budget: &Budget::of_image() };
-    let facts = source.read_all(&wanted)?;
-    let mut contents = Vec::new();
+    let budget = Budget::of_image();
+    let facts = Source { layers, cache, known, budget: &budget }.read_all(&wanted)?;
+    let (mut contents, mut stacked) = (Vec::new(), BTreeSet::new());
     for (part, count) in parts.iter().zip(counts) {
         let mut own = Vec::new();
         for (layer, diff_id) in part.layers.iter().zip(&part.diff_ids) {
             let found = facts.get(&layer.digest).context("a layer was not read")?;
             let name = format!("the layer `{}` of {}, unpacked, is there", layer.digest, part.platform);
             WrongBytes::check_digest(&name, found.diff_id.clone(), diff_id)?;
+            // A layer is read once, but each place at which it is costs as much as another layer.
+            if !stacked.insert(&layer.digest) {
+                budget.take(found.size()).map_err(|error| Damaged(format!("{error:#}")))?;
+            }
             own.push(found);
         }
         // What a service's own Dockerfile sets says nothing of the base image's node.

@@ -5,6 +5,8 @@
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
+use super::budget::Budget;
+
 /// A package of the operating system.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct OsPackage {
@@ -43,8 +45,8 @@ pub struct OsRelease {
 /// Parses dpkg's list. Packages that are not installed are left out: removed ones stay in the list.
 ///
 /// # Errors
-/// When it is not UTF-8, or a package has no name or version.
-pub(super) fn debian(bytes: &[u8]) -> Result<Vec<OsPackage>> {
+/// When it is not UTF-8, a package has no name or version, or the packages need more than is left of `budget`.
+pub(super) fn debian(bytes: &[u8], budget: &Budget) -> Result<Vec<OsPackage>> {
     let text = std::str::from_utf8(bytes).context("it is not UTF-8")?;
     let mut packages = Vec::new();
     for paragraph in text.split("\n\n") {
@@ -72,7 +74,9 @@ pub(super) fn debian(bytes: &[u8]) -> Result<Vec<OsPackage>> {
         };
         let source = source.filter(|source| source != &name || source_version.is_some());
         let architecture = field("Architecture");
-        packages.push(OsPackage { name, version, architecture, source, source_version, license: None });
+        let package = OsPackage { name, version, architecture, source, source_version, license: None };
+        budget.take(package.size())?;
+        packages.push(package);
     }
     Ok(packages)
 }
@@ -80,8 +84,8 @@ pub(super) fn debian(bytes: &[u8]) -> Result<Vec<OsPackage>> {
 /// Parses apk's list.
 ///
 /// # Errors
-/// When it is not UTF-8, or a package has no version.
-pub(super) fn alpine(bytes: &[u8]) -> Result<Vec<OsPackage>> {
+/// When it is not UTF-8, a package has no version, or the packages need more than is left of `budget`.
+pub(super) fn alpine(bytes: &[u8], budget: &Budget) -> Result<Vec<OsPackage>> {
     let text = std::str::from_utf8(bytes).context("it is not UTF-8")?;
     let mut packages = Vec::new();
     for paragraph in text.split("\n\n") {
@@ -90,14 +94,16 @@ pub(super) fn alpine(bytes: &[u8]) -> Result<Vec<OsPackage>> {
             value.map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
         };
         let Some(name) = field("P") else { continue };
-        packages.push(OsPackage {
+        let package = OsPackage {
             version: field("V").with_context(|| format!("`{name}` has no version"))?,
             architecture: field("A"),
             source: field("o").filter(|origin| origin != &name),
             source_version: None,
             license: field("L"),
             name,
-        });
+        };
+        budget.take(package.size())?;
+        packages.push(package);
     }
     Ok(packages)
 }
@@ -116,7 +122,15 @@ pub(super) fn os_release(bytes: &[u8]) -> Option<OsRelease> {
 
 #[cfg(test)]
 mod tests {
-    use super::{OsPackage, alpine, debian, os_release};
+    use super::{Budget, OsPackage, os_release};
+
+    fn debian(bytes: &[u8]) -> anyhow::Result<Vec<OsPackage>> {
+        super::debian(bytes, &Budget::of_image())
+    }
+
+    fn alpine(bytes: &[u8]) -> anyhow::Result<Vec<OsPackage>> {
+        super::alpine(bytes, &Budget::of_image())
+    }
 
     fn package(
         name: &str,
@@ -161,6 +175,16 @@ mod tests {
         assert_eq!((found[1].version.as_str(), found[1].source.as_deref()), ("3.3.2-r1", Some("openssl")));
         assert_eq!(found[1].license.as_deref(), Some("Apache-2.0"));
         assert!(alpine(b"P:x\n").is_err());
+    }
+
+    #[test]
+    fn a_list_is_read_up_to_the_budget() {
+        let (dpkg, apk) = ("Package:a\nVersion:1\n\n".repeat(100), "P:a\nV:1\n\n".repeat(100));
+        let budget = || Budget::of(1000);
+        for result in [super::debian(dpkg.as_bytes(), &budget()), super::alpine(apk.as_bytes(), &budget())] {
+            let error = result.unwrap_err().to_string();
+            assert!(error.contains("packages in all layers of the image take more than"), "{error}");
+        }
     }
 
     #[test]

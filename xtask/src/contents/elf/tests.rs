@@ -47,6 +47,17 @@ pub(crate) fn file(machine: u16, is_64: bool, big: bool, interpreter: &str, need
 }
 
 #[test]
+fn a_library_has_a_name_that_a_file_can_have() {
+    for (length, libc) in [(255, Some(Libc::Musl)), (256, None)] {
+        let mut bytes = file(62, true, false, "", "x");
+        bytes.resize(2048, 0);
+        let name = format!("ld-musl-{}", "x".repeat(length - 8));
+        bytes[644..644 + length].copy_from_slice(name.as_bytes());
+        assert_eq!(Elf::parse(&bytes).unwrap().libc, libc, "{length}");
+    }
+}
+
+#[test]
 fn machine_width_byte_order_and_c_library_are_read() {
     let cases = [
         (62, true, false, "/lib64/ld-linux-x86-64.so.2", "", Some(Libc::Glibc)),

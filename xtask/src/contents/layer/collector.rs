@@ -85,8 +85,7 @@ impl<'a> Collector<'a> {
         let fact = match kind {
             Kind::Directory | Kind::Special => None,
             Kind::HardLink(target) => {
-                self.hard_link(path, target, linked);
-                return Ok(());
+                return self.hard_link(path, target, linked);
             }
             Kind::Symlink(target) => Some(self.symlink(&path, target)),
             Kind::File => {
@@ -95,7 +94,9 @@ impl<'a> Collector<'a> {
             }
         };
         if let Some(fact) = fact {
-            self.budget.take(fact.size())?;
+            // Each package of a list was counted when it was read.
+            let is_counted = matches!(fact, Fact::Debian(_) | Fact::Alpine(_));
+            self.budget.take(if is_counted { 0 } else { fact.size() })?;
             self.facts.insert(path, fact);
         }
         Ok(())
@@ -117,7 +118,7 @@ impl<'a> Collector<'a> {
     }
 
     /// `linked` is what was at `target` before.
-    fn hard_link(&mut self, path: String, target: String, linked: Option<Was>) {
+    fn hard_link(&mut self, path: String, target: String, linked: Option<Was>) -> Result<()> {
         if linked != Some(Was::File) {
             self.places.tell(&path, "it is a hard link to what is not a file of this layer before it");
         }
@@ -128,7 +129,10 @@ impl<'a> Collector<'a> {
         {
             self.places.tell(&path, "it is a hard link to a file that is not read");
         }
+        // The path of a file may be longer than that of a link to it, and its fact counts again at each link.
+        self.budget.take(target.len() + self.facts.get(&target).map_or(0, Fact::size))?;
         self.hard_links.insert(path, target);
+        Ok(())
     }
 
     fn symlink(&mut self, path: &str, target: String) -> Fact {
@@ -161,13 +165,14 @@ impl<'a> Collector<'a> {
     }
 
     fn file<R: Read>(&mut self, path: &str, size: u64, archive: &mut Archive<R>) -> Result<Option<Fact>> {
+        let budget = self.budget;
         match read_as(path) {
             Some(ReadAs::Manifest) => self.manifest(path, size, archive),
             Some(ReadAs::Debian) => {
-                Ok(Some(Fact::Debian(system::debian(self.whole(size, LARGEST_LIST, archive)?)?)))
+                Ok(Some(Fact::Debian(system::debian(self.whole(size, LARGEST_LIST, archive)?, budget)?)))
             }
             Some(ReadAs::Alpine) => {
-                Ok(Some(Fact::Alpine(system::alpine(self.whole(size, LARGEST_LIST, archive)?)?)))
+                Ok(Some(Fact::Alpine(system::alpine(self.whole(size, LARGEST_LIST, archive)?, budget)?)))
             }
             Some(ReadAs::OsRelease) => {
                 Ok(system::os_release(self.whole(size, 1 << 20, archive)?).map(Fact::OsRelease))

@@ -1,7 +1,7 @@
 //! Small layers.
 
-use super::super::archive::tests::entry;
 pub(crate) use super::super::archive::tests::{archive, file};
+use super::super::archive::tests::{entry, pax};
 use super::super::budget::Budget;
 use super::super::elf::tests as elf;
 use super::super::facts::{Fact, LayerFacts};
@@ -167,6 +167,27 @@ fn a_list_that_cannot_be_read_is_refused_and_a_broken_manifest_of_a_test_is_not(
     let huge = vec![b' '; 5 << 20];
     assert!(read(&[file("app/node_modules/a/package.json", &huge)]).is_err());
     assert!(read(&[file("app/package.json", &huge)]).is_ok());
+}
+
+#[test]
+fn each_hard_link_counts_as_much_as_its_file() {
+    let long = format!("app{}", "/x".repeat(2000));
+    let first = pax("linkpath", &long);
+    let licence = format!(r#"{{"name": "a", "license": "{}"}}"#, "x".repeat(1000));
+    let list = "P:a\nV:1\n\n".repeat(10);
+    for (files, target) in [
+        (vec![pax("path", &long), file("short", b""), first, entry(b'1', "a", "short", b"")], "a"),
+        (vec![file("node_modules/a/package.json", licence.as_bytes())], "node_modules/a/package.json"),
+        (vec![file("lib/apk/db/installed", list.as_bytes())], "lib/apk/db/installed"),
+    ] {
+        let read = |links: usize| {
+            let links = (0..links).map(|number| entry(b'1', &format!("l{number}"), target, b""));
+            let all: Vec<_> = files.iter().cloned().chain(links).collect();
+            read(archive(&all).as_slice(), Compression::None, &Budget::of(50_000))
+        };
+        assert!(read(1).is_ok(), "{target}");
+        assert!(read(70).is_err(), "{target}");
+    }
 }
 
 #[test]

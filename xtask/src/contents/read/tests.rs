@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use anyhow::Result;
 use serde_json::json;
 
-use super::super::archive::tests::archive;
+use super::super::archive::tests::{archive, file, pax};
 use super::super::base::Base;
 use super::super::budget::Budget;
 use super::super::cache::Cache;
@@ -83,6 +83,27 @@ fn each_layer_is_read_once_and_the_base_once_on_a_machine() {
     assert_eq!(scene.read(base, Known::All).1, 1, "and nothing of it was stored");
     assert_eq!(scene.read(base, Known::All).1, 0, "but of an image that was just pushed");
     assert_eq!(scene.read(None, Known::Base).1, 2, "without a base, all of it");
+}
+
+#[test]
+fn a_layer_counts_at_each_place_where_it_is() {
+    let mut scene = scene();
+    let long = |number: usize| pax("path", &format!("app/{number}{}", "/x".repeat(2000)));
+    let tar = archive(&(0..300).flat_map(|number| [long(number), file("short", b"")]).collect::<Vec<_>>());
+    let digest = Digest::of(&tar);
+    scene.shelf.0.insert(digest.clone(), tar);
+    let part = &mut scene.parts[0];
+    let mut layer = part.layers[1].clone();
+    layer.digest = digest.clone();
+    part.layers.extend(vec![layer; 20]);
+    part.diff_ids.extend(vec![digest.clone(); 20]);
+    assert!(scene.read(None, Known::All).0.is_ok());
+    let part = &mut scene.parts[0];
+    part.layers.extend(vec![part.layers[2].clone(); 100]);
+    part.diff_ids.extend(vec![digest; 100]);
+    let (found, fetched) = scene.read(None, Known::All);
+    assert!(found.unwrap_err().is::<Damaged>());
+    assert_eq!(fetched, 0);
 }
 
 #[test]
