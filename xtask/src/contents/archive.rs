@@ -14,6 +14,9 @@ use header::{Extended, Header, Odd};
 
 const BLOCK: usize = 512;
 
+/// What is between contents and after the last entry. Slices are compared with it: this is fast without optimization too.
+static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
+
 /// A longer path cannot be opened (`PATH_MAX`).
 const LONGEST_PATH: usize = 4096;
 
@@ -60,11 +63,13 @@ pub(super) struct Archive<R> {
     /// How many bytes of the current entry are unread.
     left: u64,
     padding: u64,
+    /// Where bytes go that nobody reads.
+    skipped: Vec<u8>,
 }
 
 impl<R: Read> Archive<R> {
     pub(super) fn new(stream: R) -> Self {
-        Self { stream, left: 0, padding: 0 }
+        Self { stream, left: 0, padding: 0, skipped: vec![0; ZEROS.len()] }
     }
 
     /// The next entry; `None` at the end. Only zeros may follow the end.
@@ -76,7 +81,7 @@ impl<R: Read> Archive<R> {
                 self.check_end()?;
                 return Ok(None);
             };
-            if block.iter().all(|byte| *byte == 0) {
+            if block[..] == ZEROS[..BLOCK] {
                 self.check_end()?;
                 return Ok(None);
             }
@@ -137,25 +142,14 @@ impl<R: Read> Archive<R> {
 
     /// Reads contents of the current entry, up to the size of `buffer`.
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
-        let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
-        let mut done = 0;
-        while done < most {
-            match self.stream.read(&mut buffer[done..most]).context("unpacking")? {
-                0 => bail!("it ends within a file"),
-                size => done += size,
-            }
-        }
-        self.left -= done as u64;
-        Ok(done)
+        read(&mut self.stream, &mut self.left, buffer)
     }
 
     fn skip(&mut self) -> Result<()> {
-        let mut chunk = [0; 1 << 16];
         while self.left > 0 {
-            self.read(&mut chunk)?;
+            read(&mut self.stream, &mut self.left, &mut self.skipped)?;
         }
-        self.left = std::mem::take(&mut self.padding);
-        self.read(&mut chunk).map(|_| ())
+        read(&mut self.stream, &mut std::mem::take(&mut self.padding), &mut self.skipped).map(|_| ())
     }
 
     fn block(&mut self) -> Result<Option<[u8; BLOCK]>> {
@@ -171,11 +165,10 @@ impl<R: Read> Archive<R> {
     }
 
     fn check_end(&mut self) -> Result<()> {
-        let mut chunk = vec![0; 1 << 16];
         loop {
-            match self.stream.read(&mut chunk).context("unpacking")? {
+            match self.stream.read(&mut self.skipped).context("unpacking")? {
                 0 => return Ok(()),
-                size => ensure!(chunk[..size].iter().all(|byte| *byte == 0), "there is more after its end"),
+                size => ensure!(self.skipped[..size] == ZEROS[..size], "there is more after its end"),
             }
         }
     }
@@ -186,6 +179,20 @@ impl<R: Read> Archive<R> {
         self.read(&mut bytes)?;
         Ok(bytes)
     }
+}
+
+/// Reads up to the size of `buffer` of the `left` bytes.
+fn read(stream: &mut impl Read, left: &mut u64, buffer: &mut [u8]) -> Result<usize> {
+    let most = usize::try_from(*left).unwrap_or(usize::MAX).min(buffer.len());
+    let mut done = 0;
+    while done < most {
+        match stream.read(&mut buffer[done..most]).context("unpacking")? {
+            0 => bail!("it ends within a file"),
+            size => done += size,
+        }
+    }
+    *left -= done as u64;
+    Ok(done)
 }
 
 /// The number of zero bytes after contents of `size` bytes, which may be any number.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::{BLOCK, Rights};
+use super::{BLOCK, Rights, ZEROS};
 
 /// Why readers differ about an entry.
 pub(super) type Odd = Option<&'static str>;
@@ -149,20 +149,15 @@ pub(super) struct Header {
 
 impl Header {
     pub(super) fn parse(block: &[u8; BLOCK]) -> Result<Self> {
-        let sum: u64 = block.iter().map(|byte| u64::from(*byte)).sum();
-        let own: u64 = block[148..156].iter().map(|byte| u64::from(*byte)).sum();
         let said = number(&block[148..156])?;
-        ensure!(
-            said == sum - own + 8 * u64::from(b' '),
-            "a header's checksum is wrong: it is not a tar file"
-        );
+        ensure!(said == checksum(block), "a header's checksum is wrong: it is not a tar file");
         let mut path = string(&block[..100]).to_owned();
         let is_star = &block[508..] == b"tar\0";
         let (prefix, odd) = match &block[257..263] {
             b"ustar\0" if is_star => (string(&block[345..476]), Some("it is of the format of star")),
             b"ustar\0" => (string(&block[345..500]), None),
             // GNU's own format has other fields there, which some readers take for the start of the path.
-            b"ustar " if block[345..].iter().any(|byte| *byte != 0) => {
+            b"ustar " if block[345..] != ZEROS[345..BLOCK] => {
                 (&[][..], Some("it has fields of GNU's format that few readers know"))
             }
             _ => (&[][..], None),
@@ -181,6 +176,18 @@ impl Header {
         };
         Ok(Self { path, link, size: number(&block[124..136])?, kind: block[156], rights, odd })
     }
+}
+
+/// The sum of the bytes, with blanks in place of the checksum. In unoptimized code, an adapter of iterators takes twice
+/// the time of this loop.
+fn checksum(block: &[u8; BLOCK]) -> u64 {
+    let mut sum = 8 * u64::from(b' ');
+    for field in [&block[..148], &block[156..]] {
+        for byte in field {
+            sum += u64::from(*byte);
+        }
+    }
+    sum
 }
 
 fn string(field: &[u8]) -> &[u8] {
