@@ -127,7 +127,7 @@ impl Inputs {
         let undecided = native::without_a_stage(&config.native, runs_on_target.is_some());
         problems.extend(errors(Rule::NativeDecision, MANIFEST, undecided.into_iter().collect()));
         problems.extend(errors(Rule::LockfileOutOfSync, lock, lockfile.problems(&config.service, &locals)?));
-        let marks = lockfile.wrong_marks(&config.service, files.legacy_peers).map_err(unreadable)?;
+        let marks = lockfile.wrong_marks(&config.service, files.legacy_peers);
         problems.extend(errors(Rule::LockfileMarks, lock, marks));
         let (elsewhere, host) = lockfile.elsewhere(&config.service, &Registries::of(config));
         problems.extend(errors(Rule::LockfileRegistry, lock, elsewhere));

@@ -3,6 +3,7 @@
 
 mod address;
 mod bundles;
+mod edges;
 mod elsewhere;
 mod entry;
 mod grammar;
@@ -25,12 +26,14 @@ use crate::inputs::config::Folder;
 use crate::inputs::finding::{Rule, Unclear};
 use crate::inputs::{PACKAGE_JSON, PACKAGE_LOCK};
 use crate::refuse;
+use edges::Edges;
 use entry::{Entry, Lock, Manifest, Ranges};
+use grammar::is_in_node_modules;
 use graph::{Graph, Selection};
 use overrides::{Override, Overrides};
 
 pub use address::Registries;
-pub use entry::without_mark;
+pub use entry::{LARGEST_MANIFEST, manifest, without_mark};
 pub use marks::leaves_peers_alone;
 pub use target::{Libc, Target};
 
@@ -55,6 +58,8 @@ pub struct Locked {
 /// A lockfile that agrees with its package.json.
 pub struct Lockfile {
     lock: Lock,
+    /// Those of `lock`.
+    edges: Edges,
     /// Those of package.json.
     overrides: Overrides,
 }
@@ -82,7 +87,11 @@ impl Lockfile {
     }
 
     fn select(&self, target: &Target) -> Result<Selection<'_>> {
-        Graph::new(&self.lock)?.select(target)
+        self.graph().select(target)
+    }
+
+    fn graph(&self) -> Graph<'_> {
+        Graph::new(&self.lock, &self.edges)
     }
 
     /// The folders to which the lockfile links (workspaces and `file:` dependencies), each with the path of its
@@ -112,7 +121,7 @@ impl Lockfile {
             version: entry.version.clone().unwrap_or_default(),
             integrity: entry.integrity.clone(),
             optional,
-            local: !graph::is_in_node_modules(path),
+            local: !is_in_node_modules(path),
             has_install_script: entry.has_install_script,
         };
         (path.to_owned(), locked)
@@ -143,12 +152,11 @@ fn folder_name(path: &str) -> &str {
 /// cannot be read. Each has the rule and the file as an [`Unclear`].
 pub fn check(service: &Folder, package_json: &[u8], package_lock: &[u8]) -> Result<Lockfile> {
     let within = |name, rule| move |error| Unclear::error(rule, &service.join(name), error);
-    let manifest: Manifest = serde_json::from_slice(without_mark(package_json))
-        .map_err(|error| within(PACKAGE_JSON, Rule::InputsUnreadable)(error.into()))?;
+    let manifest: Manifest = manifest(package_json).map_err(within(PACKAGE_JSON, Rule::InputsUnreadable))?;
     let lock = parse(package_lock, service).map_err(within(PACKAGE_LOCK, Rule::InputsUnreadable))?;
     check_in_sync(&manifest, &lock, service).map_err(within(PACKAGE_LOCK, Rule::LockfileOutOfSync))?;
-    check_packages(&lock, service).map_err(within(PACKAGE_LOCK, Rule::LockfileMissingEntry))?;
-    Ok(Lockfile { lock, overrides: manifest.overrides.map(Override::into_all).unwrap_or_default() })
+    let edges = check_packages(&lock, service).map_err(within(PACKAGE_LOCK, Rule::LockfileMissingEntry))?;
+    Ok(Lockfile { lock, edges, overrides: manifest.overrides.map(Override::into_all).unwrap_or_default() })
 }
 
 fn parse(package_lock: &[u8], service: &Folder) -> Result<Lock> {
@@ -176,14 +184,15 @@ fn check_in_sync(manifest: &Manifest, lock: &Lock, service: &Folder) -> Result<(
     Ok(())
 }
 
-/// Checks the packages that `npm ci --omit=dev` installs on at least one platform.
-fn check_packages(lock: &Lock, service: &Folder) -> Result<()> {
-    for path in Graph::new(lock)?.production() {
-        if graph::is_in_node_modules(path) {
+/// Checks the packages that `npm ci --omit=dev` installs on at least one platform. Returns what each package depends on.
+fn check_packages(lock: &Lock, service: &Folder) -> Result<Edges> {
+    let edges = Edges::of(lock)?;
+    for path in Graph::new(lock, &edges).production() {
+        if is_in_node_modules(path) {
             check_package(path, &lock.packages[path], service)?;
         }
     }
-    Ok(())
+    Ok(edges)
 }
 
 fn out_of_sync(manifest: &str, difference: &str, service: &Folder) -> String {
@@ -197,7 +206,7 @@ pub fn remedy(service: &Folder) -> String {
 }
 
 fn is_local(path: &str) -> bool {
-    !path.is_empty() && !graph::is_in_node_modules(path)
+    !path.is_empty() && !is_in_node_modules(path)
 }
 
 /// `path`, relative to the service's folder, as a path in the repository.

@@ -7,13 +7,10 @@ use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 
 use crate::inputs::PACKAGE_JSON;
-use crate::inputs::lockfile::{pinned, without_mark};
+use crate::inputs::lockfile::{self, LARGEST_MANIFEST, pinned};
 
 /// What SPDX writes for a license that nobody named.
 pub(super) const UNKNOWN_LICENSE: &str = "NOASSERTION";
-
-/// A package.json is a few kilobytes.
-const LARGEST: u64 = 1 << 20;
 
 /// The part of package.json that is read here.
 #[derive(Debug, Default, Deserialize)]
@@ -60,16 +57,15 @@ pub(super) fn of(root: &Path, prefix: &str) -> Result<Package> {
     if !path.is_file() {
         return Ok(Package::default());
     }
-    serde_json::from_slice(without_mark(&read(&path)?))
-        .with_context(|| format!("reading `{prefix}{PACKAGE_JSON}`"))
+    lockfile::manifest(&read(&path)?).with_context(|| format!("reading `{prefix}{PACKAGE_JSON}`"))
 }
 
 /// A file that is not larger than a `package.json` may be.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
     let reading = || format!("reading `{}`", path.display());
     let size = fs::metadata(path).with_context(reading)?.len();
-    if size > LARGEST {
-        bail!("{}: it has {size} bytes, and {LARGEST} are expected at most", reading());
+    if size > LARGEST_MANIFEST as u64 {
+        bail!("{}: it has {size} bytes, and {LARGEST_MANIFEST} are expected at most", reading());
     }
     fs::read(path).with_context(reading)
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Lockfile;
 use super::address::{Address, Registries};
-use super::graph::is_in_node_modules;
+use super::grammar::is_in_node_modules;
 use super::strict::{Remedy, Wrong, in_words, shortened};
 use crate::inputs::config::Folder;
 

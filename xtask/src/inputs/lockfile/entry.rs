@@ -6,12 +6,15 @@ use std::collections::BTreeMap;
 
 use anyhow::{Result, bail, ensure};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::overrides::Override;
 use crate::oci::exact;
 
 /// No real lockfile is larger.
 const LARGEST: usize = 32 << 20;
+/// The largest `package.json`, in bytes: a real one has a few kilobytes.
+pub const LARGEST_MANIFEST: usize = 1 << 20;
 /// The largest lockfile that we have seen has a tenth of that.
 const MOST_ENTRIES: usize = 100_000;
 /// npm nests a dozen levels deep when packages disagree about versions.
@@ -186,6 +189,19 @@ impl Lock {
             ),
         }
     }
+}
+
+/// Reads a `package.json`.
+///
+/// # Errors
+/// When it is larger than [`LARGEST_MANIFEST`], or not JSON of that form.
+pub fn manifest<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    ensure!(
+        bytes.len() <= LARGEST_MANIFEST,
+        "it has {} bytes, and {LARGEST_MANIFEST} are expected at most",
+        bytes.len()
+    );
+    Ok(serde_json::from_slice(without_mark(bytes))?)
 }
 
 /// JSON without a byte order mark at its beginning, which npm 10.9 and 11.19 skip in a lockfile and in a `package.json`

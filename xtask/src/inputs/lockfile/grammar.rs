@@ -62,3 +62,8 @@ pub(super) fn is_version(version: &str) -> bool {
         && rest.chars().all(|c| c.is_ascii_alphanumeric() || "-.+".contains(c))
         && rest.len() != 1
 }
+
+/// Whether the entry at `path` is an installed package, and not a folder of the repository.
+pub(super) fn is_in_node_modules(path: &str) -> bool {
+    path.starts_with("node_modules/") || path.contains("/node_modules/")
+}

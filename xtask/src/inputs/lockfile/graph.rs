@@ -6,41 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 
-use super::entry::{Entry, Lock};
+use super::edges::{Edges, Kind};
+use super::entry::Lock;
+use super::grammar::is_in_node_modules;
 use super::target::Target;
-use super::workspaces;
 use crate::refuse;
-
-/// How one package depends on another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Kind {
-    /// Only for development.
-    pub(super) dev: bool,
-    /// Works without it too.
-    pub(super) optional: bool,
-    /// Uses it if something else installs it: an optional peer.
-    welcome: bool,
-    /// Only as a peer. npm with `legacy-peer-deps` ignores these.
-    pub(super) peer: bool,
-}
-
-const NEEDED: Kind = Kind { dev: false, optional: false, welcome: false, peer: false };
-const OPTIONAL: Kind = Kind { optional: true, ..NEEDED };
-const PEER: Kind = Kind { peer: true, ..NEEDED };
-const WELCOME: Kind = Kind { welcome: true, optional: true, ..PEER };
-const DEV: Kind = Kind { dev: true, ..NEEDED };
-
-impl Kind {
-    const fn is_needed(self) -> bool {
-        !self.dev && !self.optional
-    }
-
-    /// Whether npm may fail to remove the mark `dev` from the target of such a dependency. npm looks at these once, on
-    /// its way. When a mark is removed later, it follows only required dependencies and peers.
-    pub(super) const fn keeps_marks(self) -> bool {
-        self.welcome || (self.optional && !self.peer)
-    }
-}
 
 pub(super) type Paths<'a> = BTreeSet<&'a str>;
 
@@ -61,15 +31,9 @@ pub(super) struct Selection<'a> {
 }
 
 impl<'a> Graph<'a> {
-    /// # Errors
-    /// A [`crate::process::failure::Refusal`] when an entry asks for a package that the lockfile does not have. Other
-    /// errors when a link has no target.
-    pub(super) fn new(lock: &'a Lock) -> Result<Self> {
-        let mut edges = BTreeMap::new();
-        for (path, entry) in lock.packages.iter().filter(|(_, entry)| !entry.link) {
-            edges.insert(path.as_str(), edges_of(lock, path, entry)?);
-        }
-        Ok(Self { lock, edges })
+    /// `edges` are those of `lock`.
+    pub(super) fn new(lock: &'a Lock, edges: &Edges) -> Self {
+        Self { lock, edges: edges.named(lock) }
     }
 
     /// The packages that production asks for on any platform.
@@ -198,72 +162,5 @@ impl<'a> Graph<'a> {
              make it an optional dependency, or take the platform out of `platforms`",
             asks.concat()
         );
-    }
-}
-
-pub(super) fn is_in_node_modules(path: &str) -> bool {
-    path.starts_with("node_modules/") || path.contains("/node_modules/")
-}
-
-/// Each name once. If a name is in several tables, npm uses the last of peer, required, optional and development
-/// dependencies.
-fn edges_of<'a>(lock: &'a Lock, path: &str, entry: &'a Entry) -> Result<Vec<(&'a str, Kind)>> {
-    let ranges = &entry.ranges;
-    let mut kinds: BTreeMap<&str, Kind> = BTreeMap::new();
-    for name in ranges.peer_dependencies.keys() {
-        let optional = ranges.peer_dependencies_meta.get(name).is_some_and(|meta| meta.optional);
-        kinds.insert(name, if optional { WELCOME } else { PEER });
-    }
-    kinds.extend(ranges.dependencies.keys().map(|name| (name.as_str(), NEEDED)));
-    kinds.extend(ranges.optional_dependencies.keys().map(|name| (name.as_str(), OPTIONAL)));
-    // Development dependencies are installed only for local folders.
-    if !is_in_node_modules(path) {
-        kinds.extend(ranges.dev_dependencies.keys().map(|name| (name.as_str(), DEV)));
-    }
-    let mut edges = Vec::new();
-    for (name, kind) in kinds {
-        match resolve(lock, path, name)? {
-            // With `legacy-peer-deps` npm does not install packages that only a peer dependency asks for.
-            Some(to) if kind == PEER && lock.packages[to].dev => {
-                edges.push((to, Kind { optional: true, ..PEER }));
-            }
-            Some(to) => edges.push((to, kind)),
-            None if kind == NEEDED => refuse!(
-                "`package-lock.json` has no entry for `{name}`, which `{}` needs; run `npm install --package-lock-only` and commit the result",
-                if path.is_empty() { "package.json" } else { path }
-            ),
-            None => {}
-        }
-    }
-    if let Some(patterns) = entry.workspaces.as_ref().filter(|_| path.is_empty()) {
-        for folder in workspaces::of(lock, patterns.patterns())? {
-            edges.retain(|(to, _)| *to != folder);
-            edges.push((folder, NEEDED));
-        }
-    }
-    Ok(edges)
-}
-
-/// Whether `require(name)` finds something from `path`.
-pub(super) fn is_locked(lock: &Lock, path: &str, name: &str) -> bool {
-    matches!(resolve(lock, path, name), Ok(Some(_)))
-}
-
-/// What `require(name)` finds from `path`: the package in the nearest `node_modules` upward that has it. Links are
-/// followed.
-fn resolve<'a>(lock: &'a Lock, path: &str, name: &str) -> Result<Option<&'a str>> {
-    let mut directory = path;
-    loop {
-        if directory != "node_modules" && !directory.ends_with("/node_modules") {
-            let separator = if directory.is_empty() { "" } else { "/" };
-            let candidate = format!("{directory}{separator}node_modules/{name}");
-            if let Some((found, entry)) = lock.packages.get_key_value(candidate.as_str()) {
-                return if entry.link { lock.target(found, entry).map(Some) } else { Ok(Some(found)) };
-            }
-        }
-        if directory.is_empty() || directory.ends_with("..") {
-            return Ok(None);
-        }
-        directory = directory.rsplit_once('/').map_or("", |(parent, _)| parent);
     }
 }

@@ -1,10 +1,9 @@
 //! Checks npm's own marks in the lockfile by a walk from the root. npm 10 installs by the marks and npm 11 by walking.
 //! If they disagree, one lockfile gives two trees (docs/facts.md#marks-of-a-lockfile).
 
-use anyhow::Result;
-
+use super::edges::Kind;
 use super::entry::Entry;
-use super::graph::{Graph, Kind, Paths};
+use super::graph::Paths;
 use super::{Lockfile, remedy};
 use crate::inputs::config::Folder;
 
@@ -36,11 +35,9 @@ struct Walked<'a> {
 impl Lockfile {
     /// Entries whose marks `dev`, `optional` or `devOptional` differ from the result of a walk from the root.
     /// `legacy_peers`: see [`leaves_peers_alone`].
-    ///
-    /// # Errors
-    /// As [`Lockfile::installed`].
-    pub fn wrong_marks(&self, service: &Folder, legacy_peers: bool) -> Result<Vec<String>> {
-        let graph = Graph::new(&self.lock)?;
+    #[must_use]
+    pub fn wrong_marks(&self, service: &Folder, legacy_peers: bool) -> Vec<String> {
+        let graph = self.graph();
         let tools = graph.tools();
         let is_read = |kind: Kind| !(legacy_peers && kind.peer);
         let walked = Walked {
@@ -67,7 +64,7 @@ impl Lockfile {
                 "`package-lock.json` {found} `{path}`, {why}, so that npm 10 and 11 differ; {remedy}{hint}"
             ))
         });
-        Ok(wrong.collect())
+        wrong.collect()
     }
 }
 

@@ -2,14 +2,15 @@
 //! not follow them (docs/facts.md, "Overrides"). Only what is plain is compared here: one exact version for every place
 //! of a package.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::entry::Lock;
-use super::grammar::{is_name, is_version};
-use super::{Lockfile, folder_name, graph, out_of_sync};
+use super::entry::{Entry, Lock};
+use super::grammar::{is_in_node_modules, is_name, is_version};
+use super::{Lockfile, folder_name, out_of_sync};
 use crate::inputs::config::Folder;
 use crate::process::shown::few;
 
@@ -19,14 +20,62 @@ const SHOWN: usize = 8;
 /// What is installed in place of the versions that packages ask for.
 pub(super) type Overrides = BTreeMap<String, Override>;
 
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
+#[derive(Debug)]
 pub(super) enum Override {
     Version(String),
     /// For the package itself under the key `.`, and for what is below it.
     Below(Overrides),
     /// Anything else, which is npm's to judge.
-    Other(IgnoredAny),
+    Other,
+}
+
+/// By hand: serde's own `untagged` would keep a copy of everything for each level of nesting.
+impl<'de> Deserialize<'de> for Override {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AnyForm)
+    }
+}
+
+struct AnyForm;
+
+impl<'de> Visitor<'de> for AnyForm {
+    type Value = Override;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("any value")
+    }
+
+    fn visit_str<E>(self, version: &str) -> Result<Override, E> {
+        Ok(Override::Version(version.to_owned()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Override, A::Error> {
+        Overrides::deserialize(MapAccessDeserializer::new(map)).map(Override::Below)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Override, A::Error> {
+        IgnoredAny.visit_seq(list).map(|_| Override::Other)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Override, E> {
+        Ok(Override::Other)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Override, E> {
+        Ok(Override::Other)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Override, E> {
+        Ok(Override::Other)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Override, E> {
+        Ok(Override::Other)
+    }
+
+    fn visit_unit<E>(self) -> Result<Override, E> {
+        Ok(Override::Other)
+    }
 }
 
 impl Override {
@@ -34,7 +83,7 @@ impl Override {
     pub(super) fn into_all(self) -> Overrides {
         match self {
             Self::Below(all) => all,
-            Self::Version(_) | Self::Other(_) => Overrides::new(),
+            Self::Version(_) | Self::Other => Overrides::new(),
         }
     }
 }
@@ -42,15 +91,17 @@ impl Override {
 impl Lockfile {
     /// How the lockfile differs from an override.
     pub(super) fn against_overrides(&self, service: &Folder) -> Option<String> {
-        let difference = plain(&self.overrides).find_map(|(name, version)| unlike(&self.lock, name, version));
+        let installed = installed(&self.lock);
+        let difference =
+            plain(&self.overrides).find_map(|(name, version)| unlike(installed.get(name)?, name, version));
         difference.map(|difference| out_of_sync("package.json", &difference, service))
     }
 
     /// A note about the overrides that only npm can compare with the lockfile.
     #[must_use]
     pub fn open_overrides(&self, service: &Folder) -> Option<String> {
-        let plain: Vec<_> = plain(&self.overrides).map(|(name, _)| name).collect();
-        let open = self.overrides.keys().filter(|name| !plain.contains(&name.as_str()));
+        let plain: BTreeSet<_> = plain(&self.overrides).map(|(name, _)| name).collect();
+        let open = self.overrides.keys().filter(|name| !plain.contains(name.as_str()));
         let names: Vec<_> = open.map(|name| format!("`{}`", name.escape_debug())).collect();
         let names = few(names, SHOWN)?;
         Some(format!(
@@ -71,7 +122,7 @@ fn plain(overrides: &Overrides) -> impl Iterator<Item = (&str, &str)> {
                 Override::Version(version) if below.len() == 1 => version,
                 _ => return None,
             },
-            Override::Other(_) => return None,
+            Override::Other => return None,
         };
         let is_plain = is_name(name) && is_version(version) && mentions.get(name.as_str()) == Some(&1);
         is_plain.then_some((name.as_str(), version.as_str()))
@@ -90,14 +141,20 @@ fn count<'a>(overrides: &'a Overrides, mentions: &mut BTreeMap<&'a str, usize>) 
     }
 }
 
-/// An archive may bundle any version, and npm leaves it as it is.
-fn unlike(lock: &Lock, name: &str, version: &str) -> Option<String> {
-    let of_it = lock.packages.iter().filter(|(path, entry)| {
-        let is_installed = graph::is_in_node_modules(path) && !entry.link && !entry.in_bundle;
-        is_installed && entry.name.is_none() && folder_name(path) == name
-    });
-    let mut others = of_it.filter(|(_, entry)| entry.version.as_deref() != Some(version));
-    others.next().map(|(path, entry)| {
+/// The installed packages by name. An archive may bundle any version, and npm leaves it as it is.
+fn installed(lock: &Lock) -> BTreeMap<&str, Vec<(&str, &Entry)>> {
+    let mut installed = BTreeMap::<_, Vec<_>>::new();
+    for (path, entry) in &lock.packages {
+        if is_in_node_modules(path) && !entry.link && !entry.in_bundle && entry.name.is_none() {
+            installed.entry(folder_name(path)).or_default().push((path.as_str(), entry));
+        }
+    }
+    installed
+}
+
+fn unlike(of_it: &[(&str, &Entry)], name: &str, version: &str) -> Option<String> {
+    let other = of_it.iter().find(|(_, entry)| entry.version.as_deref() != Some(version));
+    other.map(|(path, entry)| {
         let locked = entry.version.as_deref().unwrap_or_default();
         format!(
             "`overrides` ask for `{version}` of `{name}`, the lockfile has `{}` at `{}`",

@@ -6,8 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
+use super::edges::Edges;
 use super::entry::Lock;
-use super::graph::{Graph, is_in_node_modules};
+use super::grammar::is_in_node_modules;
+use super::graph::Graph;
 use super::package_name;
 
 /// The versions of each package, by its own name: hostile input.
@@ -36,7 +38,7 @@ impl Pinned {
             "`package-lock.json` has format {}",
             lock.lockfile_version
         );
-        let graph = Graph::new(&lock)?;
+        let graph = Graph::new(&lock, &Edges::of(&lock)?);
         let production = graph.production();
         let name = |path: &str| package_name(path, &lock.packages[path]);
         let mut pinned = Self::default();

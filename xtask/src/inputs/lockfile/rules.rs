@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
 
-use super::entry::{Entry, Ranges, without_mark};
-use super::graph;
+use super::edges;
+use super::entry::{Entry, Ranges, manifest};
 use super::target::{Libc, Target};
 use super::{Lockfile, difference, is_local, out_of_sync, write_anew};
 use crate::inputs::config::Folder;
@@ -16,15 +16,14 @@ impl Lockfile {
     /// one way.
     ///
     /// # Errors
-    /// When a package.json cannot be read, and as [`Lockfile::installed`].
+    /// When a package.json cannot be read.
     pub fn problems(&self, service: &Folder, manifests: &BTreeMap<String, Vec<u8>>) -> Result<Vec<String>> {
         let mut problems = Vec::new();
         for (folder, bytes) in manifests {
             let path = format!("{folder}/package.json");
-            let manifest: Ranges =
-                serde_json::from_slice(without_mark(bytes)).with_context(|| format!("reading `{path}`"))?;
+            let ranges: Ranges = manifest(bytes).with_context(|| format!("reading `{path}`"))?;
             let locked = self.lock.packages.get(folder).map(|entry| &entry.ranges);
-            let difference = locked.and_then(|locked| difference(&manifest, locked));
+            let difference = locked.and_then(|locked| difference(&ranges, locked));
             problems.extend(difference.map(|difference| out_of_sync(&path, &difference, service)));
         }
         for (folder, entry) in self.lock.packages.iter().filter(|(path, _)| path.is_empty() || is_local(path))
@@ -32,7 +31,7 @@ impl Lockfile {
             problems.extend(read_as_tools(&manifest_of(folder), &entry.ranges));
         }
         problems.extend(self.against_overrides(service));
-        problems.extend(self.loose(service)?);
+        problems.extend(self.loose(service));
         Ok(problems)
     }
 
@@ -77,7 +76,9 @@ impl Lockfile {
         target: &'a Target,
     ) -> impl Iterator<Item = &'a str> {
         let names = entry.ranges.optional_dependencies.keys().map(String::as_str);
-        names.filter(move |name| is_for(name, target) && !graph::is_locked(&self.lock, path, name))
+        let names: Vec<_> = names.filter(|name| is_for(name, target)).collect();
+        let places = if names.is_empty() { Vec::new() } else { edges::places(&self.lock, path) };
+        names.into_iter().filter(move |name| !edges::is_locked(&self.lock, &places, name))
     }
 }
 

@@ -3,12 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Result;
-
 use super::address::{Address, foreign_range};
 use super::entry::{Bundle, Entry};
-use super::grammar::{is_archive_of_ours, is_integrity, is_name, is_place, is_version};
-use super::graph::{Graph, is_in_node_modules};
+use super::grammar::{is_archive_of_ours, is_in_node_modules, is_integrity, is_name, is_place, is_version};
 use super::{Lockfile, bundles, package_name, remedy, write_anew};
 use crate::inputs::config::Folder;
 
@@ -42,11 +39,8 @@ fn anew(text: impl Into<String>) -> Wrong {
 
 impl Lockfile {
     /// Entries of any kind, development included, that npm could take in more than one way or that pin no bytes.
-    ///
-    /// # Errors
-    /// As [`Lockfile::installed`].
-    pub(super) fn loose(&self, service: &Folder) -> Result<Vec<String>> {
-        let graph = Graph::new(&self.lock)?;
+    pub(super) fn loose(&self, service: &Folder) -> Vec<String> {
+        let graph = self.graph();
         let bundled = bundles::of(&self.lock, &graph);
         let reached = graph.reach(|_, _| true);
         let mut found = Vec::new();
@@ -66,7 +60,7 @@ impl Lockfile {
             found.extend(wrong.map(|wrong| in_words(path, &wrong, service)));
         }
         found.extend(self.pinned_twice().map(|(path, wrong)| in_words(path, &wrong, service)));
-        Ok(shortened(found))
+        shortened(found)
     }
 
     /// Entries with another archive than an earlier one of the same name and version: the SBOM names both by these, with

@@ -1,26 +1,42 @@
 //! Which of the lockfile's links are workspaces, by the patterns of the root's package.json.
 
+use std::cell::Cell;
+use std::collections::BTreeSet;
+
 use anyhow::{Result, ensure};
 
 use super::entry::Lock;
 
 /// More alternatives in the patterns of one package are a mistake.
 const MOST_PATTERNS: usize = 1000;
-/// So is a longer pattern.
-const LONGEST_PATTERN: usize = 4096;
+/// So is a longer pattern, in bytes.
+const LONGEST_PATTERN: usize = 256;
+/// The comparisons of words and letters for all patterns and folders together. A thousand folders, each named by a pattern
+/// of its own, take half of it.
+const MOST_STEPS: usize = 20_000_000;
 
 /// The folder of each workspace.
-pub(super) fn of<'a>(lock: &'a Lock, patterns: &[String]) -> Result<Vec<&'a str>> {
+pub(super) fn of<'a>(lock: &'a Lock, patterns: &[String]) -> Result<BTreeSet<&'a str>> {
     let longest = patterns.iter().map(String::len).max().unwrap_or_default();
-    ensure!(longest <= LONGEST_PATTERN, "a pattern of `workspaces` is longer than {LONGEST_PATTERN} bytes");
+    ensure!(
+        longest <= LONGEST_PATTERN,
+        "a pattern of `workspaces` has {longest} bytes: expected {LONGEST_PATTERN} at most; shorten it in `package.json`, and \
+         run `npm install --package-lock-only`"
+    );
     let patterns: Vec<_> =
         patterns.iter().flat_map(|pattern| alternatives(pattern)).take(MOST_PATTERNS).collect();
-    let mut found = Vec::new();
+    let patterns = Patterns::of(&patterns);
+    let mut found = BTreeSet::new();
     for (path, entry) in lock.packages.iter().filter(|(path, entry)| entry.link && is_top(path)) {
         let target = lock.target(path, entry)?;
-        if is_meant(&patterns, target) {
-            found.push(target);
+        if patterns.mean(target) {
+            found.insert(target);
         }
+        ensure!(
+            patterns.steps.get() <= MOST_STEPS,
+            "the patterns of `workspaces` cannot be compared with all linked folders in {MOST_STEPS} steps; write fewer or \
+             simpler ones into `package.json`, and run `npm install --package-lock-only`"
+        );
     }
     Ok(found)
 }
@@ -29,48 +45,69 @@ fn is_top(path: &str) -> bool {
     path.strip_prefix("node_modules/").is_some_and(|name| !name.contains("/node_modules/"))
 }
 
-/// The last matching pattern decides. One that begins with `!` excludes.
-fn is_meant(patterns: &[String], folder: &str) -> bool {
-    let last = patterns.iter().rev().find(|pattern| fits(pattern.trim_start_matches('!'), folder));
-    last.is_some_and(|pattern| !pattern.starts_with('!'))
+struct Patterns<'a> {
+    /// The words of each, and whether it excludes, which one that begins with `!` does.
+    all: Vec<(Vec<&'a str>, bool)>,
+    /// How many there were so far. After [`MOST_STEPS`], nothing fits.
+    steps: Cell<usize>,
 }
 
-fn fits(pattern: &str, folder: &str) -> bool {
-    let pattern: Vec<_> = pattern.split('/').filter(|word| !matches!(*word, "" | ".")).collect();
-    let folder: Vec<_> = folder.split('/').collect();
-    path_fits(&pattern, &folder)
-}
-
-fn path_fits(pattern: &[&str], path: &[&str]) -> bool {
-    matches(pattern, path, |word| *word == "**", |word, name| word_fits(word.as_bytes(), name.as_bytes()))
-}
-
-fn word_fits(pattern: &[u8], word: &[u8]) -> bool {
-    matches(pattern, word, |letter| *letter == b'*', |wanted, letter| *wanted == b'?' || wanted == letter)
-}
-
-/// Whether a pattern with stars matches. Going back only to the last star is enough and keeps the time quadratic.
-fn matches<T>(
-    pattern: &[T],
-    text: &[T],
-    is_star: impl Fn(&T) -> bool,
-    fits: impl Fn(&T, &T) -> bool,
-) -> bool {
-    let (mut at, mut position, mut star) = (0, 0, None);
-    while position < text.len() {
-        if pattern.get(at).is_some_and(&is_star) {
-            star = Some((at, position));
-            at += 1;
-        } else if pattern.get(at).is_some_and(|wanted| fits(wanted, &text[position])) {
-            (at, position) = (at + 1, position + 1);
-        } else if let Some((last, skipped)) = star {
-            star = Some((last, skipped + 1));
-            (at, position) = (last + 1, skipped + 1);
-        } else {
-            return false;
-        }
+impl<'a> Patterns<'a> {
+    fn of(patterns: &'a [String]) -> Self {
+        let words = |pattern: &'a str| pattern.split('/').filter(|word| !matches!(*word, "" | ".")).collect();
+        let of = |pattern: &'a String| (words(pattern.trim_start_matches('!')), pattern.starts_with('!'));
+        Self { all: patterns.iter().map(of).collect(), steps: Cell::new(0) }
     }
-    pattern[at..].iter().all(is_star)
+
+    /// Whether `folder` is meant: the last pattern that fits decides.
+    fn mean(&self, folder: &str) -> bool {
+        let folder: Vec<_> = folder.split('/').collect();
+        let last = self.all.iter().rev().find(|(pattern, _)| self.path_fits(pattern, &folder));
+        last.is_some_and(|(_, excludes)| !excludes)
+    }
+
+    fn path_fits(&self, pattern: &[&str], path: &[&str]) -> bool {
+        let fits = |word: &&str, name: &&str| self.word_fits(word.as_bytes(), name.as_bytes());
+        self.fit(pattern, path, |word| *word == "**", fits)
+    }
+
+    fn word_fits(&self, pattern: &[u8], word: &[u8]) -> bool {
+        self.fit(
+            pattern,
+            word,
+            |letter| *letter == b'*',
+            |wanted, letter| *wanted == b'?' || wanted == letter,
+        )
+    }
+
+    /// Whether a pattern with stars fits. Going back only to the last star is enough and keeps the time quadratic.
+    fn fit<T>(
+        &self,
+        pattern: &[T],
+        text: &[T],
+        is_star: impl Fn(&T) -> bool,
+        fits: impl Fn(&T, &T) -> bool,
+    ) -> bool {
+        let (mut at, mut position, mut star) = (0, 0, None);
+        while position < text.len() {
+            self.steps.set(self.steps.get() + 1);
+            if self.steps.get() > MOST_STEPS {
+                return false;
+            }
+            if pattern.get(at).is_some_and(&is_star) {
+                star = Some((at, position));
+                at += 1;
+            } else if pattern.get(at).is_some_and(|wanted| fits(wanted, &text[position])) {
+                (at, position) = (at + 1, position + 1);
+            } else if let Some((last, skipped)) = star {
+                star = Some((last, skipped + 1));
+                (at, position) = (last + 1, skipped + 1);
+            } else {
+                return false;
+            }
+        }
+        pattern[at..].iter().all(is_star)
+    }
 }
 
 /// Expands `packages/{a,b}` to `packages/a` and `packages/b`.
@@ -86,7 +123,42 @@ fn alternatives(pattern: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{alternatives, is_meant};
+    use std::fmt::Write as _;
+
+    use super::{Patterns, alternatives};
+    use crate::inputs::lockfile::entry::Lock;
+
+    fn is_meant(patterns: &[String], folder: &str) -> bool {
+        Patterns::of(patterns).mean(folder)
+    }
+
+    /// The refusal of a lockfile with links to `folders`.
+    fn refusal(patterns: &[String], folders: &[String]) -> Option<String> {
+        let mut packages = String::from("\"\": {}");
+        for (number, folder) in folders.iter().enumerate() {
+            let link = format!("\"node_modules/x{number}\": {{\"link\": true, \"resolved\": \"{folder}\"}}");
+            write!(packages, ", \"{folder}\": {{}}, {link}").unwrap();
+        }
+        let lock = format!("{{\"lockfileVersion\": 3, \"packages\": {{{packages}}}}}");
+        let lock = Lock::parse(lock.as_bytes()).unwrap();
+        super::of(&lock, patterns).err().map(|error| error.to_string())
+    }
+
+    #[test]
+    fn patterns_have_a_length_and_take_a_number_of_steps() {
+        let deep = |number: usize| format!("{}{number}", "a".repeat(4000));
+        let refused = refusal(&[format!("*{}b", "a".repeat(1998))], &[deep(0)]).unwrap();
+        assert!(
+            refused.contains("a pattern of `workspaces` has 2000 bytes: expected 256 at most"),
+            "{refused}"
+        );
+        let costly = vec![format!("*{}b", "a".repeat(254)); 1000];
+        let refused = refusal(&costly, &(0..20).map(deep).collect::<Vec<_>>()).unwrap();
+        assert!(refused.contains("cannot be compared with all linked folders"), "{refused}");
+        let each: Vec<_> = (0..1000).map(|number| format!("packages/{number}-service")).collect();
+        assert_eq!(refusal(&each, &each), None);
+        assert_eq!(refusal(&["packages/*-service".to_owned()], &each), None);
+    }
 
     #[test]
     fn workspaces_are_told_by_patterns() {

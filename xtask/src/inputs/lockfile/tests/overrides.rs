@@ -67,3 +67,19 @@ fn an_exact_override_is_compared_and_of_every_other_one_there_is_a_note() {
         assert_eq!(compared(none.clone()), (String::new(), String::new()), "{none}");
     }
 }
+
+#[test]
+fn many_overrides_and_deep_ones_take_no_time() {
+    let mut lock = json!({"lockfileVersion": 3, "packages": {"": {}}});
+    let mut overrides = json!({});
+    for number in 0..20_000 {
+        lock["packages"][format!("node_modules/x{number}")] = json!({"version": "1.0.0", "integrity": SHA});
+        overrides[format!("x{number}")] = json!("1.0.0");
+    }
+    let deep = (0..100).fold(json!("1.0.0"), |inner, _| json!({"y": inner, "z": "x".repeat(1000)}));
+    overrides["deep"] = deep;
+    let manifest = json!({"overrides": overrides}).to_string();
+    let lockfile = check(manifest.as_bytes(), lock.to_string().as_bytes()).unwrap();
+    assert_eq!(lockfile.against_overrides(&Folder::default()), None);
+    assert!(lockfile.open_overrides(&Folder::default()).unwrap().contains("for `deep`, which"));
+}
