@@ -23,6 +23,15 @@ const CONTEXT: &str = "https://openvex.dev/ns/v0.2.0";
 /// format has no word for that either.
 const LONGEST_DAYS: u64 = 366;
 
+/// The largest document, in bytes. Each of its products gets a copy of what its statement says.
+const LARGEST: usize = 256 << 10;
+
+/// The longest `status_notes`, in bytes.
+const LONGEST_NOTES: usize = 2000;
+
+/// The longest name of an advisory; those of the npm registry have 19 characters.
+const LONGEST_NAME: usize = 100;
+
 /// A day in seconds.
 pub const DAY: u64 = 24 * 60 * 60;
 
@@ -117,6 +126,11 @@ enum Justification {
 /// # Errors
 /// When it is not such a document, or a statement lacks something that an exception needs.
 pub fn read(bytes: &[u8]) -> Result<Vec<Exception>> {
+    ensure!(
+        bytes.len() <= LARGEST,
+        "it has {} bytes: expected {LARGEST} at most; take out the statements that nothing needs any more",
+        bytes.len()
+    );
     let document: Document = exact::parse(bytes).context("it is not an OpenVEX document of version 0.2.0")?;
     ensure!(document.context == CONTEXT, "`@context` is `{}`: expected `{CONTEXT}`", document.context);
     ensure!(!document.id.is_empty() && !document.author.is_empty(), "`@id` or `author` is empty");
@@ -140,7 +154,7 @@ fn of_statement(statement: Statement, of_document: &str) -> Result<Vec<Exception
     let Statement { vulnerability, products, status, status_notes, .. } = statement;
     let is_name = |c: char| c.is_ascii_alphanumeric() || "-_.:".contains(c);
     ensure!(
-        !vulnerability.name.is_empty() && vulnerability.name.chars().all(is_name),
+        (1..=LONGEST_NAME).contains(&vulnerability.name.len()) && vulnerability.name.chars().all(is_name),
         "the name is not that of an advisory, such as `GHSA-…`"
     );
     let said = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.trim().is_empty());
@@ -154,6 +168,11 @@ fn of_statement(statement: Statement, of_document: &str) -> Result<Vec<Exception
         }
         Status::UnderInvestigation => {}
     }
+    ensure!(
+        status_notes.len() <= LONGEST_NOTES,
+        "`status_notes` has {} bytes: expected {LONGEST_NOTES} at most; write the reason in fewer words",
+        status_notes.len()
+    );
     let (until, end, reason) = expiry(&status_notes)?;
     let stated = statement.timestamp.as_deref().unwrap_or(of_document);
     let stated = parse_rfc3339(stated).context("reading `timestamp`")?;

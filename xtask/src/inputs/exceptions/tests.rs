@@ -53,6 +53,11 @@ fn what_an_exception_lacks_is_named() {
         ("status_notes", json!("it is fine"), "expected `Until 2027-02-28: why`"),
         ("status_notes", json!("Until 2027-02-30: why"), "expected `Until"),
         ("status_notes", json!("Until 2027-02-28:  "), "expected `Until"),
+        (
+            "status_notes",
+            json!(format!("Until 2027-02-28: {}", "x".repeat(2000))),
+            "has 2018 bytes: expected 2000",
+        ),
         ("status_notes", Value::Null, "not an OpenVEX document"),
         ("status_notes", json!("Until 2028-02-28: why"), "more than 366 days"),
         ("justification", Value::Null, "`justification` or `impact_statement`"),
@@ -64,6 +69,7 @@ fn what_an_exception_lacks_is_named() {
         ("products", json!([{"@id": "pkg:npm/a@1", "subcomponents": []}]), "not an OpenVEX document"),
         ("products", json!([{"@id": "pkg:npm/a@1"}, {"@id": "pkg:npm/a@1"}]), "two statements"),
         ("vulnerability", json!({"name": ""}), "not that of an advisory"),
+        ("vulnerability", json!({"name": "x".repeat(101)}), "not that of an advisory"),
         ("timestamp", json!("yesterday"), "reading `timestamp`"),
         ("expires", json!("2027-02-28"), "not an OpenVEX document"),
     ] {
@@ -76,4 +82,7 @@ fn what_an_exception_lacks_is_named() {
         assert!(read(&with(&format!("/{key}"), value)).is_err(), "{key}");
     }
     assert!(read(b"{").is_err());
+    let padded = document().to_string() + &" ".repeat(256 << 10);
+    let error = read(padded.as_bytes()).unwrap_err().to_string();
+    assert!(error.contains("bytes: expected 262144 at most"), "{error}");
 }
