@@ -61,15 +61,18 @@ fn is_copied_before(instructions: &[Instruction], published: &[&Instruction], wo
     let (mut stage, mut made) = (None, Vec::new());
     for instruction in instructions.iter().take_while(|instruction| instruction.line < workdir.line) {
         if instruction.is("FROM") {
-            stage = instruction.stage_name();
+            stage = Some(instruction);
         } else if instruction.is("WORKDIR") {
-            made.extend(stage.clone().zip(instruction.rest().strip_prefix("/out")));
+            made.extend(stage.zip(instruction.rest().strip_prefix("/out")));
         }
     }
     published.iter().take_while(|instruction| instruction.line < workdir.line).any(|instruction| {
-        let from = instruction.flag("from").unwrap_or_default().to_ascii_lowercase();
+        let from = instruction.flag("from").map(str::to_ascii_lowercase);
         let brings = instruction.is("COPY") && instruction.arguments().eq(["/out/", "/"]);
-        brings && made.contains(&(from, workdir.rest()))
+        let is_it = |(stage, place): &(&Instruction, &str)| {
+            *place == workdir.rest() && from.is_some() && stage.stage_name() == from
+        };
+        brings && made.iter().any(is_it)
     })
 }
 
