@@ -138,7 +138,9 @@ impl Inputs {
         notes.extend(scripts.map(|text| Finding::note(Rule::ServiceInstallScript, lock, text)));
         match installed(&lockfile, &config.platforms, libc) {
             Ok(installed) => {
-                let missing = lockfile.unlocked(&config.service, &targets(&config.platforms, libc)?);
+                let targets = targets(&config.platforms, libc)?;
+                let mut missing = lockfile.unlocked(&config.service, &targets);
+                missing.extend(lockfile.without_libc(&config.service, &targets)?);
                 problems.extend(errors(Rule::LockfileMissingEntry, lock, missing));
                 let undecided = native::problems(&config.native, &installed, &downloads);
                 problems.extend(errors(Rule::NativeDecision, MANIFEST, undecided));

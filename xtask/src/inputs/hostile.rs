@@ -59,7 +59,8 @@ fn ask(found: &Lockfile) {
         let target = Target::new(&platform, lockfile::Libc::Glibc).unwrap();
         found.installed(&target).map(drop).unwrap_or_default();
         found.tolerated(&target).map(drop).unwrap_or_default();
-        drop(found.unlocked(&service(), &[target]));
+        drop(found.unlocked(&service(), std::slice::from_ref(&target)));
+        drop(found.without_libc(&service(), &[target]));
     }
     found.local_manifests(&service()).map(drop).unwrap_or_default();
     drop(found.wrong_marks(&service(), true));

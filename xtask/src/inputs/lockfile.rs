@@ -245,10 +245,11 @@ fn check_package(path: &str, entry: &Entry, service: &Folder) -> Result<()> {
     Ok(())
 }
 
-/// npm does not repair a lockfile entry while the package is installed.
+/// npm does not repair a lockfile entry while the package is installed. No npm before 11.11 writes `libc`.
 fn write_anew(service: &Folder) -> String {
     format!(
-        "delete `node_modules` and `package-lock.json` {}, run `npm install` there, and commit the result",
+        "delete `node_modules` and `package-lock.json` {}, run `npx npm@11 install` there, then try \
+         `npx npm@10 ci --dry-run` if the base image has npm 10, and commit the result",
         service.in_words()
     )
 }

@@ -111,7 +111,8 @@ fn explain(context: &Context<'_>, error: anyhow::Error) -> Result<anyhow::Error>
 /// changes nothing.
 fn remedy(service: &Folder) -> String {
     format!(
-        "{}, with the npm of the base image, such as `npx npm@10` in place of `npm`",
+        "{}, with the npm of the base image, such as `npx npm@10` in place of `npm`; if `cargo xtask check` then says that \
+         `libc` is left out, write it with `npx npm@11` and take a base image that has npm 11, such as `node:24-slim`",
         lockfile::remedy(service)
     )
 }
@@ -161,9 +162,10 @@ mod tests {
     fn the_npm_that_writes_the_lockfile_is_the_one_that_reads_it() {
         let remedy = super::remedy(&Folder::default());
         assert!(remedy.starts_with(&crate::inputs::lockfile::remedy(&Folder::default())), "{remedy}");
+        assert!(remedy.contains("such as `npx npm@10` in place of `npm`; if"), "{remedy}");
         assert!(
-            remedy.ends_with("with the npm of the base image, such as `npx npm@10` in place of `npm`"),
-            "{remedy}"
+            remedy.contains("take a base image that has npm 11"),
+            "no npm before that writes `libc`: {remedy}"
         );
     }
 }

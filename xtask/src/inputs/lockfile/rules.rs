@@ -1,14 +1,17 @@
 //! Conditions on a lockfile besides the root's ranges, so that npm installs on each platform what the service needs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result};
 
 use super::edges;
 use super::entry::{Entry, Ranges, manifest};
 use super::target::{Libc, Target};
-use super::{Lockfile, difference, is_local, out_of_sync, write_anew};
+use super::{Lockfile, difference, folder_name, is_local, out_of_sync, package_name, write_anew};
 use crate::inputs::config::Folder;
+
+/// More packages in one message help nobody.
+const SHOWN: usize = 4;
 
 impl Lockfile {
     /// The problems of local code: folders whose package.json (in `manifests`, by folder) does not match the lockfile,
@@ -53,6 +56,35 @@ impl Lockfile {
         problems.sort();
         problems.dedup();
         problems
+    }
+
+    /// The packages that npm installs for the wrong C library because their entries have no `libc`: no npm before 11.11
+    /// writes it into a lockfile (npm/cli issue 8514).
+    ///
+    /// # Errors
+    /// As [`Lockfile::installed`].
+    pub fn without_libc(&self, service: &Folder, targets: &[Target]) -> Result<Option<String>> {
+        let musl = for_musl(self.lock.packages.keys().map(|path| folder_name(path)));
+        let mut wrong = BTreeSet::new();
+        for target in targets {
+            let installed = self.select(target)?.installed;
+            let is_wrong = |path: &&str| {
+                let entry = &self.lock.packages[*path];
+                let has_none = entry.libc.list().is_empty() && !entry.cpu.list().is_empty();
+                has_none && is_for_other_libc(&package_name(path, entry), target.libc, &musl)
+            };
+            wrong.extend(installed.into_iter().filter(is_wrong));
+        }
+        let listed: Vec<_> = wrong.iter().take(SHOWN).map(|path| format!("`{path}`")).collect();
+        let more = if wrong.len() > SHOWN { " and others" } else { "" };
+        Ok((!wrong.is_empty()).then(|| {
+            format!(
+                "`package-lock.json` has no `libc` for {}{more}, so that npm installs packages for both C libraries: it was \
+                 written by an npm before 11.11, which leaves that out; {}",
+                listed.join(", "),
+                write_anew(service)
+            )
+        }))
     }
 
     /// Install scripts of the service itself, which the image's `npm ci` does not run.
@@ -105,18 +137,44 @@ fn read_as_tools(path: &str, ranges: &Ranges) -> Option<String> {
 
 /// Whether the name of a package says that it is for this platform: `@img/sharp-linux-x64`, `…-linux-arm64-musl`.
 fn is_for(name: &str, target: &Target) -> bool {
-    let words: Vec<_> = name.split(|c: char| !c.is_ascii_alphanumeric()).collect();
+    let words = words_of(name);
     let has = |word: &str| words.contains(&word);
-    let other_libc = match target.libc {
-        Libc::Glibc => has("musl") || has("linuxmusl"),
-        Libc::Musl => has("gnu") || has("glibc"),
-    };
-    (has(&target.os) || has("linuxmusl")) && has(&target.cpu) && !other_libc
+    (has(&target.os) || has("linuxmusl"))
+        && has(&target.cpu)
+        && said_libc(&words).is_none_or(|libc| libc == target.libc)
+}
+
+fn words_of(name: &str) -> Vec<&str> {
+    name.split(|c: char| !c.is_ascii_alphanumeric()).collect()
+}
+
+/// The C library that a name says.
+fn said_libc(words: &[&str]) -> Option<Libc> {
+    words.iter().find_map(|word| match *word {
+        "musl" | "linuxmusl" => Some(Libc::Musl),
+        "gnu" | "glibc" => Some(Libc::Glibc),
+        _ => None,
+    })
+}
+
+/// The `names` that say musl, without the word for it.
+fn for_musl<'a>(names: impl Iterator<Item = &'a str>) -> BTreeSet<Vec<&'a str>> {
+    let plain = |word: &'a str| if word == "linuxmusl" { "linux" } else { word };
+    let said = names.map(words_of).filter(|words| said_libc(words) == Some(Libc::Musl));
+    said.map(|words| words.into_iter().filter(|word| *word != "musl").map(plain).collect()).collect()
+}
+
+/// Whether the name of a package says that it is not for `libc`. A name without a word for it is for glibc if `musl` has
+/// its sibling, as `@img/sharp-linuxmusl-x64` is one of `@img/sharp-linux-x64`.
+fn is_for_other_libc(name: &str, libc: Libc, musl: &BTreeSet<Vec<&str>>) -> bool {
+    let words = words_of(name);
+    let said = said_libc(&words).or_else(|| musl.contains(&words).then_some(Libc::Glibc));
+    said.is_some_and(|said| said != libc)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::is_for;
+    use super::{for_musl, is_for, is_for_other_libc};
     use crate::inputs::lockfile::{Libc, Target};
 
     #[test]
@@ -132,6 +190,24 @@ mod tests {
             ("fsevents", false),
         ] {
             assert_eq!(is_for(name, &target), expected, "{name}");
+        }
+    }
+    #[test]
+    fn a_package_for_the_other_c_library_is_told_by_its_name_or_its_siblings() {
+        let all = ["@s/x-linux-x64", "@s/x-linuxmusl-x64", "y-linux-x64", "y-linux-musl-x64", "z-linux-x64"];
+        let musl = for_musl(all.into_iter());
+        for (name, on_glibc, on_musl) in [
+            ("@s/x-linux-x64", false, true),
+            ("@s/x-linuxmusl-x64", true, false),
+            ("y-linux-x64", false, true),
+            ("y-linux-musl-x64", true, false),
+            ("z-linux-x64", false, false),
+            ("@w/core-linux-x64-gnu", false, true),
+            ("@w/core-linux-x64-glibc", false, true),
+            ("@w/core-linux-x64-musl", true, false),
+        ] {
+            let found = [Libc::Glibc, Libc::Musl].map(|libc| is_for_other_libc(name, libc, &musl));
+            assert_eq!(found, [on_glibc, on_musl], "{name}");
         }
     }
 }

@@ -5,6 +5,7 @@ mod hostile;
 mod notes;
 mod overrides;
 mod peers;
+mod platforms;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -241,24 +242,6 @@ fn what_stands_among_the_tools_as_well_is_named_because_npm_leaves_it_out() {
     let lockfile = check(lock["packages"][""].to_string().as_bytes(), lock.to_string().as_bytes()).unwrap();
     let problems = lockfile.problems(&Folder::default(), &BTreeMap::new()).unwrap();
     assert!(problems[0].contains("`a` in `devDependencies` as well"), "{problems:?}");
-}
-
-#[test]
-fn an_optional_package_of_a_released_platform_that_has_no_entry_is_named() {
-    let lock = json!({"lockfileVersion": 3, "packages": {
-        "": {"dependencies": {"rollupish": "1"}},
-        "node_modules/rollupish": {"version": "1.0.0", "integrity": SHA,
-            "optionalDependencies": {"@r/linux-x64": "1", "@r/linux-arm64": "1", "@r/darwin-arm64": "1"}},
-        "node_modules/@r/linux-x64": {"version": "1.0.0", "integrity": SHA, "cpu": ["x64"], "optional": true},
-    }});
-    let lockfile = check(lock["packages"][""].to_string().as_bytes(), lock.to_string().as_bytes()).unwrap();
-    let targets = [target("x64", "glibc"), target("arm64", "glibc")];
-    let problems = lockfile.unlocked(&Folder::default(), &targets);
-    assert_eq!(problems.len(), 1, "{problems:?}");
-    assert!(
-        problems[0].contains("`@r/linux-arm64`") && problems[0].contains("delete `node_modules`"),
-        "{problems:?}"
-    );
 }
 
 #[test]
