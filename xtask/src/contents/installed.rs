@@ -28,6 +28,8 @@ pub struct Held {
     pub bundled: Vec<Locked>,
     /// The number of optional and local packages of the lockfile that the image does not have.
     pub left_out: usize,
+    /// The paths in the lockfile of those that it has.
+    found: BTreeSet<String>,
 }
 
 /// How an image differs from what the lockfile installs.
@@ -128,12 +130,45 @@ pub fn check(contents: &Contents, lockfile: &Lockfile, dependencies: Dependencie
         }
     }
     if missing.is_empty() && excess.is_empty() {
+        held.found = found.into_iter().map(str::to_owned).collect();
         return Ok(held);
     }
     let platform = contents.platform.clone();
     let target = format!("--os={} --cpu={} --libc={}", target.os, target.cpu, target.libc.as_str());
     let (lacks_all, lacks_most) = (above.count() == 0, missing.len() * 2 > installed.len());
     Err(Unlike { platform, target, missing, excess, dependencies, lacks_all, lacks_most }.into())
+}
+
+/// The packages that npm chooses by the processor, if the image has none of them although it has packages that ask for
+/// them: npm was told another processor, and does not fail for that.
+///
+/// # Errors
+/// As [`check`].
+pub fn without_binaries(
+    contents: &Contents,
+    lockfile: &Lockfile,
+    dependencies: Dependencies,
+) -> Result<Option<String>> {
+    let target = target(contents)?;
+    let found = check(contents, lockfile, dependencies)?.found;
+    let mut chosen = lockfile.chosen_by_cpu(&target)?;
+    chosen.retain(|_, asked_by| asked_by.iter().any(|path| path.is_empty() || found.contains(path)));
+    if dependencies == Dependencies::Bundled
+        || chosen.is_empty()
+        || chosen.keys().any(|path| found.contains(path))
+    {
+        return Ok(None);
+    }
+    let listed: Vec<_> = chosen.keys().take(SHOWN).map(|path| format!("`{path}`")).collect();
+    Ok(Some(format!(
+        "the image for `{}` has no package for its processor: missing {}; install in the Dockerfile with `npm ci \
+         --omit=dev --os={} --cpu={} --libc={}`, or if the service runs without them, write `--omit=optional` there",
+        contents.platform,
+        listed.join(", "),
+        target.os,
+        target.cpu,
+        target.libc.as_str()
+    )))
 }
 
 /// The key of a folder outside the service's, such as `../shared`, without the leading `../`.

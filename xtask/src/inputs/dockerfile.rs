@@ -30,6 +30,7 @@ use parse::Instruction;
 use stages::Stages;
 
 pub use image::{BaseImage, BaseImages, says_musl};
+pub use install::NPM_CPU;
 pub use network::NetworkedStep;
 
 /// The largest Dockerfile, in bytes. Each line is checked against the stages before it, so a file of a megabyte would

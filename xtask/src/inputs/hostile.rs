@@ -59,6 +59,7 @@ fn ask(found: &Lockfile) {
         let target = Target::new(&platform, lockfile::Libc::Glibc).unwrap();
         found.installed(&target).map(drop).unwrap_or_default();
         found.tolerated(&target).map(drop).unwrap_or_default();
+        found.chosen_by_cpu(&target).map(drop).unwrap_or_default();
         drop(found.unlocked(&service(), std::slice::from_ref(&target)));
         drop(found.without_libc(&service(), &[target]));
     }

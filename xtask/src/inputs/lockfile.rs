@@ -76,6 +76,24 @@ impl Lockfile {
         Ok(selection.installed.iter().map(|path| self.locked(path, optional(path))).collect())
     }
 
+    /// Those of [`Lockfile::installed`] that npm chooses by the processor, as `@img/sharp-linux-x64`: optional
+    /// dependencies that say for which one they are. Each with the packages that ask for it, the root as an empty path.
+    ///
+    /// # Errors
+    /// As [`Lockfile::installed`].
+    pub fn chosen_by_cpu(&self, target: &Target) -> Result<BTreeMap<String, Vec<String>>> {
+        let graph = Graph::new(&self.lock)?;
+        let selection = graph.select(target)?;
+        let mut chosen: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for from in selection.installed.iter().copied().chain([""]) {
+            let says_cpu = |to: &&str| !self.lock.packages[*to].cpu.list().is_empty();
+            for to in graph.needed_by(from).filter(says_cpu).filter(|to| selection.optional.contains(to)) {
+                chosen.entry(to.to_owned()).or_default().push(from.to_owned());
+            }
+        }
+        Ok(chosen)
+    }
+
     /// The packages that may be present in addition to [`Lockfile::installed`]. They fit the platform, and either came
     /// in an installed package's archive, or some versions of npm leave them in place although everything that depends
     /// on them is omitted.

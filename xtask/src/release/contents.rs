@@ -48,6 +48,14 @@ pub(super) fn run(context: &Context<'_>, candidate: &Candidate) -> Result<Vec<u8
         Ok(unlike) => Refusal::new(format!("{unlike}; {REMAINS}")).into(),
         Err(error) => error,
     })?;
+    // The release alone refuses this: `verify` takes what was released before.
+    let goes_without = release.inputs.networked.iter().any(|step| step.words.contains("--omit=optional"));
+    for contents in contents.iter().filter(|_| !goes_without) {
+        let lockfile = &release.inputs.lockfile;
+        if let Some(wrong) = installed::without_binaries(contents, lockfile, release.config.dependencies)? {
+            return Err(Refusal::new(format!("{wrong}; {REMAINS}")).into());
+        }
+    }
     let is_unknown = |contents: &Contents| {
         !contents.node.is_empty() && contents.node_version.is_none() && !contents.has_packaged_node()
     };

@@ -4,15 +4,11 @@ use super::command::HOME;
 use super::shipped::Shipped;
 use super::survey::Survey;
 use super::tool;
-use crate::inputs::dockerfile::says_musl;
+use crate::inputs::dockerfile::{NPM_CPU, says_musl};
 
 /// Behind a proxy that has its own certificate authority, npm is given that authority.
 const AUTHORITY: &str = "RUN --mount=type=secret,id=ca --mount=type=cache,target=/root/.npm \\
     if [ -s /run/secrets/ca ]; then export NODE_EXTRA_CA_CERTS=/run/secrets/ca; fi && \\
-";
-
-/// npm has its own names for processors.
-const PROCESSOR: &str = "    case $TARGETARCH in amd64) cpu=x64 ;; 386) cpu=ia32 ;; ppc64le) cpu=ppc64 ;; *) cpu=$TARGETARCH ;; esac && \\
 ";
 
 const QUIET: &str = "--no-audit --no-fund --no-update-notifier";
@@ -44,7 +40,7 @@ fn dependencies(survey: &Survey) -> String {
          ARG TARGETARCH\n\
          WORKDIR /out/app\n\
          COPY {} ./\n\
-         {AUTHORITY}{PROCESSOR}    npm ci --omit=dev --ignore-scripts --os=linux --cpu=\"$cpu\" --libc={libc} {QUIET} && \\\n    \
+         {AUTHORITY}    {NPM_CPU} && \\\n    npm ci --omit=dev --ignore-scripts --os=linux --cpu=\"$cpu\" --libc={libc} {QUIET} && \\\n    \
          rm -f package.json package-lock.json{} node_modules/.package-lock.json && \\\n    \
          find /out -exec touch --no-dereference --date=@499162500 {{}} +\n",
         manifests(survey),

@@ -4,7 +4,7 @@ use super::super::archive::tests::{entry, file};
 use super::super::image::Contents;
 use super::super::image::tests::manifest;
 use super::super::layer::tests::facts;
-use super::check;
+use super::{check, without_binaries};
 use crate::inputs::config::{Dependencies, Folder};
 use crate::inputs::lockfile::{self, Lockfile};
 use serde_json::json;
@@ -154,4 +154,39 @@ fn a_package_in_a_directory_of_another_package_manager_is_one_like_any_other() {
     }
     // What no link leads to is a file like any other.
     assert_eq!(with(vec![old(), package(".cache/x", "x", "1.0.0")]), whole);
+}
+
+#[test]
+fn an_image_without_any_package_for_its_processor_is_named_with_them() {
+    let root = json!({"dependencies": {"sharp": "1"}});
+    let native =
+        |cpu: &str| json!({"version": "1.0.0", "integrity": "sha512-YQ==", "cpu": [cpu], "optional": true});
+    let lock = json!({"lockfileVersion": 3, "packages": {
+        "": root,
+        "node_modules/sharp": {"version": "1.0.0", "integrity": "sha512-YQ==", "optionalDependencies":
+            {"sharp-linux-x64": "1", "sharp-linux-arm64": "1", "libvips-linux-x64": "1"}},
+        "node_modules/sharp-linux-x64": native("x64"),
+        "node_modules/libvips-linux-x64": native("x64"),
+        "node_modules/sharp-linux-arm64": native("arm64"),
+    }});
+    let (root, lock) = (root.to_string(), lock.to_string());
+    let lockfile = lockfile::check(&Folder::default(), root.as_bytes(), lock.as_bytes()).unwrap();
+    let wrong = |packages: &[&str], dependencies| {
+        let packages: Vec<_> = packages
+            .iter()
+            .map(|name| manifest(&format!("app/node_modules/{name}"), name, "1.0.0"))
+            .collect();
+        without_binaries(&contents(&packages), &lockfile, dependencies).unwrap()
+    };
+    let words = wrong(&["sharp"], Dependencies::Installed).unwrap();
+    for expected in
+        ["`linux/amd64`", "`node_modules/sharp-linux-x64`", "`npm ci --omit=dev --os=linux --cpu=x64"]
+    {
+        assert!(words.contains(expected), "expected `{expected}` in: {words}");
+    }
+    // Whoever takes one of them out of the image has the right ones.
+    for there in [&["sharp", "sharp-linux-x64"][..], &["sharp", "sharp-linux-x64", "libvips-linux-x64"]] {
+        assert_eq!(wrong(there, Dependencies::Installed), None, "{there:?}");
+    }
+    assert_eq!(wrong(&["sharp"], Dependencies::Bundled), None);
 }

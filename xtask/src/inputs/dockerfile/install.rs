@@ -6,9 +6,14 @@ use super::npm::{self, Call};
 use super::parse::Instruction;
 use super::shell::{commands, program};
 use super::stages::Stages;
+use crate::inputs::config::Platform;
 use crate::inputs::finding::Rule;
 use crate::inputs::lockfile::Libc;
 use crate::inputs::pin::document;
+
+/// The shell's line for npm's name of the processor, as `$cpu`.
+pub const NPM_CPU: &str =
+    "case $TARGETARCH in amd64) cpu=x64 ;; 386) cpu=ia32 ;; ppc64le) cpu=ppc64 ;; *) cpu=$TARGETARCH ;; esac";
 
 pub(super) fn check(instruction: &Instruction, stages: &Stages<'_>, findings: &mut Findings) {
     if !instruction.is("RUN") {
@@ -33,6 +38,9 @@ pub(super) fn check(instruction: &Instruction, stages: &Stages<'_>, findings: &m
             }
             Some(call) if matches!(call.command, "ci" | "prune") => {
                 check_install(line, &call, is_production, stages.is_on_target(), findings);
+                if call.is_production(is_production) {
+                    check_cpu(instruction, stages.platforms(), findings);
+                }
             }
             _ => {}
         }
@@ -143,6 +151,34 @@ fn check_install(
                 ")"
             ),
         );
+    }
+}
+
+/// npm takes any name of a processor, and leaves out the packages for another one. It does not know all of docker's.
+fn check_cpu(instruction: &Instruction, platforms: &[Platform], findings: &mut Findings) {
+    let is_unknown = |platform: &&Platform| {
+        let (name, npms) = (platform.to_string(), platform.node_architecture());
+        npms.is_some_and(|npms| name.split('/').nth(1) != Some(npms))
+    };
+    let Some(platform) = platforms.iter().find(is_unknown) else { return };
+    // Not of the commands, whose words have `$` in place of `${TARGETARCH}`.
+    let script = format!("{}\n{}", instruction.text, instruction.body).replace(['"', '\''], "");
+    let words: Vec<_> =
+        script.split([' ', '\t', '\n', ';', '&', '|', '(', ')']).filter(|word| !word.is_empty()).collect();
+    let is_dockers = |word: &str| matches!(word, "$TARGETARCH" | "${TARGETARCH}");
+    let passes = |(at, word): (usize, &&str)| match word.strip_prefix("--cpu") {
+        Some("") => words.get(at + 1).is_some_and(|next| is_dockers(next)),
+        Some(rest) => rest.strip_prefix('=').is_some_and(is_dockers),
+        None => false,
+    };
+    let sets = words.iter().any(|word| word.starts_with("TARGETARCH="));
+    if words.iter().enumerate().any(passes) && !sets {
+        let text = format!(
+            "`--cpu=$TARGETARCH` has docker's name of a processor, which is not npm's for `{platform}`, so that npm leaves \
+             out the packages for it; write `{NPM_CPU} && npm … --cpu=\"$cpu\"` ({})",
+            document!("services.md#plain")
+        );
+        findings.problem(Rule::DockerfileNpmTarget, instruction.line, text);
     }
 }
 

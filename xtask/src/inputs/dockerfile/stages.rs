@@ -40,6 +40,10 @@ impl<'a> Stages<'a> {
         Self { platforms, arguments: Values::new(), stages: Vec::new(), copied: Vec::new() }
     }
 
+    pub(super) const fn platforms(&self) -> &'a [Platform] {
+        self.platforms
+    }
+
     pub(super) fn read(&mut self, instruction: &Instruction, findings: &mut Findings) {
         if instruction.is("FROM") {
             let stage = self.stage(instruction, findings);

@@ -1,6 +1,7 @@
 //! The rules for `npm ci`, for every spelling that npm and the builder take, as tables.
 
 use super::{PIN, hold, read};
+use crate::inputs::config::Platform;
 
 #[test]
 fn a_stage_that_is_based_on_another_runs_where_that_one_runs() {
@@ -195,7 +196,7 @@ fn commands_are_read_as_the_shell_reads_them() {
     let whole = "npm ci --omit=dev --ignore-scripts --os=linux";
     let install = "`npm install` may install something else";
     hold(&[
-        (step(&format!("{whole} --cpu=${{TARGETARCH}} --libc=glibc")), ""),
+        (step(&format!("{whole} --cpu=${{CPU}} --libc=glibc")), ""),
         (
             step(&format!(
                 "{whole} --cpu=\"$(case $TARGETARCH in amd64) echo x64 ;; *) echo $TARGETARCH ;; esac)\" --libc=glibc"
@@ -216,4 +217,27 @@ fn commands_are_read_as_the_shell_reads_them() {
         let notes = read(&step(text)).unwrap().notes();
         assert_eq!(notes.iter().any(|note| note.contains("`npx` fetches")), is_noted, "{text}: {notes:?}");
     }
+}
+
+#[test]
+fn dockers_name_of_a_processor_is_refused_where_npm_has_another() {
+    let expected = "npm leaves out the packages for it; write `case $TARGETARCH in amd64) cpu=x64 ;;";
+    let ci = |cpu: &str| format!("npm ci --omit=dev --ignore-scripts --os=linux {cpu} --libc=glibc");
+    for cpu in
+        ["--cpu=$TARGETARCH", "--cpu=${TARGETARCH}", "--cpu=\"$TARGETARCH\"", "--cpu \"${TARGETARCH}\""]
+    {
+        hold(&[(step(&ci(cpu)), expected), (step(&format!("<<EOF\n{}\nEOF", ci(cpu))), expected)]);
+        // It has npm's name by then.
+        let set = format!("if [ \"$TARGETARCH\" = amd64 ]; then TARGETARCH=x64; fi; {}", ci(cpu));
+        hold(&[(step(&set), ""), (step(&format!("npm ci --ignore-scripts {cpu}")), "")]);
+    }
+    for cpu in ["--cpu=$cpu", "--cpu=${TARGETARCH#amd}", "--cpu=$TARGETARCHX"] {
+        hold(&[(step(&ci(cpu)), "")]);
+    }
+    let problems = |platform: &str| {
+        let platform = Platform::try_from(platform.to_owned()).unwrap();
+        super::super::read(&step(&ci("--cpu=$TARGETARCH")), &[platform]).unwrap().errors().len()
+    };
+    let found = ["linux/arm64", "linux/s390x", "linux/amd64", "linux/386", "linux/ppc64le"].map(problems);
+    assert_eq!(found, [0, 0, 1, 1, 1]);
 }
