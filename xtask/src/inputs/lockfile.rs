@@ -82,7 +82,7 @@ impl Lockfile {
     /// # Errors
     /// As [`Lockfile::installed`].
     pub fn chosen_by_cpu(&self, target: &Target) -> Result<BTreeMap<String, Vec<String>>> {
-        let graph = Graph::new(&self.lock)?;
+        let graph = self.graph();
         let selection = graph.select(target)?;
         let mut chosen: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for from in selection.installed.iter().copied().chain([""]) {
@@ -248,13 +248,16 @@ fn check_package(path: &str, entry: &Entry, service: &Folder) -> Result<()> {
     let version = version.with_context(|| format!("`package-lock.json` has no version for `{path}`"))?;
     let is_strong = |integrity: &String| integrity.split_whitespace().any(|hash| hash.starts_with("sha512-"));
     if !entry.in_bundle && !entry.integrity.as_ref().is_some_and(is_strong) {
-        let from_git = entry.resolved.as_deref().is_some_and(|resolved| resolved.starts_with("git"));
-        let (found, remedy) = match &entry.integrity {
-            None if from_git => {
-                ("no integrity", format!("it comes from git, which has none; {}", strict::PUBLISHED))
+        let found = if entry.integrity.is_none() { "no integrity" } else { "no sha512 integrity" };
+        let remedy = match entry.resolved.as_deref().unwrap_or_default() {
+            _ if entry.integrity.is_some() => write_anew(service),
+            git if git.starts_with("git") => {
+                format!("it comes from git, which has none; {}", strict::PUBLISHED)
             }
-            None => ("no integrity", write_anew(service)),
-            Some(_) => ("no sha512 integrity", write_anew(service)),
+            folder if folder.starts_with("file:") && !folder.ends_with(".tgz") => {
+                format!("it is the copy of a folder, which has none; {}", edges::IN_REACH)
+            }
+            _ => write_anew(service),
         };
         refuse!(
             "`package-lock.json` has {found} for `{name}` {version}, so what is installed could change: {remedy}"

@@ -12,6 +12,10 @@ use crate::refuse;
 /// The largest lockfile that we have seen needs a hundredth of that.
 const MOST_LOOKUPS: usize = 10_000_000;
 
+/// What to type in place of a dependency on a folder that npm does not install as part of the service.
+pub(super) const IN_REACH: &str = "make both workspaces of a `package.json` above them and write `service = \".\"`, or commit the archive of \
+     `npm pack` and write `file:NAME-VERSION.tgz`";
+
 /// How one package depends on another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Kind {
@@ -108,6 +112,10 @@ fn edges_of<'a>(
                 edges.push((to, Kind { optional: true, ..PEER }));
             }
             Some(to) => edges.push((to, kind)),
+            None if kind == NEEDED && path.starts_with("..") => refuse!(
+                "`package-lock.json` has no entry for `{name}`, which `{path}` needs: npm does not install what a folder \
+                 outside of the service's needs; {IN_REACH}"
+            ),
             None if kind == NEEDED => refuse!(
                 "`package-lock.json` has no entry for `{name}`, which `{}` needs; run `npm install --package-lock-only` and commit the result",
                 if path.is_empty() { "package.json" } else { path }

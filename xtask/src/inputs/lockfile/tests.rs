@@ -234,6 +234,23 @@ fn a_folder_outside_of_the_repository_is_refused() {
 }
 
 #[test]
+fn a_folder_whose_needs_npm_does_not_install_is_refused_with_what_to_write() {
+    let words = "make both workspaces of a `package.json` above them and write `service = \".\"`, or commit the archive of `npm pack`";
+    for shared in [
+        json!({"../shared": {"dependencies": {"ms": "2"}},
+            "node_modules/shared": {"resolved": "../shared", "link": true}}),
+        // With `install-links`.
+        json!({"node_modules/shared": {"version": "1.0.0", "resolved": "file:../shared"}}),
+    ] {
+        let mut packages = shared;
+        packages[""] = json!({"dependencies": {"shared": "file:../shared"}});
+        let lock = json!({"lockfileVersion": 3, "packages": packages});
+        let error = format!("{:#}", listed(&lock, &target("x64", "glibc")).unwrap_err());
+        assert!(error.contains(words) && !error.contains("npm install"), "{error}");
+    }
+}
+
+#[test]
 fn what_stands_among_the_tools_as_well_is_named_because_npm_leaves_it_out() {
     let lock = json!({"lockfileVersion": 3, "packages": {
         "": {"dependencies": {"a": "1"}, "devDependencies": {"a": "1"}},
