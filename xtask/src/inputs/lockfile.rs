@@ -8,6 +8,7 @@ mod elsewhere;
 mod entry;
 mod grammar;
 mod graph;
+mod local;
 mod marks;
 mod overrides;
 pub mod pinned;
@@ -34,6 +35,7 @@ use overrides::{Override, Overrides};
 
 pub use address::Registries;
 pub use entry::{LARGEST_MANIFEST, manifest, without_mark};
+pub use local::Local;
 pub use marks::leaves_peers_alone;
 pub use target::{Libc, Target};
 

@@ -1,8 +1,7 @@
-//! What became of each line of a Dockerfile that was there before, and what else a person should look at.
+//! What became of each line of a Dockerfile that was there before.
 
 use super::command::{HOME, Origin};
-use super::package::UNKNOWN_LICENSE;
-use super::survey::{Health, Survey};
+use super::survey::Survey;
 use crate::inputs::dockerfile::existing::{At, Existing};
 use crate::inputs::dockerfile::says_musl;
 use crate::inputs::pin::document;
@@ -67,61 +66,6 @@ pub(super) fn lines(old: &Existing, survey: &Survey) -> Vec<String> {
     }
     all.sort_by_key(|(line, _)| *line);
     all.into_iter().map(|(_, text)| text).collect()
-}
-
-/// What to look at in the files that were written.
-pub(super) fn notes(survey: &Survey) -> Vec<String> {
-    let listed = |names: Vec<&str>| {
-        names.iter().map(|name| format!("`{}`", short(name))).collect::<Vec<_>>().join(", ")
-    };
-    let taken: Vec<_> = super::dockerfile::taken(survey);
-    let left: Vec<_> = super::dockerfile::left_out(survey);
-    let mut notes = vec![format!("the image has {}", listed(taken))];
-    if !left.is_empty() {
-        notes.push(format!(
-            "it does not have {}; if the service reads one of them, copy it in the stage `service`",
-            listed(left)
-        ));
-    }
-    if survey.dockerfile.as_ref().is_none_or(|old| old.command_lines.is_empty()) {
-        notes.push(format!("`{}` is from {}", survey.command.entrypoint(), survey.command.origin.said()));
-    }
-    if survey.package.scripts.test.is_none() {
-        notes.push(
-            "package.json has no `scripts.test`, and `cargo xtask ci` fails without one: it runs `npm test`"
-                .to_owned(),
-        );
-    }
-    if survey.package.license() == UNKNOWN_LICENSE {
-        notes.push(format!(
-            "`licenses = \"{UNKNOWN_LICENSE}\"`: package.json names no license; if there is one, write it in `Cargo.toml` before the \
-             first release"
-        ));
-    }
-    if survey.package.description.is_empty() {
-        notes.push(format!(
-            "`description = \"{}\"`: package.json has none; write one in `Cargo.toml` before the first release",
-            survey.title()
-        ));
-    }
-    if let Some(from) = survey.branch_from {
-        notes.push(format!(
-            "`branches = [\"{}\"]` is {from}; if releases are made from another branch, change it in `Cargo.toml`",
-            survey.branch
-        ));
-    }
-    match survey.health_from {
-        Health::Guessed => notes.push(format!(
-            "`smoke.health = \"{}\"` is a guess: nothing in the repository says which path answers 200; if it is another one, \
-             change it in `Cargo.toml`, or name it in the first run with `--health /healthz`",
-            survey.health
-        )),
-        Health::Healthcheck => {
-            notes.push(format!("`smoke.health = \"{}\"` is from `HEALTHCHECK`", survey.health));
-        }
-        Health::Said => {}
-    }
-    notes
 }
 
 fn base_became(old: &str, new: &str) -> String {
@@ -200,7 +144,7 @@ fn run_reason(instruction: &str, survey: &Survey) -> String {
 }
 
 /// The beginning of a foreign line, for a report.
-fn short(text: &str) -> String {
+pub(super) fn short(text: &str) -> String {
     let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let start: String = words.chars().take(SHOWN).collect();
     let more = if start.len() < words.len() { "…" } else { "" };
@@ -209,10 +153,10 @@ fn short(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{lines, notes};
+    use super::lines;
     use crate::commands::init::command::Command;
+    use crate::commands::init::survey::Survey;
     use crate::commands::init::survey::tests::example;
-    use crate::commands::init::survey::{Health, Survey};
     use crate::inputs::dockerfile::existing;
 
     const OLD: &str = "FROM node:22-alpine AS build\nWORKDIR /build\nRUN npm ci\nFROM node:22-alpine\nARG REV\nENV REV=$REV\n\
@@ -271,29 +215,5 @@ mod tests {
             let words = "`ENTRYPOINT [\"node\", \"/app/dist/x.js\"]` is from `scripts.start` of package.json";
             assert!(line.contains("is not carried over") && line.ends_with(words), "{line}");
         }
-        let without = Survey { dockerfile: None, ..survey };
-        assert!(notes(&without).iter().any(|note| note.contains("is from `scripts.start`")));
-    }
-
-    #[test]
-    fn a_guess_is_called_one() {
-        let said = |health_from| notes(&Survey { health_from, ..survey() }).join("\n");
-        let guess = said(Health::Guessed);
-        assert!(guess.contains("is a guess") && guess.contains("`--health /healthz`"), "{guess}");
-        assert!(said(Health::Healthcheck).contains("is from `HEALTHCHECK`"));
-        assert!(!said(Health::Said).contains("smoke.health"));
-    }
-
-    #[test]
-    fn what_package_json_does_not_say_is_named() {
-        let said = |json: &str| {
-            let package = serde_json::from_str(json).unwrap();
-            notes(&Survey { package, ..survey() }).join("\n")
-        };
-        let silent = said("{}");
-        assert!(silent.contains("`licenses = \"NOASSERTION\"`: package.json names no license"), "{silent}");
-        assert!(silent.contains("`description = \"") && silent.contains("package.json has none"), "{silent}");
-        let told = said(r#"{"license": "MIT", "description": "a shop"}"#);
-        assert!(!told.contains("licenses") && !told.contains("description"), "{told}");
     }
 }

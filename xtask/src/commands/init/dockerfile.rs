@@ -39,12 +39,14 @@ fn dependencies(survey: &Survey) -> String {
         "FROM --platform=$BUILDPLATFORM {base} AS dependencies\n\
          ARG TARGETARCH\n\
          WORKDIR /out/app\n\
-         COPY {} ./\n\
+         COPY {} ./\n{}\
          {AUTHORITY}    {NPM_CPU} && \\\n    npm ci --omit=dev --ignore-scripts --os=linux --cpu=\"$cpu\" --libc={libc} {QUIET} && \\\n    \
-         rm -f package.json package-lock.json{} node_modules/.package-lock.json && \\\n    \
+         rm -f package.json package-lock.json{}{} node_modules/.package-lock.json && \\\n    \
          find /out -exec touch --no-dereference --date=@499162500 {{}} +\n",
         manifests(survey),
+        survey.local.copies(survey),
         if survey.has_npmrc { " .npmrc" } else { "" },
+        survey.local.removed(),
     )
 }
 
@@ -74,16 +76,18 @@ fn built(survey: &Survey) -> String {
         "# Built once for all platforms. The build tools are in no layer of the image.\n\
          FROM --platform=$BUILDPLATFORM {} AS service\n\
          WORKDIR /build\n\
-         COPY {} ./\n\
+         COPY {} ./\n{}\
          {AUTHORITY}    npm ci --ignore-scripts {QUIET}\n\
          {configured}{}\
          ARG VERSION REVISION SOURCE SOURCE_DATE_EPOCH\n\
-         RUN --network=none npm run build && mkdir -p /out/app && cp -r {} package.json package-lock.json /out/app/ && \\\n    {}{}\\\n    \
+         RUN --network=none npm run build && mkdir -p /out/app && cp -r {} package.json package-lock.json /out/app/ && \\\n    {}{}{}\\\n    \
          find /out -exec touch --no-dereference --date=\"@$SOURCE_DATE_EPOCH\" {{}} +\n",
         survey.base,
         manifests(survey),
+        survey.local.copies(survey),
         sources(survey),
         taken(survey).join(" "),
+        survey.local.cleaned(),
         said("/out/app/build.json"),
         volumes(survey),
     )
@@ -95,7 +99,10 @@ pub(super) fn taken(survey: &Survey) -> Vec<&str> {
         return survey.shipped.all().collect();
     }
     let output = output(survey);
-    let others = survey.shipped.all().filter(|name| *name != output && *name != SOURCES);
+    let others = survey
+        .shipped
+        .all()
+        .filter(|name| *name != output && (*name != SOURCES || survey.local.is_below(name)));
     [output].into_iter().chain(others).collect()
 }
 

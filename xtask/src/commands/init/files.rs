@@ -142,12 +142,13 @@ fn package(options: &Options) -> String {
 }
 
 /// The build context is the whole exported commit, and the image needs only the service.
-fn dockerignore(survey: &Survey) -> String {
+pub(super) fn dockerignore(survey: &Survey) -> String {
     let prefix = survey.prefix();
     let npmrc = survey.has_npmrc.then_some(".npmrc");
     let built = survey.shipped.build_files.iter().filter(|_| survey.builds).map(String::as_str);
     let names = ["package.json", "package-lock.json"].into_iter().chain(npmrc).chain(built);
-    let lines: String = names.chain(survey.shipped.all()).map(|name| format!("!{prefix}{name}\n")).collect();
+    let names = names.chain(survey.shipped.all()).chain(survey.local.ignored(&survey.shipped));
+    let lines: String = names.map(|name| format!("!{prefix}{name}\n")).collect();
     format!("# The build context is the whole exported commit. The image needs only the service.\n*\n{lines}")
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Result, anyhow};
 
 use super::survey::Survey;
-use super::{Options, carried, files, listed};
+use super::{Options, files, listed, notes};
 use crate::inputs::config::MANIFEST;
 use crate::inputs::pin::document;
 use crate::process::shown;
@@ -63,7 +63,7 @@ impl<'a> Left<'a> {
 pub(super) fn say(survey: &Survey, options: &Options) {
     if survey.dockerfile.as_ref().is_none_or(|old| !old.is_ours) {
         stderr::line("\nlook at these:");
-        for note in carried::notes(survey) {
+        for note in notes::of(survey) {
             stderr::line(format_args!("  {note}"));
         }
     }

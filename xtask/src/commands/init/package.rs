@@ -6,11 +6,17 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 
-use crate::inputs::PACKAGE_JSON;
-use crate::inputs::lockfile::{self, LARGEST_MANIFEST, pinned};
+use crate::inputs::lockfile::{self, LARGEST_MANIFEST, Local, pinned};
+use crate::inputs::{PACKAGE_JSON, PACKAGE_LOCK};
 
 /// What SPDX writes for a license that nobody named.
 pub(super) const UNKNOWN_LICENSE: &str = "NOASSERTION";
+
+/// npm's configuration for the package.
+pub(super) const NPMRC: &str = ".npmrc";
+
+/// The largest lockfile that is read.
+const LARGEST_LOCK: usize = 32 << 20;
 
 /// The part of package.json that is read here.
 #[derive(Debug, Default, Deserialize)]
@@ -60,12 +66,28 @@ pub(super) fn of(root: &Path, prefix: &str) -> Result<Package> {
     lockfile::manifest(&read(&path)?).with_context(|| format!("reading `{prefix}{PACKAGE_JSON}`"))
 }
 
+/// What the lockfile beside it names in the repository. Nothing if there is none.
+pub(super) fn local(root: &Path, prefix: &str) -> Result<Local> {
+    let path = root.join(prefix).join(PACKAGE_LOCK);
+    if path.is_file() { Local::read(&read_up_to(LARGEST_LOCK, &path)?) } else { Ok(Local::default()) }
+}
+
+/// Whether the `.npmrc` beside it takes a value from the environment, as `${NPM_TOKEN}`.
+pub(super) fn has_variable(root: &Path, prefix: &str) -> Result<bool> {
+    let path = root.join(prefix).join(NPMRC);
+    Ok(path.is_file() && String::from_utf8_lossy(&read(&path)?).contains("${"))
+}
+
 /// A file that is not larger than a `package.json` may be.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
+    read_up_to(LARGEST_MANIFEST, path)
+}
+
+fn read_up_to(largest: usize, path: &Path) -> Result<Vec<u8>> {
     let reading = || format!("reading `{}`", path.display());
     let size = fs::metadata(path).with_context(reading)?.len();
-    if size > LARGEST_MANIFEST as u64 {
-        bail!("{}: it has {size} bytes, and {LARGEST_MANIFEST} are expected at most", reading());
+    if size > largest as u64 {
+        bail!("{}: it has {size} bytes, and {largest} are expected at most", reading());
     }
     fs::read(path).with_context(reading)
 }

@@ -78,18 +78,32 @@ impl Shipped {
         found
     }
 
+    /// Takes the directories with these `names`, whatever their names say.
+    pub(super) fn take<'a>(&mut self, names: impl Iterator<Item = &'a str>) {
+        for name in names {
+            self.left_out.retain(|known| known != name);
+            if !self.directories.iter().any(|known| known == name) {
+                self.directories.push(name.to_owned());
+            }
+        }
+    }
+
     /// Everything that the image takes, the directories first.
     pub(super) fn all(&self) -> impl Iterator<Item = &str> {
         self.directories.iter().chain(&self.files).map(String::as_str)
     }
 }
 
+/// Whether a shell takes a name for one word.
+pub(super) fn is_plain(name: &str) -> bool {
+    name.chars().all(|c| c.is_ascii_alphanumeric() || "._-+@".contains(c))
+}
+
 /// Whether a service may read it when it runs. A name that a shell would take apart is left to its owner.
 fn is_needed(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
-    let is_plain = name.chars().all(|c| c.is_ascii_alphanumeric() || "._-+@".contains(c));
     let is_of_tools = name.starts_with('.') || lower.contains(".config.") || lower.ends_with(".md");
-    is_plain
+    is_plain(name)
         && !is_of_tools
         && !NOT_SHIPPED.contains(&name)
         && !NOT_SHIPPED_BEGIN.iter().any(|begin| lower.starts_with(begin))

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use super::command::Command;
+use super::local::Local;
 use super::missing::Missing;
-use super::package::{self, Package, read};
+use super::package::{self, NPMRC, Package, read};
 use super::shipped::Shipped;
 use super::{Options, home};
 use crate::inputs::config::{self, Config};
@@ -47,7 +48,11 @@ pub(super) struct Survey {
     /// The image reference after `FROM`, with its digest.
     pub(super) base: String,
     pub(super) shipped: Shipped,
+    /// What the lockfile names in the repository.
+    pub(super) local: Local,
     pub(super) has_npmrc: bool,
+    /// Whether it takes a value, such as a token, from the environment.
+    pub(super) npmrc_has_variable: bool,
     /// Whether there is a build step.
     pub(super) builds: bool,
     /// The existing Dockerfile, if any.
@@ -82,6 +87,7 @@ impl Survey {
         missing.or(package.problem());
         let command = missing.or(Command::of(&package, old));
         missing.none()?;
+        let local = Local::of(package::local(&root, &prefix)?);
         let inside: Vec<_> = tracked.iter().filter_map(|path| path.strip_prefix(&prefix)).collect();
         let of_healthcheck = old.and_then(|old| old.health.as_ref()).map(|health| health.value.clone());
         let said = options.health.clone().or(http.map(|http| http.health.to_owned()));
@@ -90,14 +96,19 @@ impl Survey {
             Some(configured) => (configured, None),
             None => branch(git.upstream()?.default, git.branch()?),
         };
+        let mut shipped = Shipped::of(&inside);
+        shipped.take(local.tops());
+        let has_npmrc = inside.contains(&NPMRC);
         Ok(Self {
             command,
             port,
             health,
             health_from,
             base: super::base::pinned(options, old)?,
-            shipped: Shipped::of(&inside),
-            has_npmrc: inside.contains(&".npmrc"),
+            shipped,
+            local,
+            has_npmrc,
+            npmrc_has_variable: has_npmrc && package::has_variable(&root, &prefix)?,
             branch,
             branch_from,
             builds: package.scripts.build.is_some(),
@@ -191,6 +202,7 @@ pub(super) mod tests {
 
     use super::{Health, Survey, branch, folder, health};
     use crate::commands::init::command;
+    use crate::commands::init::local::Local;
     use crate::commands::init::shipped::Shipped;
 
     /// A service of one file.
@@ -209,7 +221,9 @@ pub(super) mod tests {
             health_from: Health::Said,
             base,
             shipped: Shipped::of(&["index.js"]),
+            local: Local::default(),
             has_npmrc: false,
+            npmrc_has_variable: false,
             builds: false,
             dockerfile: None,
         }

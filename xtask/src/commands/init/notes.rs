@@ -1,0 +1,113 @@
+//! What a person should look at in the files that were written.
+
+use super::carried::short;
+use super::package::UNKNOWN_LICENSE;
+use super::survey::{Health, Survey};
+use crate::inputs::pin::document;
+
+/// Each in a sentence.
+pub(super) fn of(survey: &Survey) -> Vec<String> {
+    let listed = |names: Vec<&str>| {
+        names.iter().map(|name| format!("`{}`", short(name))).collect::<Vec<_>>().join(", ")
+    };
+    let taken: Vec<_> = super::dockerfile::taken(survey);
+    let left: Vec<_> = super::dockerfile::left_out(survey);
+    let mut notes = vec![format!("the image has {}", listed(taken))];
+    if !left.is_empty() {
+        notes.push(format!(
+            "it does not have {}; if the service reads one of them, copy it in the stage `service`",
+            listed(left)
+        ));
+    }
+    let by_hand: Vec<_> = survey.local.by_hand.iter().map(String::as_str).collect();
+    if !by_hand.is_empty() {
+        notes.push(format!(
+            "the lockfile names {}, which the Dockerfile does not copy: {}",
+            listed(by_hand),
+            document!("services.md#workspaces-and-file-packages")
+        ));
+    }
+    if survey.npmrc_has_variable {
+        notes.push(format!(
+            "`.npmrc` takes a value from the environment, which no `npm ci` of the Dockerfile has; if it is a token, mount it: {}",
+            document!("services.md#private-packages")
+        ));
+    }
+    if survey.dockerfile.as_ref().is_none_or(|old| old.command_lines.is_empty()) {
+        notes.push(format!("`{}` is from {}", survey.command.entrypoint(), survey.command.origin.said()));
+    }
+    if survey.package.scripts.test.is_none() {
+        notes.push(
+            "package.json has no `scripts.test`, and `cargo xtask ci` fails without one: it runs `npm test`"
+                .to_owned(),
+        );
+    }
+    if survey.package.license() == UNKNOWN_LICENSE {
+        notes.push(format!(
+            "`licenses = \"{UNKNOWN_LICENSE}\"`: package.json names no license; if there is one, write it in `Cargo.toml` before the \
+             first release"
+        ));
+    }
+    if survey.package.description.is_empty() {
+        notes.push(format!(
+            "`description = \"{}\"`: package.json has none; write one in `Cargo.toml` before the first release",
+            survey.title()
+        ));
+    }
+    if let Some(from) = survey.branch_from {
+        notes.push(format!(
+            "`branches = [\"{}\"]` is {from}; if releases are made from another branch, change it in `Cargo.toml`",
+            survey.branch
+        ));
+    }
+    match survey.health_from {
+        Health::Guessed => notes.push(format!(
+            "`smoke.health = \"{}\"` is a guess: nothing in the repository says which path answers 200; if it is another one, \
+             change it in `Cargo.toml`, or name it in the first run with `--health /healthz`",
+            survey.health
+        )),
+        Health::Healthcheck => {
+            notes.push(format!("`smoke.health = \"{}\"` is from `HEALTHCHECK`", survey.health));
+        }
+        Health::Said => {}
+    }
+    notes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::of;
+    use crate::commands::init::survey::tests::example;
+    use crate::commands::init::survey::{Health, Survey};
+
+    fn survey() -> Survey {
+        example("node:22-slim@sha256:0".to_owned())
+    }
+
+    #[test]
+    fn a_command_that_no_dockerfile_says_is_named_with_its_source() {
+        assert!(of(&survey()).iter().any(|note| note.contains("is from `main`")));
+    }
+
+    #[test]
+    fn a_guess_is_called_one() {
+        let said = |health_from| of(&Survey { health_from, ..survey() }).join("\n");
+        let guess = said(Health::Guessed);
+        assert!(guess.contains("is a guess") && guess.contains("`--health /healthz`"), "{guess}");
+        assert!(said(Health::Healthcheck).contains("is from `HEALTHCHECK`"));
+        assert!(!said(Health::Said).contains("smoke.health"));
+    }
+
+    #[test]
+    fn what_package_json_does_not_say_is_named() {
+        let said = |json: &str| {
+            let package = serde_json::from_str(json).unwrap();
+            of(&Survey { package, ..survey() }).join("\n")
+        };
+        let silent = said("{}");
+        assert!(silent.contains("`licenses = \"NOASSERTION\"`: package.json names no license"), "{silent}");
+        assert!(silent.contains("`description = \"") && silent.contains("package.json has none"), "{silent}");
+        let told = said(r#"{"license": "MIT", "description": "a shop"}"#);
+        assert!(!told.contains("licenses") && !told.contains("description"), "{told}");
+    }
+}
