@@ -16,10 +16,12 @@ mod next;
 mod notes;
 mod package;
 mod shipped;
+mod started;
 mod survey;
 pub(super) mod tool;
 mod update;
 mod verifying;
+mod was;
 
 use std::fs;
 use std::path::{Path, PathBuf};

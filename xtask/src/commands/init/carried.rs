@@ -82,7 +82,7 @@ fn base_became(old: &str, new: &str) -> String {
 
 fn command_became(survey: &Survey) -> String {
     let entrypoint = survey.command.entrypoint();
-    match survey.command.origin {
+    match &survey.command.origin {
         Origin::Dockerfile => format!("is `{entrypoint}`"),
         origin => format!(
             "is not carried over: it does not start `node` itself, which has to get the signals; `{entrypoint}` is from {}",
@@ -157,6 +157,7 @@ mod tests {
     use crate::commands::init::command::Command;
     use crate::commands::init::survey::Survey;
     use crate::commands::init::survey::tests::example;
+    use crate::commands::init::was::Was;
     use crate::inputs::dockerfile::existing;
 
     const OLD: &str = "FROM node:22-alpine AS build\nWORKDIR /build\nRUN npm ci\nFROM node:22-alpine\nARG REV\nENV REV=$REV\n\
@@ -169,7 +170,8 @@ mod tests {
         let old = existing::read(OLD);
         let package = serde_json::from_str("{}").unwrap();
         Survey {
-            command: Command::of(&package, Some(&old)).unwrap(),
+            command: Command::of(&package, Some(&old), &Was::of(&old, "")).unwrap(),
+            was: Was::of(&old, ""),
             builds: true,
             dockerfile: Some(old),
             ..example("node:22-slim@sha256:0".to_owned())
@@ -208,7 +210,7 @@ mod tests {
     fn the_command_that_was_written_is_said_with_its_source() {
         let package = serde_json::from_str(r#"{"scripts": {"start": "node dist/x.js"}}"#).unwrap();
         let old = existing::read("FROM node\nENTRYPOINT [\"tini\", \"--\"]\nCMD [\"npm\", \"start\"]\n");
-        let command = Command::of(&package, Some(&old)).unwrap();
+        let command = Command::of(&package, Some(&old), &Was::of(&old, "")).unwrap();
         let survey = Survey { command, dockerfile: Some(old), ..survey() };
         let said = lines(survey.dockerfile.as_ref().unwrap(), &survey);
         for line in &said[1..] {

@@ -1,7 +1,9 @@
 //! The command that starts the service, and where it was found.
 
 use super::package::Package;
-use crate::inputs::dockerfile::existing::{At, Existing, shell};
+use super::started::{self, Started};
+use super::was::{Was, plain};
+use crate::inputs::dockerfile::existing::Existing;
 
 /// The image's directory of the service.
 pub(super) const HOME: &str = "/app";
@@ -21,23 +23,23 @@ const WITH_VALUE: [&str; 10] = [
 ];
 
 /// Where the command was found.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) enum Origin {
     /// In the existing Dockerfile.
     #[default]
     Dockerfile,
-    /// In `scripts.start` of package.json.
-    Start,
+    /// In the script of this name in package.json.
+    Script(String),
     /// In `main` of package.json.
     Main,
 }
 
 impl Origin {
-    pub(super) fn said(self) -> &'static str {
+    pub(super) fn said(&self) -> String {
         match self {
-            Self::Dockerfile => "the Dockerfile",
-            Self::Start => "`scripts.start` of package.json",
-            Self::Main => "`main` of package.json",
+            Self::Dockerfile => "the Dockerfile".to_owned(),
+            Self::Script(name) => format!("`scripts.{name}` of package.json"),
+            Self::Main => "`main` of package.json".to_owned(),
         }
     }
 }
@@ -49,43 +51,41 @@ pub(super) struct Command {
     /// Which of the words is the script.
     script: usize,
     pub(super) origin: Origin,
+    /// The variables that were set for it alone.
+    pub(super) variables: Vec<(String, String)>,
 }
 
 impl Command {
-    /// The first command that starts `node`: the old Dockerfile's, else that of `npm start`, else `main`.
+    /// The first command that starts `node`: the old Dockerfile's, else that of `npm start`, else `main`. `was`: the
+    /// places of the service in the old image.
     ///
     /// # Errors
     /// The words that say what is missing, and what to write.
-    pub(super) fn of(package: &Package, old: Option<&Existing>) -> Result<Self, String> {
-        let of_dockerfile = old.and_then(|old| old.command.as_ref()).map(|command| command.value.clone());
-        let start = package.scripts.start.as_deref().unwrap_or_default();
-        let of_start = shell::words(start);
-        let of_main = (!package.main.is_empty()).then(|| vec!["node".to_owned(), package.main.clone()]);
-        let is_node = |word: &str| word.rsplit('/').next() == Some("node");
-        let starts_node = |words: &Vec<String>| words.first().is_some_and(|word| is_node(word));
-        let is_for_shell = of_start.is_none() && start.split_whitespace().next().is_some_and(is_node);
-        if is_for_shell && !of_dockerfile.as_ref().is_some_and(starts_node) {
-            return Err(format!(
-                "the command: `{start}` of {} takes a shell, which the image does not have; write such as \
-                 `node src/server.js` there, and do the rest in that file",
-                Origin::Start.said()
-            ));
+    pub(super) fn of(package: &Package, old: Option<&Existing>, was: &Was) -> Result<Self, String> {
+        let of_dockerfile = old.and_then(started::of_dockerfile);
+        if let Some(words) = of_dockerfile
+            && let Some(started) = started::of(words, Origin::Dockerfile, package)?
+        {
+            return Self::placed(started, package, was);
         }
-        let origins =
-            [(Origin::Dockerfile, of_dockerfile), (Origin::Start, of_start), (Origin::Main, of_main)];
-        let found =
-            origins.into_iter().filter_map(|(origin, words)| Some((origin, words.filter(starts_node)?)));
-        let (origin, words) = found.take(1).next().ok_or_else(|| {
-            "the command: neither the Dockerfile nor `scripts.start` nor `main` of package.json starts `node` with a file; \
-             set `scripts.start` to such as `node src/server.js`"
-                .to_owned()
-        })?;
-        let workdir = old.and_then(|old| old.workdir.as_ref()).filter(|_| origin == Origin::Dockerfile);
-        Self::placed(words, origin, workdir)
+        if let Some(started) = started::of_script("start", package)? {
+            return Self::placed(started, package, was);
+        }
+        // What a build step writes is seldom `main`, which other packages read.
+        let is_start_other = package.scripts.start.is_some() && package.scripts.build.is_some();
+        if package.main.is_empty() || is_start_other {
+            return Err(
+                "the command: neither the Dockerfile nor `scripts.start` nor `main` of package.json starts `node` with a \
+                 file that is sure to be the service's; set `scripts.start` to such as `node src/server.js`"
+                    .to_owned(),
+            );
+        }
+        Self::placed(Started::of_main(&package.main), package, was)
     }
 
-    /// Moves the paths below the old working directory to [`HOME`].
-    fn placed(mut words: Vec<String>, origin: Origin, workdir: Option<&At<String>>) -> Result<Self, String> {
+    /// Moves the paths below the old place of the service to [`HOME`].
+    fn placed(started: Started, package: &Package, was: &Was) -> Result<Self, String> {
+        let Started { mut words, origin, variables } = started;
         let script = script(&words).ok_or_else(|| {
             format!(
                 "the command: `{}` of {} names no file; write such as `node src/server.js` there",
@@ -93,32 +93,46 @@ impl Command {
                 origin.said()
             )
         })?;
-        let top = workdir.map_or(HOME, |workdir| workdir.value.as_str());
-        let before = top.trim_end_matches('/');
-        let below =
-            |word: &str| word.strip_prefix(before).and_then(|rest| rest.strip_prefix('/')).map(str::to_owned);
-        let name = words[script].clone();
-        let name = below(&name).unwrap_or(name);
-        let name = name.trim_start_matches("./");
-        if name.starts_with('/') || name.split('/').any(|part| part == "..") {
-            return Err(format!(
-                "the command: `{}` of {} is not below `{top}`, the directory of the service there; write its path from the \
+        let default = Was::default();
+        let was = if origin == Origin::Dockerfile { was } else { &default };
+        let name = was.from_home(&words[script]).ok_or_else(|| {
+            format!(
+                "the command: `{}` of {} is not below `{}`, the directory of the service there; write its path from the \
                  service's folder, such as `node src/server.js`",
                 words[script],
-                origin.said()
-            ));
+                origin.said(),
+                was.home
+            )
+        })?;
+        // `node .` starts what `main` names.
+        let main = if package.main.is_empty() { "index.js".to_owned() } else { plain(&package.main) };
+        for word in words.iter_mut().skip(1) {
+            *word = was.moved(word);
         }
-        let name = name.to_owned();
-        for word in words.iter_mut().skip(1).filter(|_| top != "/" && top != HOME) {
-            *word = word.replace(&format!("{top}/"), &format!("{HOME}/"));
-        }
-        words[script] = name;
-        Ok(Self { words, script, origin })
+        words[script] = if name.is_empty() { main } else { name };
+        Ok(Self { words, script, origin, variables })
     }
 
     /// The path of the script, from the package's folder.
     pub(super) fn script(&self) -> &str {
         &self.words[self.script]
+    }
+
+    /// Whether one of the `tracked` files is what node starts. It also takes a name without its ending, and a directory.
+    ///
+    /// # Errors
+    /// The words that say what is missing, and what to write.
+    pub(super) fn is_among(&self, tracked: &[&str]) -> Result<(), String> {
+        let script = self.script();
+        let ends = ["", ".js", ".json", ".node", "/index.js", "/package.json"];
+        if ends.iter().any(|end| tracked.contains(&format!("{script}{end}").as_str())) {
+            return Ok(());
+        }
+        Err(format!(
+            "the command: `{script}` of {} is not among the files that git tracks; set `scripts.start` to such as \
+             `node src/server.js`, and if a build step writes the file, name that step `scripts.build`",
+            self.origin.said()
+        ))
     }
 
     /// The instruction for the image.
@@ -147,28 +161,38 @@ fn script(words: &[String]) -> Option<usize> {
 pub(super) mod tests {
     use super::{Command, Origin};
     use crate::commands::init::package::Package;
+    use crate::commands::init::started::Started;
+    use crate::commands::init::was::Was;
     use crate::inputs::dockerfile::existing::{self, shell};
 
     pub(in crate::commands::init) fn of_main(text: &str) -> Command {
-        Command::placed(shell::words(text).unwrap(), Origin::Main, None).unwrap()
+        let words = shell::words(text).unwrap();
+        let started = Started { words, origin: Origin::Main, variables: Vec::new() };
+        Command::placed(started, &Package::default(), &Was::default()).unwrap()
     }
 
     fn found(json: &str, dockerfile: &str) -> Result<(String, Origin), String> {
         let package: Package = serde_json::from_str(json).unwrap();
         let old = existing::read(dockerfile);
-        Command::of(&package, Some(&old)).map(|command| (command.entrypoint(), command.origin))
+        let command = Command::of(&package, Some(&old), &Was::of(&old, ""))?;
+        Ok((command.entrypoint(), command.origin))
     }
 
     #[test]
     fn the_command_is_the_first_that_starts_node() {
         let start = r#"{"scripts": {"start": "node --enable-source-maps ./dist/x.js"}, "main": "y.js"}"#;
         for (json, dockerfile, entrypoint, origin) in [
-            (start, "", r#"["node", "--enable-source-maps", "/app/dist/x.js"]"#, Origin::Start),
+            (
+                start,
+                "",
+                r#"["node", "--enable-source-maps", "/app/dist/x.js"]"#,
+                Origin::Script("start".to_owned()),
+            ),
             (
                 start,
                 "FROM node\nCMD npm start\n",
                 r#"["node", "--enable-source-maps", "/app/dist/x.js"]"#,
-                Origin::Start,
+                Origin::Script("start".to_owned()),
             ),
             (start, "FROM node\nCMD [\"node\", \"z.js\"]\n", r#"["node", "/app/z.js"]"#, Origin::Dockerfile),
             (r#"{"main": "index.js"}"#, "", r#"["node", "/app/index.js"]"#, Origin::Main),
@@ -176,7 +200,7 @@ pub(super) mod tests {
                 r#"{"scripts": {"start": "node -r dotenv/config --no-warnings src/x.js"}}"#,
                 "",
                 r#"["node", "-r", "dotenv/config", "--no-warnings", "/app/src/x.js"]"#,
-                Origin::Start,
+                Origin::Script("start".to_owned()),
             ),
         ] {
             let expected = (format!("ENTRYPOINT {entrypoint}"), origin);

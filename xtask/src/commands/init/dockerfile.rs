@@ -127,10 +127,11 @@ fn output(survey: &Survey) -> &str {
 /// The image itself: no command runs in this stage.
 fn last(survey: &Survey) -> String {
     let old = survey.dockerfile.iter();
-    let variables: Vec<_> =
-        old.clone().flat_map(|old| &old.variables).map(|env| env.value.as_str()).collect();
+    let mut variables: Vec<_> =
+        old.clone().flat_map(|old| &old.variables).map(|env| survey.was.moved(&env.value)).collect();
+    variables.extend(survey.command.variables.iter().map(|(name, value)| environment(name, value)));
     let is_set = variables.iter().any(|env| env.split_whitespace().any(|word| word.starts_with("NODE_ENV")));
-    let mode = (!is_set).then_some("NODE_ENV=production");
+    let mode = (!is_set).then(|| "NODE_ENV=production".to_owned());
     let variables: String = mode.into_iter().chain(variables).map(|env| format!("ENV {env}\n")).collect();
     let volumes: String =
         old.flat_map(|old| &old.volumes).map(|volume| format!("VOLUME {}\n", volume.value)).collect();
@@ -146,6 +147,13 @@ fn last(survey: &Survey) -> String {
         survey.base,
         survey.command.entrypoint(),
     )
+}
+
+/// A variable as `ENV` takes it.
+fn environment(name: &str, value: &str) -> String {
+    let is_plain = value.chars().all(|c| c.is_ascii_alphanumeric() || "._-/:=,+@%".contains(c));
+    let quoted = || serde_json::Value::from(value).to_string().replace('$', "\\$");
+    format!("{name}={}", if is_plain { value.to_owned() } else { quoted() })
 }
 
 /// The files that `npm ci` reads.

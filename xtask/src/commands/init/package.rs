@@ -1,5 +1,6 @@
 //! The part of `package.json` that `init` reads.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -55,6 +56,20 @@ pub(super) struct Scripts {
     pub(super) start: Option<String>,
     pub(super) test: Option<String>,
     pub(super) build: Option<String>,
+    #[serde(flatten)]
+    others: BTreeMap<String, serde_json::Value>,
+}
+
+impl Scripts {
+    /// The script of this name.
+    pub(super) fn named(&self, name: &str) -> Option<&str> {
+        match name {
+            "start" => self.start.as_deref(),
+            "test" => self.test.as_deref(),
+            "build" => self.build.as_deref(),
+            name => self.others.get(name)?.as_str(),
+        }
+    }
 }
 
 /// The package in the folder with this prefix. It is empty if there is none, which is reported with the folder.

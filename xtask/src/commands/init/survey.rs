@@ -10,6 +10,7 @@ use super::local::Local;
 use super::missing::Missing;
 use super::package::{self, NPMRC, Package, read};
 use super::shipped::Shipped;
+use super::was::Was;
 use super::{Options, home};
 use crate::inputs::config::{self, Config};
 use crate::inputs::dockerfile::existing::{self, Existing};
@@ -57,6 +58,8 @@ pub(super) struct Survey {
     pub(super) builds: bool,
     /// The existing Dockerfile, if any.
     pub(super) dockerfile: Option<Existing>,
+    /// Where its image has the service.
+    pub(super) was: Was,
 }
 
 impl Survey {
@@ -85,10 +88,19 @@ impl Survey {
         let prefix = prefix(&folder);
         let package = package::of(&root, &prefix)?;
         missing.or(package.problem());
-        let command = missing.or(Command::of(&package, old));
+        let inside: Vec<_> = tracked.iter().filter_map(|path| path.strip_prefix(&prefix)).collect();
+        let was = old.map_or_else(Was::default, |old| Was::of(old, &prefix));
+        let builds = package.scripts.build.is_some();
+        let command = Command::of(&package, old, &was);
+        let command = command.and_then(|command| {
+            if !builds {
+                command.is_among(&inside)?;
+            }
+            Ok(command)
+        });
+        let command = missing.or(command);
         missing.none()?;
         let local = Local::of(package::local(&root, &prefix)?);
-        let inside: Vec<_> = tracked.iter().filter_map(|path| path.strip_prefix(&prefix)).collect();
         let of_healthcheck = old.and_then(|old| old.health.as_ref()).map(|health| health.value.clone());
         let said = options.health.clone().or(http.map(|http| http.health.to_owned()));
         let (health, health_from) = health(said, of_healthcheck);
@@ -111,7 +123,8 @@ impl Survey {
             npmrc_has_variable: has_npmrc && package::has_variable(&root, &prefix)?,
             branch,
             branch_from,
-            builds: package.scripts.build.is_some(),
+            builds,
+            was,
             root,
             folder,
             package,
@@ -204,6 +217,7 @@ pub(super) mod tests {
     use crate::commands::init::command;
     use crate::commands::init::local::Local;
     use crate::commands::init::shipped::Shipped;
+    use crate::commands::init::was::Was;
 
     /// A service of one file.
     pub(in crate::commands::init) fn example(base: String) -> Survey {
@@ -226,6 +240,7 @@ pub(super) mod tests {
             npmrc_has_variable: false,
             builds: false,
             dockerfile: None,
+            was: Was::default(),
         }
     }
 

@@ -3,6 +3,8 @@
 
 mod health;
 pub mod shell;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 
@@ -27,6 +29,8 @@ pub struct Existing {
     pub port: Option<At<u16>>,
     /// The absolute path of its last `WORKDIR`.
     pub workdir: Option<At<String>>,
+    /// The absolute path of the directory into which the whole build context is copied.
+    pub copied: Option<String>,
     /// The path of the address that `HEALTHCHECK` asks.
     pub health: Option<At<String>>,
     /// Each `ENV` that needs no `ARG`, as written after the keyword.
@@ -113,6 +117,10 @@ impl Reader {
             "VOLUME" => {
                 self.found.volumes.extend(instruction.list().into_iter().map(|value| At { line, value }));
             }
+            "COPY" | "ADD" => {
+                self.copied(instruction);
+                self.other(instruction);
+            }
             "HEALTHCHECK" => {
                 self.found.health = health::path(rest).map(|value| At { line, value });
                 self.other(instruction);
@@ -164,19 +172,33 @@ impl Reader {
         let Ok(path) = parse::expand(instruction.rest().trim_matches(['"', '\'']), &[&self.values]) else {
             return self.other(instruction);
         };
-        let top = self.found.workdir.as_ref().map_or("", |before| before.value.as_str());
-        let path = if path.starts_with('/') { path } else { format!("{top}/{path}") };
+        let path = self.absolute(&path);
         // Each relative one makes it longer.
         if path.len() > LONGEST_VALUE {
             return self.other(instruction);
         }
         let before = self.found.workdir.take();
-        let path =
-            format!("/{}", path.split('/').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/"));
         self.found.workdir = Some(At { line: instruction.line, value: path });
         self.found.others.extend(
             before.map(|before| At { line: before.line, value: format!("WORKDIR {}", before.value) }),
         );
+    }
+
+    /// `path`, from the present working directory.
+    fn absolute(&self, path: &str) -> String {
+        let top = self.found.workdir.as_ref().map_or("", |workdir| workdir.value.as_str());
+        let path = if path.starts_with('/') { path.to_owned() } else { format!("{top}/{path}") };
+        let parts = path.split('/').filter(|part| !matches!(*part, "" | "."));
+        format!("/{}", parts.collect::<Vec<_>>().join("/"))
+    }
+
+    /// Such as `COPY . /app`.
+    fn copied(&mut self, instruction: &Instruction) {
+        let words: Vec<_> = instruction.arguments().collect();
+        let whole = matches!(words[..], ["." | "./", _]) && instruction.flag("from").is_none();
+        if let Some(Ok(to)) = whole.then(|| parse::expand(words[1], &self.values)) {
+            self.found.copied = Some(self.absolute(&to));
+        }
     }
 
     fn command_line(&mut self, instruction: &Instruction) {
@@ -208,71 +230,4 @@ fn names_used(text: &str) -> impl Iterator<Item = &str> {
         let rest = rest.strip_prefix('{').unwrap_or(rest);
         &rest[..rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(rest.len())]
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Existing, read};
-
-    fn others(found: &Existing) -> Vec<(usize, &str)> {
-        found.others.iter().map(|other| (other.line, other.value.as_str())).collect()
-    }
-
-    #[test]
-    fn the_last_stage_says_how_the_service_is_run() {
-        let found = read(
-            "FROM node:22 AS build\nRUN npm ci\n\nFROM node:22-slim\nWORKDIR /app\nRUN apt-get update && \\\n  apt-get install -y ffmpeg\n\
-             ENV TZ=UTC LOG=info\nCOPY . .\nVOLUME [\"/data\"]\nEXPOSE 8080/tcp\nENTRYPOINT [\"node\"]\nCMD [\"index.js\", \"--port=8080\"]\n",
-        );
-        assert_eq!(found.base.as_ref().unwrap().value, "node:22-slim");
-        assert_eq!((found.port.as_ref().unwrap().line, found.port.as_ref().unwrap().value), (11, 8080));
-        assert_eq!(found.variables[0].value, "TZ=UTC LOG=info");
-        assert_eq!(found.volumes[0].value, "/data");
-        assert_eq!(found.command.as_ref().unwrap().value, ["node", "index.js", "--port=8080"]);
-        assert_eq!(found.workdir.as_ref().unwrap().value, "/app");
-        assert!(!found.is_ours);
-    }
-
-    #[test]
-    fn what_is_written_for_a_shell_is_read_as_words() {
-        assert_eq!(read("FROM node\nCMD node server.js\n").command.unwrap().value, ["node", "server.js"]);
-        let shell = read("FROM node\nENTRYPOINT node server.js\nCMD [\"x\"]\n");
-        assert_eq!((shell.command, shell.command_lines.len()), (None, 2));
-        let reversed = read("FROM node\nCMD [\"server.js\"]\nENTRYPOINT [\"node\"]\n");
-        assert_eq!(reversed.command.unwrap().value, ["node", "server.js"]);
-        assert_eq!(read("").base, None);
-        assert!(read(include_str!("../../../../Dockerfile")).is_ours);
-    }
-
-    #[test]
-    fn no_instruction_is_lost() {
-        let found = read(
-            "ARG NODE=22\nFROM node:${NODE} AS base\nWORKDIR /usr\nFROM base AS build\nRUN npm run build\nFROM base\n\
-             WORKDIR src/app\nARG REV\nENV REV=$REV\nENV TZ=UTC\nLABEL a=b\nUSER node\nEXPOSE 80 9090\nEXPOSE $X\n\
-             HEALTHCHECK CMD curl -f http://localhost:80/health || exit 1\nCMD [\"a\"]\nCMD [\"node\", \"b.js\"]\n",
-        );
-        assert_eq!(found.base.as_ref().unwrap().value, "node:22");
-        assert_eq!(found.workdir.as_ref().unwrap().value, "/usr/src/app");
-        assert_eq!(found.health.as_ref().unwrap().value, "/health");
-        assert_eq!(found.variables.len(), 1);
-        assert_eq!(found.command_lines[0].line, 17);
-        assert_eq!(
-            others(&found),
-            [
-                (1, "ARG NODE=22"),
-                (4, "FROM base AS build"),
-                (5, "RUN npm run build"),
-                (6, "FROM base"),
-                (3, "WORKDIR /usr"),
-                (8, "ARG REV"),
-                (9, "ENV REV=$REV"),
-                (11, "LABEL a=b"),
-                (12, "USER node"),
-                (13, "EXPOSE 9090"),
-                (14, "EXPOSE $X"),
-                (15, "HEALTHCHECK CMD curl -f http://localhost:80/health || exit 1"),
-                (16, "CMD [\"a\"]"),
-            ]
-        );
-    }
 }

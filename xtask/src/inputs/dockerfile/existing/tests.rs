@@ -1,0 +1,65 @@
+//! What is read from a Dockerfile that was written for another builder.
+
+use super::{Existing, read};
+
+fn others(found: &Existing) -> Vec<(usize, &str)> {
+    found.others.iter().map(|other| (other.line, other.value.as_str())).collect()
+}
+
+#[test]
+fn the_last_stage_says_how_the_service_is_run() {
+    let found = read(
+        "FROM node:22 AS build\nRUN npm ci\n\nFROM node:22-slim\nWORKDIR /app\nRUN apt-get update && \\\n  apt-get install -y ffmpeg\n\
+         ENV TZ=UTC LOG=info\nCOPY . .\nVOLUME [\"/data\"]\nEXPOSE 8080/tcp\nENTRYPOINT [\"node\"]\nCMD [\"index.js\", \"--port=8080\"]\n",
+    );
+    assert_eq!(found.base.as_ref().unwrap().value, "node:22-slim");
+    assert_eq!((found.port.as_ref().unwrap().line, found.port.as_ref().unwrap().value), (11, 8080));
+    assert_eq!(found.variables[0].value, "TZ=UTC LOG=info");
+    assert_eq!(found.volumes[0].value, "/data");
+    assert_eq!(found.command.as_ref().unwrap().value, ["node", "index.js", "--port=8080"]);
+    assert_eq!(found.workdir.as_ref().unwrap().value, "/app");
+    assert!(!found.is_ours);
+}
+
+#[test]
+fn what_is_written_for_a_shell_is_read_as_words() {
+    assert_eq!(read("FROM node\nCMD node server.js\n").command.unwrap().value, ["node", "server.js"]);
+    let shell = read("FROM node\nENTRYPOINT node server.js\nCMD [\"x\"]\n");
+    assert_eq!((shell.command, shell.command_lines.len()), (None, 2));
+    let reversed = read("FROM node\nCMD [\"server.js\"]\nENTRYPOINT [\"node\"]\n");
+    assert_eq!(reversed.command.unwrap().value, ["node", "server.js"]);
+    assert_eq!(read("").base, None);
+    assert!(read(include_str!("../../../../../Dockerfile")).is_ours);
+}
+
+#[test]
+fn no_instruction_is_lost() {
+    let found = read(
+        "ARG NODE=22\nFROM node:${NODE} AS base\nWORKDIR /usr\nFROM base AS build\nRUN npm run build\nFROM base\n\
+         WORKDIR src/app\nARG REV\nENV REV=$REV\nENV TZ=UTC\nLABEL a=b\nUSER node\nEXPOSE 80 9090\nEXPOSE $X\n\
+         HEALTHCHECK CMD curl -f http://localhost:80/health || exit 1\nCMD [\"a\"]\nCMD [\"node\", \"b.js\"]\n",
+    );
+    assert_eq!(found.base.as_ref().unwrap().value, "node:22");
+    assert_eq!(found.workdir.as_ref().unwrap().value, "/usr/src/app");
+    assert_eq!(found.health.as_ref().unwrap().value, "/health");
+    assert_eq!(found.variables.len(), 1);
+    assert_eq!(found.command_lines[0].line, 17);
+    assert_eq!(
+        others(&found),
+        [
+            (1, "ARG NODE=22"),
+            (4, "FROM base AS build"),
+            (5, "RUN npm run build"),
+            (6, "FROM base"),
+            (3, "WORKDIR /usr"),
+            (8, "ARG REV"),
+            (9, "ENV REV=$REV"),
+            (11, "LABEL a=b"),
+            (12, "USER node"),
+            (13, "EXPOSE 9090"),
+            (14, "EXPOSE $X"),
+            (15, "HEALTHCHECK CMD curl -f http://localhost:80/health || exit 1"),
+            (16, "CMD [\"a\"]"),
+        ]
+    );
+}
