@@ -12,7 +12,7 @@ use crate::process::shown;
 const SHOWN: usize = 60;
 
 /// Why an instruction is not carried over, by its keyword.
-const REASONS: [(&str, &str); 12] = [
+const REASONS: [(&str, &str); 13] = [
     ("FROM", "the stages are `dependencies` and `service`"),
     ("WORKDIR", "each stage has a directory of its own, and the service runs in `/app`"),
     ("USER", "the service runs as `USER 1000:1000`"),
@@ -27,6 +27,7 @@ const REASONS: [(&str, &str); 12] = [
          used",
     ),
     ("ENV", "it refers to an `ARG`, which the last stage does not have; add the line with its value there"),
+    ("VOLUME", "it names no directory that is known here; write it into the last stage with its path"),
     ("EXPOSE", "it publishes nothing, and the smoke test asks only `smoke.port`"),
     ("SHELL", "no shell runs in the last stage"),
     ("ONBUILD", "no image is built on this one"),
@@ -52,10 +53,24 @@ pub(super) fn lines(old: &Existing, survey: &Survey) -> Vec<String> {
         said(*line, &format!("WORKDIR {value}"), &became);
     }
     for env in &old.variables {
-        said(env.line, &format!("ENV {}", env.value), "is in the last stage");
+        let now = survey.was.moved(&env.value);
+        let became =
+            if now == env.value { "is in the last stage" } else { &format!("became `ENV {}`", short(&now)) };
+        said(env.line, &format!("ENV {}", env.value), became);
     }
+    let volumes = survey.volumes();
     for volume in &old.volumes {
-        let became = "is in the last stage, and the service's user owns it";
+        let now = survey.was.moved(&volume.value);
+        let became = if !volumes.contains(&now) {
+            "is not carried over: it is the directory of the service itself; write `VOLUME` with the one that it writes to"
+        } else if now == volume.value {
+            "is in the last stage, and the service's user owns it"
+        } else {
+            &format!(
+                "became `VOLUME {}`, and the service's user owns it",
+                short(&super::dockerfile::volume(&now))
+            )
+        };
         said(volume.line, &format!("VOLUME {}", volume.value), became);
     }
     for command in &old.command_lines {

@@ -1,7 +1,10 @@
 //! The Dockerfile of a service, with or without a build step, following the rules of docs/reproducible.md.
 
+#[cfg(test)]
+mod tests;
+
 use super::command::HOME;
-use super::shipped::Shipped;
+use super::shipped::{Shipped, is_plain};
 use super::survey::Survey;
 use super::tool;
 use crate::inputs::dockerfile::{NPM_CPU, says_musl};
@@ -128,13 +131,12 @@ fn output(survey: &Survey) -> &str {
 fn last(survey: &Survey) -> String {
     let old = survey.dockerfile.iter();
     let mut variables: Vec<_> =
-        old.clone().flat_map(|old| &old.variables).map(|env| survey.was.moved(&env.value)).collect();
+        old.flat_map(|old| &old.variables).map(|env| survey.was.moved(&env.value)).collect();
     variables.extend(survey.command.variables.iter().map(|(name, value)| environment(name, value)));
     let is_set = variables.iter().any(|env| env.split_whitespace().any(|word| word.starts_with("NODE_ENV")));
     let mode = (!is_set).then(|| "NODE_ENV=production".to_owned());
     let variables: String = mode.into_iter().chain(variables).map(|env| format!("ENV {env}\n")).collect();
-    let volumes: String =
-        old.flat_map(|old| &old.volumes).map(|volume| format!("VOLUME {}\n", volume.value)).collect();
+    let volumes: String = survey.volumes().iter().map(|path| format!("VOLUME {}\n", volume(path))).collect();
     format!(
         "FROM {}\n\
          COPY --link --from=dependencies /out/ /\n\
@@ -187,76 +189,18 @@ fn said(file: &str) -> String {
 
 /// Directories that the service writes to belong to its user.
 fn volumes(survey: &Survey) -> String {
-    let volumes = survey.dockerfile.iter().flat_map(|old| &old.volumes);
-    volumes.map(|volume| format!("mkdir -p /out{0} && chown 1000:1000 /out{0} && ", volume.value)).collect()
+    let made = |path: &String| {
+        let directory = if is_word(path) { format!("/out{path}") } else { format!("'/out{path}'") };
+        format!("mkdir -p {directory} && chown 1000:1000 {directory} && ")
+    };
+    survey.volumes().iter().map(made).collect()
 }
 
-#[cfg(test)]
-mod tests {
-    use super::{left_out, text};
-    use crate::commands::init::command;
-    use crate::commands::init::shipped::Shipped;
-    use crate::commands::init::survey::Survey;
-    use crate::commands::init::survey::tests::example;
-    use crate::inputs::dockerfile::{self, existing};
-    use crate::inputs::lockfile::Libc;
+/// A path as `VOLUME` takes it.
+pub(super) fn volume(path: &str) -> String {
+    if is_word(path) { path.to_owned() } else { serde_json::json!([path]).to_string() }
+}
 
-    fn pinned(tag: &str) -> String {
-        format!("node:{tag}@sha256:{}", "a".repeat(64))
-    }
-
-    #[test]
-    fn packages_are_for_the_c_library_of_the_base_and_check_finds_nothing() {
-        for (tag, expected) in
-            [("22-slim", Libc::Glibc), ("22-alpine3.22", Libc::Musl), ("22-MUSL", Libc::Musl)]
-        {
-            for builds in [false, true] {
-                let survey = Survey { builds, ..example(pinned(tag)) };
-                let recipe = dockerfile::read(&text(&survey), &[]).unwrap();
-                assert_eq!(recipe.libc, expected, "{tag}");
-                assert!(recipe.findings.is_empty(), "{tag}: {:?}", recipe.findings);
-            }
-        }
-    }
-
-    #[test]
-    fn a_built_service_has_the_files_that_it_reads_when_it_runs() {
-        let tracked =
-            ["src/x.ts", "public/a.css", "migrations/1.sql", "knexfile.js", "tsconfig.json", "test/x.ts"];
-        let survey = |script: &str| Survey {
-            builds: true,
-            command: command::tests::of_main(&format!("node {script}")),
-            shipped: Shipped::of(&tracked),
-            ..example(pinned("22-slim"))
-        };
-        for (script, copied) in [
-            (
-                "dist/server.js",
-                "cp -r dist public migrations knexfile.js package.json package-lock.json /out/app/",
-            ),
-            ("src/x.js", "cp -r src public migrations knexfile.js package.json"),
-            ("server.js", "cp -r server.js public migrations"),
-            ("knexfile.js", "cp -r dist public migrations knexfile.js package.json"),
-        ] {
-            let text = text(&survey(script));
-            assert!(text.contains(copied), "expected `{copied}` in:\n{text}");
-        }
-        assert_eq!(left_out(&survey("dist/server.js")), ["src", "tsconfig.json", "test"]);
-    }
-
-    #[test]
-    fn the_service_runs_in_its_own_directory_and_each_variable_is_set_once() {
-        let last = |old: &str| {
-            let survey = Survey { dockerfile: Some(existing::read(old)), ..example(pinned("22-slim")) };
-            let text = text(&survey);
-            text[text.rfind("FROM").unwrap()..].to_owned()
-        };
-        let plain = last("FROM node\nENV TZ=UTC\nARG A\nENV A=$A\n");
-        assert!(
-            plain.contains("/out/ /\nWORKDIR /app\nENV NODE_ENV=production\nENV TZ=UTC\nUSER"),
-            "{plain}"
-        );
-        let given = last("FROM node\nENV NODE_ENV=production PORT=80\n");
-        assert!(given.contains("WORKDIR /app\nENV NODE_ENV=production PORT=80\nUSER"), "{given}");
-    }
+fn is_word(path: &str) -> bool {
+    path.split('/').all(is_plain)
 }

@@ -1,6 +1,8 @@
 //! The files of an adopter's repository. Some stay this tool's, word for word; the others are the adopter's own once
 //! they are written.
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
 use serde_json::json;
 
@@ -152,12 +154,22 @@ pub(super) fn dockerignore(survey: &Survey) -> String {
     format!("# The build context is the whole exported commit. The image needs only the service.\n*\n{lines}")
 }
 
-fn compose(survey: &Survey, config: &Config) -> Result<String> {
+pub(super) fn compose(survey: &Survey, config: &Config) -> Result<String> {
     let (title, port) = (survey.title(), survey.port);
     let ask = format!(
         "fetch('http://127.0.0.1:{port}{}').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))",
         survey.health
     );
+    let volumes = survey.volumes();
+    let name = |path: &str| {
+        let words = path.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+        words.collect::<Vec<_>>().join("-")
+    };
+    let mounts: String =
+        volumes.iter().map(|path| format!("      - {}\n", json!(format!("{}:{path}", name(path))))).collect();
+    let named: BTreeSet<_> = volumes.iter().map(|path| format!("  {}:\n", name(path))).collect();
+    let named: String = named.into_iter().collect();
+    let section = |text: String, key: &str| if text.is_empty() { text } else { format!("{key}:\n{text}") };
     Ok(format!(
         "# For self-hosters: copy this file as `compose.yaml`, set the version, and run `docker compose up -d`.\n\
          services:\n  {title}:\n    \
@@ -166,9 +178,11 @@ fn compose(survey: &Survey, config: &Config) -> Result<String> {
          # Only this machine can reach the service; put a reverse proxy in front to let others in.\n    \
          ports:\n      - \"127.0.0.1:{port}:{port}\"\n    \
          read_only: true\n    cap_drop: [ALL]\n    security_opt: [\"no-new-privileges:true\"]\n    \
-         healthcheck:\n      test: {}\n      interval: 30s\n      timeout: 3s\n      start_period: 10s\n",
+         healthcheck:\n      test: {}\n      interval: 30s\n      timeout: 3s\n      start_period: 10s\n{}{}",
         config.image()?,
         json!(["CMD", "node", "-e", ask]),
+        section(mounts, "    volumes"),
+        section(named, "volumes"),
     ))
 }
 

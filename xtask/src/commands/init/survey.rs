@@ -1,11 +1,12 @@
 //! What a repository says about its service before it has this tool: its package.json, its Dockerfile if it has one,
 //! its remote.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use super::command::Command;
+use super::command::{Command, HOME};
 use super::local::Local;
 use super::missing::Missing;
 use super::package::{self, NPMRC, Package, read};
@@ -137,6 +138,14 @@ impl Survey {
     /// The package's folder with a trailing slash, or nothing for the top.
     pub(super) fn prefix(&self) -> String {
         prefix(&self.folder)
+    }
+
+    /// The directories of the existing Dockerfile's `VOLUME`, where the new image has them. That of the service itself is
+    /// none: a volume there would hide the next version.
+    pub(super) fn volumes(&self) -> BTreeSet<String> {
+        let volumes = self.dockerfile.iter().flat_map(|old| &old.volumes);
+        let moved = volumes.map(|volume| self.was.moved(&volume.value));
+        moved.filter(|path| !matches!(path.as_str(), HOME | "/")).collect()
     }
 
     /// The title of the release.

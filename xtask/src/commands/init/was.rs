@@ -34,12 +34,6 @@ impl Was {
         below(&format!("/{}", plain(&path)), &self.home).map(str::to_owned)
     }
 
-    /// The absolute path in the old image of a path that is relative to the directory in which the command starts.
-    pub(super) fn absolute(&self, path: &str) -> String {
-        let path = if path.starts_with('/') { path.to_owned() } else { format!("{}/{path}", self.workdir) };
-        format!("/{}", plain(&path))
-    }
-
     /// `text` with [`HOME`] in place of the old directory, wherever that stands as a path of its own or begins one.
     pub(super) fn moved(&self, text: &str) -> String {
         if self.home == "/" || self.home == HOME {

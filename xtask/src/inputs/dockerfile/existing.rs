@@ -35,7 +35,7 @@ pub struct Existing {
     pub health: Option<At<String>>,
     /// Each `ENV` that needs no `ARG`, as written after the keyword.
     pub variables: Vec<At<String>>,
-    /// The directories of `VOLUME`.
+    /// The absolute directories of `VOLUME`.
     pub volumes: Vec<At<String>>,
     /// The program and its arguments; `None` if they are written as a shell command.
     pub command: Option<At<Vec<String>>>,
@@ -114,9 +114,7 @@ impl Reader {
             "ENV" => self.variable(instruction),
             "ARG" => self.before_stages(instruction),
             "WORKDIR" => self.workdir(instruction),
-            "VOLUME" => {
-                self.found.volumes.extend(instruction.list().into_iter().map(|value| At { line, value }));
-            }
+            "VOLUME" => self.volumes(instruction),
             "COPY" | "ADD" => {
                 self.copied(instruction);
                 self.other(instruction);
@@ -159,13 +157,28 @@ impl Reader {
             return self.other(instruction);
         }
         for (name, value) in parse::arguments(instruction) {
-            match value.map(|value| parse::expand(value, &[&self.values])) {
-                Some(Ok(value)) => drop(self.values.insert(name.to_owned(), value)),
-                Some(Err(_unknown)) => drop(self.values.remove(name)),
-                None => {}
+            // An older form.
+            let value = value.or_else(|| rest.strip_prefix(name)?.strip_prefix(char::is_whitespace));
+            // A value with a space is in several words.
+            let is_whole = !rest.contains(['"', '\'']) || parse::arguments(instruction).count() == 1;
+            match value.map(|value| parse::expand(value.trim(), &[&self.values])) {
+                Some(Ok(value)) if is_whole => drop(self.values.insert(name.to_owned(), value)),
+                _ => drop(self.values.remove(name)),
             }
         }
         self.found.variables.push(At { line: instruction.line, value: rest.to_owned() });
+    }
+
+    fn volumes(&mut self, instruction: &Instruction) {
+        let line = instruction.line;
+        for word in instruction.list() {
+            // A shell makes the directory.
+            let path = parse::expand(&word, &[&self.values]).map(|path| self.absolute(&path));
+            match path.ok().filter(|path| !path.contains(|c: char| c.is_control() || "'\"\\$`".contains(c))) {
+                Some(value) => self.found.volumes.push(At { line, value }),
+                None => self.found.others.push(At { line, value: format!("VOLUME {word}") }),
+            }
+        }
     }
 
     fn workdir(&mut self, instruction: &Instruction) {
@@ -196,7 +209,7 @@ impl Reader {
     fn copied(&mut self, instruction: &Instruction) {
         let words: Vec<_> = instruction.arguments().collect();
         let whole = matches!(words[..], ["." | "./", _]) && instruction.flag("from").is_none();
-        if let Some(Ok(to)) = whole.then(|| parse::expand(words[1], &self.values)) {
+        if let Some(Ok(to)) = whole.then(|| parse::expand(words[1], &[&self.values])) {
             self.found.copied = Some(self.absolute(&to));
         }
     }

@@ -63,3 +63,24 @@ fn no_instruction_is_lost() {
         ]
     );
 }
+
+#[test]
+fn volumes_are_whole_paths_or_are_left_to_a_person() {
+    for (lines, expected) in [
+        ("ENV APP_HOME=/srv\nENV DATA_DIR=${APP_HOME}/data\nVOLUME ${DATA_DIR}", &["/srv/data"][..]),
+        ("WORKDIR /srv\nVOLUME uploads\nWORKDIR /x", &["/srv/uploads"]),
+        ("VOLUME [\"/my data\", \"/b\"]", &["/my data", "/b"]),
+        ("VOLUME /a /b", &["/a", "/b"]),
+        ("ARG DATA=/srv/data\nVOLUME $DATA", &["/srv/data"]),
+        ("ENV DATA /srv/data\nVOLUME $DATA", &["/srv/data"]),
+        ("ENV DATA=/srv/data DATA=\"/my data\"\nVOLUME $DATA", &[]),
+        ("ARG DATA\nVOLUME $DATA", &[]),
+        ("VOLUME $(pwd) /it's", &[]),
+    ] {
+        let found = read(&format!("FROM node\n{lines}\n"));
+        let volumes: Vec<_> = found.volumes.iter().map(|volume| volume.value.as_str()).collect();
+        assert_eq!(volumes, expected, "{lines}");
+        let is_other = others(&found).iter().any(|(_, text)| text.starts_with("VOLUME"));
+        assert_eq!(is_other, expected.is_empty(), "{lines}");
+    }
+}
