@@ -8,8 +8,10 @@ mod command;
 mod dockerfile;
 mod files;
 mod flags;
+mod folder;
 mod given;
 mod home;
+mod ignored;
 mod local;
 mod missing;
 mod next;
@@ -125,7 +127,7 @@ pub fn run(environment: &Environment, options: &Options) -> Result<()> {
     for file in files::own(&survey, options, &config)?.iter().chain(&ours) {
         write(&survey, file)?;
     }
-    ignore_target(&survey.root)?;
+    ignored::add_target(&survey.root)?;
     let mut left = next::Left::of(&survey.root);
     if is_kept {
         left.manifest(&files::tables(&survey));
@@ -190,7 +192,13 @@ fn write(survey: &Survey, file: &File) -> Result<()> {
     }
     let parent = path.parent().context("a file is in a directory")?;
     fs::create_dir_all(parent).and_then(|()| fs::write(&path, &file.text)).with_context(writing)?;
-    stderr::line(format_args!("wrote    {}", file.path));
+    match survey.replaces.as_ref().filter(|_| file.path == DOCKERFILE) {
+        Some(old) => {
+            stderr::line(format_args!("wrote    {DOCKERFILE}: it takes the place of `{old}`, of which"));
+            say_carried(survey);
+        }
+        None => stderr::line(format_args!("wrote    {}", file.path)),
+    }
     Ok(())
 }
 
@@ -204,33 +212,20 @@ fn beside(survey: &Survey, file: &File) -> Result<()> {
     stderr::line(format_args!(
         "wrote    {NEW}: put it in the place of `{DOCKERFILE}` (`mv {NEW} {DOCKERFILE}`), of which"
     ));
+    say_carried(survey);
+    Ok(())
+}
+
+/// Says what became of each line of the Dockerfile that was there.
+fn say_carried(survey: &Survey) {
     for line in survey.dockerfile.iter().flat_map(|old| carried::lines(old, survey)) {
         stderr::line(format_args!("           {line}"));
     }
-    Ok(())
 }
 
 /// The text of the file `path` in the repository at `root`, if it is there.
 fn existing(root: &Path, path: &str) -> Result<Option<String>> {
     if_any(fs::read_to_string(root.join(path))).with_context(|| format!("reading `{path}`"))
-}
-
-/// Has git ignore what cargo builds, which nobody wants to commit.
-fn ignore_target(root: &Path) -> Result<()> {
-    const FILE: &str = ".gitignore";
-    let found = existing(root, FILE)?.unwrap_or_default();
-    if let Some(text) = ignoring_target(&found) {
-        fs::write(root.join(FILE), text).with_context(|| format!("writing `{FILE}`"))?;
-        stderr::line(format_args!("added    `/target/` to {FILE}"));
-    }
-    Ok(())
-}
-
-/// A `.gitignore` with a line for cargo's directory. `None` if it has one.
-fn ignoring_target(found: &str) -> Option<String> {
-    let is_it = |line: &str| matches!(line.trim(), "target" | "target/" | "/target" | "/target/");
-    let end = if found.is_empty() || found.ends_with('\n') { "" } else { "\n" };
-    (!found.lines().any(is_it)).then(|| format!("{found}{end}/target/\n"))
 }
 
 /// Pins the exact versions of the tool and its dependencies: a release builds with `--locked`.
@@ -252,7 +247,7 @@ mod tests {
 
     use super::files::File;
     use super::survey::{Survey, tests::example};
-    use super::{NEW, Options, beside, ignoring_target};
+    use super::{NEW, Options, beside};
     use crate::process::scratch::Scratch;
 
     #[test]
@@ -267,20 +262,6 @@ mod tests {
         assert_eq!(write("FROM a\n"), "FROM a\n");
         fs::write(scratch.path().join(NEW), "FROM mine\n").unwrap();
         assert_eq!(write("FROM a\n"), "FROM mine\n");
-    }
-
-    #[test]
-    fn cargos_directory_is_ignored_once() {
-        for (found, expected) in [
-            ("", Some("/target/\n")),
-            ("node_modules\n", Some("node_modules\n/target/\n")),
-            ("node_modules", Some("node_modules\n/target/\n")),
-            ("# no target\n!target\n", Some("# no target\n!target\n/target/\n")),
-            ("target/\n", None),
-            ("x\n /target \n", None),
-        ] {
-            assert_eq!(ignoring_target(found).as_deref(), expected, "{found:?}");
-        }
     }
 
     #[test]

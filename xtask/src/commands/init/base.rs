@@ -8,7 +8,7 @@ use crate::inputs::dockerfile::existing::Existing;
 /// This project's own Dockerfile; Renovate keeps its digest current.
 const OWN: &str = include_str!("../../../../Dockerfile");
 
-/// The reference after `FROM`: the one from the command line, else the old Dockerfile's if it has a digest, else this
+/// The reference of the last `FROM`: the one from the command line, else the old Dockerfile's if it has a digest, else this
 /// project's own pin.
 ///
 /// # Errors
@@ -19,9 +19,35 @@ pub(super) fn pinned(options: &Options, old: Option<&Existing>) -> Result<String
     }
     let of_old = old.and_then(|old| old.base.as_ref()).map(|base| &base.value);
     match of_old.filter(|base| base.contains("@sha256:")) {
-        Some(base) => Ok(base.clone()),
+        Some(base) => Ok(tagged(base)),
         None => own(),
     }
+}
+
+/// The image of the other stages, which need a shell and npm.
+///
+/// # Errors
+/// As [`pinned`].
+pub(super) fn of_stages(base: &str) -> Result<String> {
+    if is_distroless(base) { own() } else { Ok(base.to_owned()) }
+}
+
+/// Whether an image's name says that it has no shell and no npm, and its node elsewhere.
+pub(super) fn is_distroless(image: &str) -> bool {
+    image.contains("distroless")
+}
+
+/// Where the image has node.
+pub(super) fn node(image: &str) -> &'static str {
+    if is_distroless(image) { "/nodejs/bin/node" } else { "node" }
+}
+
+/// An image with a tag: docker takes `latest` where there is none.
+pub(super) fn tagged(image: &str) -> String {
+    let (name, digest) = image.split_once('@').map_or((image, None), |(name, digest)| (name, Some(digest)));
+    let has_tag = name.rsplit('/').next().is_some_and(|last| last.contains(':'));
+    let digest = digest.map_or_else(String::new, |digest| format!("@{digest}"));
+    format!("{name}{}{digest}", if has_tag { "" } else { ":latest" })
 }
 
 /// This project's own pin.
@@ -34,7 +60,7 @@ fn own() -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{own, pinned};
+    use super::{own, pinned, tagged};
     use crate::commands::init::Options;
     use crate::inputs::dockerfile::{BaseImage, existing};
 
@@ -49,5 +75,18 @@ mod tests {
         assert_eq!(pinned(&options, Some(&old(&kept))).unwrap(), kept);
         let named = Options { base: Some(BaseImage::parse("", &kept).unwrap()), ..Options::default() };
         assert_eq!(pinned(&named, Some(&old("node:20"))).unwrap(), kept);
+    }
+
+    #[test]
+    fn a_pinned_base_without_a_tag_gets_the_one_that_docker_takes() {
+        for (image, expected) in [
+            ("node", "node:latest"),
+            ("node:22", "node:22"),
+            ("localhost:5000/node", "localhost:5000/node:latest"),
+            ("gcr.io/x/nodejs22@sha256:a", "gcr.io/x/nodejs22:latest@sha256:a"),
+            ("gcr.io/x/nodejs22:nonroot@sha256:a", "gcr.io/x/nodejs22:nonroot@sha256:a"),
+        ] {
+            assert_eq!(tagged(image), expected);
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! What became of each line of a Dockerfile that was there before.
 
+use super::base::tagged;
 use super::command::{HOME, Origin};
 use super::survey::Survey;
 use crate::inputs::dockerfile::existing::{At, Existing};
@@ -87,7 +88,10 @@ fn base_became(old: &str, new: &str) -> String {
     if old == new {
         return "is kept".to_owned();
     }
-    let name = old.split('@').next().unwrap_or_default();
+    if tagged(old) == new {
+        return "is kept, with the tag by which updates are found".to_owned();
+    }
+    let name = tagged(old.split('@').next().unwrap_or_default());
     let library = if says_musl(old) == says_musl(new) { "" } else { ", which has another C library" };
     format!(
         "became `{new}`{library}; to keep it, give its digest: `--base {name}@sha256:…`, which `docker buildx imagetools \

@@ -116,6 +116,15 @@ impl Command {
         Ok(Self { words, script, origin, variables })
     }
 
+    /// Has the image start it with this `node`. One at another place, such as `/usr/local/bin/node`, is left.
+    pub(super) fn starts(&mut self, node: &str) {
+        if let Some(word) =
+            self.words.first_mut().filter(|word| matches!(word.as_str(), "node" | "/nodejs/bin/node"))
+        {
+            node.clone_into(word);
+        }
+    }
+
     /// The path of the script, from the package's folder.
     pub(super) fn script(&self) -> &str {
         &self.words[self.script]

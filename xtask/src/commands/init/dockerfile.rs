@@ -36,8 +36,8 @@ pub(super) fn text(survey: &Survey) -> String {
 
 /// The stage with the packages: it runs on the building machine and installs for the platform of the image.
 fn dependencies(survey: &Survey) -> String {
-    let base = &survey.base;
-    let libc = if says_musl(base) { "musl" } else { "glibc" };
+    let base = &survey.stages;
+    let libc = if says_musl(&survey.base) { "musl" } else { "glibc" };
     format!(
         "FROM --platform=$BUILDPLATFORM {base} AS dependencies\n\
          ARG TARGETARCH\n\
@@ -61,7 +61,7 @@ fn plain(survey: &Survey) -> String {
          COPY {} ./\n{}\
          ARG VERSION REVISION SOURCE SOURCE_DATE_EPOCH\n\
          RUN --network=none {}{}\\\n    find /out -exec touch --no-dereference --date=\"@$SOURCE_DATE_EPOCH\" {{}} +\n",
-        survey.base,
+        survey.stages,
         paths(survey, ["package.json", "package-lock.json"]),
         sources(survey),
         said("build.json"),
@@ -85,7 +85,7 @@ fn built(survey: &Survey) -> String {
          ARG VERSION REVISION SOURCE SOURCE_DATE_EPOCH\n\
          RUN --network=none npm run build && mkdir -p /out/app && cp -r {} package.json package-lock.json /out/app/ && \\\n    {}{}{}\\\n    \
          find /out -exec touch --no-dereference --date=\"@$SOURCE_DATE_EPOCH\" {{}} +\n",
-        survey.base,
+        survey.stages,
         manifests(survey),
         survey.local.copies(survey),
         sources(survey),

@@ -7,7 +7,7 @@ use anyhow::Result;
 use serde_json::json;
 
 use super::survey::Survey;
-use super::{Options, dockerfile, tool, verifying};
+use super::{Options, base, dockerfile, tool, verifying};
 use crate::inputs::DOCKERFILE;
 use crate::inputs::config::{Config, MANIFEST};
 
@@ -180,7 +180,7 @@ pub(super) fn compose(survey: &Survey, config: &Config) -> Result<String> {
          read_only: true\n    cap_drop: [ALL]\n    security_opt: [\"no-new-privileges:true\"]\n    \
          healthcheck:\n      test: {}\n      interval: 30s\n      timeout: 3s\n      start_period: 10s\n{}{}",
         config.image()?,
-        json!(["CMD", "node", "-e", ask]),
+        json!(["CMD", base::node(&survey.base), "-e", ask]),
         section(mounts, "    volumes"),
         section(named, "volumes"),
     ))

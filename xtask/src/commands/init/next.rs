@@ -6,6 +6,7 @@ use anyhow::{Result, anyhow};
 
 use super::survey::Survey;
 use super::{Options, files, listed, notes};
+use crate::inputs::DOCKERFILE;
 use crate::inputs::config::MANIFEST;
 use crate::inputs::pin::document;
 use crate::process::shown;
@@ -68,7 +69,9 @@ pub(super) fn say(survey: &Survey, options: &Options) {
         }
     }
     let (recipe, replace) = match &survey.dockerfile {
-        Some(old) if !old.is_ours => ("Dockerfile.new", "  mv Dockerfile.new Dockerfile\n"),
+        Some(old) if !old.is_ours && survey.replaces.as_deref() == Some(DOCKERFILE) => {
+            ("Dockerfile.new", "  mv Dockerfile.new Dockerfile\n")
+        }
         _ => ("Dockerfile", ""),
     };
     stderr::line(format_args!(

@@ -1,5 +1,6 @@
 //! What a command line starts in the end, through npm's scripts and programs that only start another one.
 
+use super::base::is_distroless;
 use super::command::Origin;
 use super::package::Package;
 use crate::inputs::dockerfile::existing::{Existing, shell};
@@ -24,9 +25,14 @@ impl Started {
     }
 }
 
-/// The command of the existing Dockerfile.
+/// The command of the existing Dockerfile. A distroless image has node as its entrypoint, and `CMD` holds its arguments.
 pub(super) fn of_dockerfile(old: &Existing) -> Option<Vec<String>> {
-    old.command.as_ref().map(|command| command.value.clone())
+    let words = old.command.as_ref().map(|command| command.value.clone())?;
+    let has_entrypoint = old.command_lines.iter().any(|line| {
+        line.value.split_whitespace().next().is_some_and(|keyword| keyword.eq_ignore_ascii_case("ENTRYPOINT"))
+    });
+    let is_of_node = old.base.as_ref().is_some_and(|base| is_distroless(&base.value)) && !has_entrypoint;
+    Some(if is_of_node { [vec!["node".to_owned()], words].concat() } else { words })
 }
 
 /// What the command of `origin` starts, if that is `node`.

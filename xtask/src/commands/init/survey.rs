@@ -12,10 +12,10 @@ use super::missing::Missing;
 use super::package::{self, NPMRC, Package, read};
 use super::shipped::Shipped;
 use super::was::Was;
-use super::{Options, home};
+use super::{Options, base, folder, home};
+use crate::inputs::DOCKERFILE;
 use crate::inputs::config::{self, Config};
 use crate::inputs::dockerfile::existing::{self, Existing};
-use crate::inputs::{DOCKERFILE, PACKAGE_LOCK};
 use crate::tool::git::Git;
 
 /// Where the path of the smoke test was found.
@@ -47,8 +47,10 @@ pub(super) struct Survey {
     pub(super) port: u16,
     pub(super) health: String,
     pub(super) health_from: Health,
-    /// The image reference after `FROM`, with its digest.
+    /// The image reference of the last `FROM`, with its digest.
     pub(super) base: String,
+    /// That of the others.
+    pub(super) stages: String,
     pub(super) shipped: Shipped,
     /// What the lockfile names in the repository.
     pub(super) local: Local,
@@ -59,6 +61,8 @@ pub(super) struct Survey {
     pub(super) builds: bool,
     /// The existing Dockerfile, if any.
     pub(super) dockerfile: Option<Existing>,
+    /// The path of that.
+    pub(super) replaces: Option<String>,
     /// Where its image has the service.
     pub(super) was: Was,
 }
@@ -71,11 +75,11 @@ impl Survey {
     pub(super) fn of(git: &Git, options: &Options, known: Option<&Config>) -> Result<Self> {
         let root = git.root().to_owned();
         let tracked = git.tracked()?;
-        let dockerfile = match root.join(DOCKERFILE) {
-            path if path.is_file() => Some(existing::read(&String::from_utf8_lossy(&read(&path)?))),
-            _ => None,
-        };
-        let old = dockerfile.as_ref();
+        let service = options.service.clone().or(known.map(|config| config.service.to_string()));
+        let folder = folder::of(&tracked, service.as_deref(), &package::local(&root, "")?.folders);
+        let prefix = folder::prefix(folder.as_deref().unwrap_or_default());
+        let dockerfile = existing_dockerfile(&root, &prefix)?;
+        let old = dockerfile.as_ref().map(|(_, old)| old);
         let mut missing = Missing::default();
         let (forge, repository) = home::of(git, options, known)?;
         let forge = missing.unless(forge, "the forge", "--forge https://forge.example.org");
@@ -84,13 +88,13 @@ impl Survey {
         let port = options.port.or(http.as_ref().map(|http| http.port));
         let port = port.or(old.and_then(|old| old.port.as_ref()).map(|port| port.value));
         let port = missing.unless(port, "the port", "--port 3000");
-        let service = options.service.clone().or(known.map(|config| config.service.to_string()));
-        let folder = missing.or(folder(&tracked, service.as_deref()));
-        let prefix = prefix(&folder);
+        let folder = missing.or(folder);
         let package = package::of(&root, &prefix)?;
         missing.or(package.problem());
         let inside: Vec<_> = tracked.iter().filter_map(|path| path.strip_prefix(&prefix)).collect();
-        let was = old.map_or_else(Was::default, |old| Was::of(old, &prefix));
+        let was = dockerfile.as_ref().map_or_else(Was::default, |(context, old)| {
+            Was::of(old, prefix.strip_prefix(context.as_str()).unwrap_or_default())
+        });
         let builds = package.scripts.build.is_some();
         let command = Command::of(&package, old, &was);
         let command = command.and_then(|command| {
@@ -99,8 +103,10 @@ impl Survey {
             }
             Ok(command)
         });
-        let command = missing.or(command);
+        let mut command = missing.or(command);
         missing.none()?;
+        let base = base::pinned(options, old)?;
+        command.starts(base::node(&base));
         let local = Local::of(package::local(&root, &prefix)?);
         let of_healthcheck = old.and_then(|old| old.health.as_ref()).map(|health| health.value.clone());
         let said = options.health.clone().or(http.map(|http| http.health.to_owned()));
@@ -117,7 +123,8 @@ impl Survey {
             port,
             health,
             health_from,
-            base: super::base::pinned(options, old)?,
+            stages: base::of_stages(&base)?,
+            base,
             shipped,
             local,
             has_npmrc,
@@ -131,13 +138,14 @@ impl Survey {
             package,
             forge,
             repository,
-            dockerfile,
+            replaces: dockerfile.as_ref().map(|(context, _)| format!("{context}{DOCKERFILE}")),
+            dockerfile: dockerfile.map(|(_, old)| old),
         })
     }
 
     /// The package's folder with a trailing slash, or nothing for the top.
     pub(super) fn prefix(&self) -> String {
-        prefix(&self.folder)
+        folder::prefix(&self.folder)
     }
 
     /// The directories of the existing Dockerfile's `VOLUME`, where the new image has them. That of the service itself is
@@ -156,9 +164,16 @@ impl Survey {
     }
 }
 
-/// What the paths in `folder` begin with. There is no folder while it is missing.
-fn prefix(folder: &str) -> String {
-    if matches!(folder, "" | ".") { String::new() } else { format!("{folder}/") }
+/// The Dockerfile at the top, else that of the package's folder, and what the paths in its build context begin with.
+fn existing_dockerfile(root: &Path, prefix: &str) -> Result<Option<(String, Existing)>> {
+    for context in ["", prefix] {
+        let path = root.join(context).join(DOCKERFILE);
+        if path.is_file() {
+            let text = read(&path)?;
+            return Ok(Some((context.to_owned(), existing::read(&String::from_utf8_lossy(&text)))));
+        }
+    }
+    Ok(None)
 }
 
 /// The released branch, and what says so. A work branch may be checked out while `init` runs.
@@ -179,36 +194,6 @@ fn health(said: Option<String>, of_healthcheck: Option<String>) -> (String, Heal
     }
 }
 
-/// The `named` folder, else the only one with a package.json and a lockfile beside it.
-///
-/// # Errors
-/// The words that say what to do.
-fn folder(tracked: &[String], named: Option<&str>) -> Result<String, String> {
-    let folders: Vec<_> = tracked
-        .iter()
-        .filter_map(|path| path.strip_suffix(PACKAGE_LOCK))
-        .map(|folder| if folder.is_empty() { "." } else { folder.trim_end_matches('/') })
-        .collect();
-    let words = match (named.map(|named| named.trim_end_matches('/')), &folders[..]) {
-        (Some(named), all) if all.contains(&named) => return Ok(named.to_owned()),
-        (None, [only]) => return Ok((*only).to_owned()),
-        (None, all) if all.contains(&".") => return Ok(".".to_owned()),
-        (Some(named), _) => format!(
-            "the service's folder: `{named}` has no `{PACKAGE_LOCK}` that is tracked; make one with `npm install --package-lock-only` and `git add` it"
-        ),
-        (None, []) => format!(
-            "the service's folder: there is no `{PACKAGE_LOCK}` that is tracked; make one with `npm install --package-lock-only` and `git add` it"
-        ),
-        (None, several) => {
-            format!(
-                "the service's folder: there are several packages; name it, such as `--service {}`",
-                several[0]
-            )
-        }
-    };
-    Err(words)
-}
-
 /// The configuration, if `init` has run here before.
 pub(super) fn configured(root: &Path) -> Result<Option<Config>> {
     let path = root.join(config::MANIFEST);
@@ -222,7 +207,7 @@ pub(super) fn configured(root: &Path) -> Result<Option<Config>> {
 pub(super) mod tests {
     use std::path::PathBuf;
 
-    use super::{Health, Survey, branch, folder, health};
+    use super::{Health, Survey, branch, health};
     use crate::commands::init::command;
     use crate::commands::init::local::Local;
     use crate::commands::init::shipped::Shipped;
@@ -242,6 +227,7 @@ pub(super) mod tests {
             port: 3000,
             health: "/".to_owned(),
             health_from: Health::Said,
+            stages: base.clone(),
             base,
             shipped: Shipped::of(&["index.js"]),
             local: Local::default(),
@@ -249,19 +235,9 @@ pub(super) mod tests {
             npmrc_has_variable: false,
             builds: false,
             dockerfile: None,
+            replaces: None,
             was: Was::default(),
         }
-    }
-
-    #[test]
-    fn the_folder_is_the_only_one_with_a_lockfile_or_named() {
-        let tracked = |paths: &[&str]| paths.iter().map(|path| (*path).to_owned()).collect::<Vec<_>>();
-        assert_eq!(folder(&tracked(&["package-lock.json", "a.js"]), None).unwrap(), ".");
-        assert_eq!(folder(&tracked(&["web/package-lock.json"]), None).unwrap(), "web");
-        let two = tracked(&["api/package-lock.json", "web/package-lock.json"]);
-        assert_eq!(folder(&two, Some("web/")).unwrap(), "web");
-        assert!(folder(&two, None).unwrap_err().contains("--service api"));
-        assert!(folder(&two, Some("x")).is_err() && folder(&[], None).is_err());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::commands::init::shipped::Shipped;
 use crate::commands::init::survey::Survey;
 use crate::commands::init::survey::tests::example;
 use crate::commands::init::was::Was;
-use crate::commands::init::{command, files};
+use crate::commands::init::{Options, base, carried, command, files};
 use crate::inputs::config;
 use crate::inputs::dockerfile::{self, existing};
 use crate::inputs::lockfile::Libc;
@@ -101,4 +101,30 @@ fn volumes_are_made_where_the_new_image_has_them() {
         let found = written(none);
         assert!(!found.contains("VOLUME") && !found.contains("volumes:"), "{found}");
     }
+}
+
+#[test]
+fn a_base_without_a_shell_is_that_of_the_last_stage_alone() {
+    let old =
+        format!("FROM gcr.io/distroless/nodejs22-debian12@sha256:{}\nCMD [\"dist/x.js\"]\n", "b".repeat(64));
+    let old = existing::read(&old);
+    let package = serde_json::from_str("{}").unwrap();
+    let mut command = command::Command::of(&package, Some(&old), &Was::of(&old, "")).unwrap();
+    let base = base::pinned(&Options::default(), Some(&old)).unwrap();
+    command.starts(base::node(&base));
+    let stages = base::of_stages(&base).unwrap();
+    let survey = Survey { command, stages, builds: true, dockerfile: Some(old), ..example(base) };
+    let text = text(&survey);
+    assert_eq!(
+        (text.matches("FROM --platform=$BUILDPLATFORM node:").count(), text.matches("distroless").count()),
+        (2, 1)
+    );
+    assert!(text.contains("\nFROM gcr.io/distroless/nodejs22-debian12:latest@sha256:bbb"), "{text}");
+    assert!(text.ends_with("\nENTRYPOINT [\"/nodejs/bin/node\", \"/app/dist/x.js\"]\n"), "{text}");
+    let recipe = dockerfile::read(&text, &[]).unwrap();
+    assert!(recipe.findings.is_empty(), "{:?}", recipe.findings);
+    let compose = files::compose(&survey, &config::tests::example()).unwrap();
+    assert!(compose.contains("[\"CMD\",\"/nodejs/bin/node\",\"-e\""), "{compose}");
+    let became = carried::lines(survey.dockerfile.as_ref().unwrap(), &survey).join("\n");
+    assert!(became.contains("is kept, with the tag"), "{became}");
 }
