@@ -139,9 +139,10 @@ impl Inputs {
         match installed(&lockfile, &config.platforms, libc) {
             Ok(installed) => {
                 let targets = targets(&config.platforms, libc)?;
-                let mut missing = lockfile.unlocked(&config.service, &targets);
-                missing.extend(lockfile.without_libc(&config.service, &targets)?);
+                let missing = lockfile.unlocked(&config.service, &targets);
                 problems.extend(errors(Rule::LockfileMissingEntry, lock, missing));
+                let both = lockfile.without_libc(&config.service, &targets)?;
+                notes.extend(both.map(|text| Finding::note(Rule::LockfileMissingEntry, lock, text)));
                 let undecided = native::problems(&config.native, &installed, &downloads);
                 problems.extend(errors(Rule::NativeDecision, MANIFEST, undecided));
             }

@@ -42,7 +42,12 @@ pub(super) fn run(context: &Context<'_>, candidate: &Candidate) -> Result<Vec<u8
     })?;
     let contents = read(&parts, Some(&base), &tools.registry, &cache, Known::All)?;
     for contents in &contents {
-        machine::check(contents).map_err(|wrong| Refusal::new(format!("{wrong}; {REMAINS}")))?;
+        if let Err(wrong) = machine::check(contents) {
+            let lockfile = &release.inputs.lockfile;
+            let both = lockfile.without_libc(&release.config.service, &[installed::target(contents)?])?;
+            let why = both.map_or_else(String::new, |both| format!("; {both}"));
+            return Err(Refusal::new(format!("{wrong}{why}; {REMAINS}")).into());
+        }
     }
     let sbom = sbom::of(release, &contents).map_err(|error| match error.downcast::<installed::Unlike>() {
         Ok(unlike) => Refusal::new(format!("{unlike}; {REMAINS}")).into(),

@@ -59,7 +59,8 @@ impl Lockfile {
     }
 
     /// The packages that npm installs for the wrong C library because their entries have no `libc`: no npm before 11.11
-    /// writes it into a lockfile (npm/cli issue 8514).
+    /// writes it into a lockfile (npm/cli issue 8514). A few declare none themselves, such as `@libsql/linux-x64-musl`
+    /// 0.5.22, and the lockfile does not tell which.
     ///
     /// # Errors
     /// As [`Lockfile::installed`].
@@ -79,8 +80,8 @@ impl Lockfile {
         let more = if wrong.len() > SHOWN { " and others" } else { "" };
         Ok((!wrong.is_empty()).then(|| {
             format!(
-                "`package-lock.json` has no `libc` for {}{more}, so that npm installs packages for both C libraries: it was \
-                 written by an npm before 11.11, which leaves that out; {}",
+                "`package-lock.json` has no `libc` for {}{more}, so that npm installs packages for both C libraries. If they \
+                 declare one, it was written by an npm before 11.11, which leaves that out: {}",
                 listed.join(", "),
                 write_anew(service)
             )

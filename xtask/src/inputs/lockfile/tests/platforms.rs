@@ -23,7 +23,7 @@ fn an_optional_package_of_a_released_platform_that_has_no_entry_is_named() {
 }
 
 #[test]
-fn a_lockfile_without_libc_is_refused_where_npm_would_install_both() {
+fn a_lockfile_without_libc_is_named_where_npm_would_install_both() {
     let recorded: Value = serde_json::from_str(include_str!("../fixtures/native.json")).unwrap();
     let problem = |packages: &Value, libc: &str| {
         let lock = json!({"lockfileVersion": 3, "packages": packages}).to_string();
