@@ -8,7 +8,7 @@ pub mod purl;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
@@ -25,6 +25,9 @@ use crate::process::time::rfc3339;
 use crate::tool::git::Commit;
 
 use component::Component;
+
+/// What is marked as not read where no list of packages is found.
+const SYSTEM: &str = "system packages";
 
 /// Identifies the release of an SBOM.
 pub struct Subject<'a> {
@@ -98,8 +101,9 @@ pub fn document(subject: &Subject<'_>, platforms: &[Platform<'_>]) -> Value {
         },
         "properties": names.iter().map(|name| property("xtask:platforms", name)).collect::<Vec<_>>(),
     });
-    let unread = platforms.iter().flat_map(|platform| &platform.contents.unread);
-    let unread: std::collections::BTreeSet<_> = unread.collect();
+    let unread = platforms.iter().flat_map(|platform| platform.contents.unread.iter().map(String::as_str));
+    let unknown = platforms.iter().any(|platform| has_unknown_system(platform.contents)).then_some(SYSTEM);
+    let unread: BTreeSet<_> = unread.chain(unknown).collect();
     if let Some(properties) = metadata["properties"].as_array_mut() {
         properties.extend(unread.into_iter().map(|path| property("xtask:not-read", path)));
     }
@@ -112,6 +116,12 @@ pub fn document(subject: &Subject<'_>, platforms: &[Platform<'_>]) -> Value {
         "metadata": metadata,
         "components": components,
     })
+}
+
+/// Whether the base image has programs, and no list of packages that says which.
+fn has_unknown_system(contents: &Contents) -> bool {
+    let has_programs = contents.elf.iter().any(|file| !contents.is_above(file.layer));
+    has_programs && contents.system.is_empty() && contents.unread.is_empty()
 }
 
 fn property(name: &str, value: &str) -> Value {

@@ -45,9 +45,33 @@ fn is_one_of_debian(path: &str) -> bool {
     name.is_some_and(|name| !name.contains('/') && !name.ends_with(".md5sums"))
 }
 
+/// RPM's database, or the list that images without the program `rpm` have in its place.
 fn is_rpm(path: &str) -> bool {
+    if path == "var/lib/rpmmanifest/container-manifest-2" {
+        return true;
+    }
     ["var/lib/rpm/", "usr/lib/sysimage/rpm/"].iter().any(|directory| {
         path.strip_prefix(directory)
             .is_some_and(|name| matches!(name, "Packages" | "Packages.db" | "rpmdb.sqlite"))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ReadAs, read_as};
+
+    #[test]
+    fn a_list_of_packages_is_told_by_its_place() {
+        for (path, expected) in [
+            ("var/lib/dpkg/status", Some(ReadAs::Debian)),
+            ("var/lib/dpkg/status.d/libc6", Some(ReadAs::Debian)),
+            ("usr/lib/apk/db/installed", Some(ReadAs::Alpine)),
+            ("var/lib/rpm/rpmdb.sqlite", Some(ReadAs::Unread)),
+            ("var/lib/rpmmanifest/container-manifest-2", Some(ReadAs::Unread)),
+            ("var/lib/rpmmanifest/container-manifest-1", None),
+            ("srv/var/lib/rpm/rpmdb.sqlite", None),
+        ] {
+            assert_eq!(read_as(path), expected, "{path}");
+        }
+    }
 }

@@ -1,7 +1,8 @@
 //! The SBOM of small images.
 
 use super::{Platform, Subject, difference, document, license, purl, render};
-use crate::contents::image::{Contents, NpmPackage};
+use crate::contents::elf::Elf;
+use crate::contents::image::{Contents, ElfFile, NpmPackage};
 use crate::contents::installed::{self, tests as small};
 use crate::contents::system::{OsPackage, OsRelease};
 use crate::inputs::config::{Archive, Dependencies};
@@ -238,4 +239,30 @@ fn node_whose_version_nobody_knows_is_listed_without_one() {
     let node = find(&sbom, "pkg:generic/node");
     assert_eq!(node.get("version"), None);
     assert_eq!(node["properties"], json!([{"name": "xtask:not-read", "value": "version"}]));
+}
+
+#[test]
+fn a_base_whose_packages_are_in_no_list_is_marked() {
+    let marks = |change: fn(&mut Contents)| {
+        let mut contents = amd64();
+        let elf = Elf { machine: 62, is_64: true, is_big_endian: false, libc: None };
+        contents.elf.push(ElfFile { path: "usr/bin/sh".to_owned(), elf, layer: 0 });
+        change(&mut contents);
+        let sbom = sbom_of(&[contents], Dependencies::Installed);
+        let properties = sbom["metadata"]["properties"].as_array().unwrap().clone();
+        let unread = properties.into_iter().filter(|property| property["name"] == "xtask:not-read");
+        unread.map(|property| property["value"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(marks(|_| {}), [""; 0]);
+    assert_eq!(marks(|contents| contents.system.clear()), ["system packages"]);
+    let of_service = |contents: &mut Contents| {
+        contents.system.clear();
+        contents.elf.iter_mut().for_each(|file| file.layer = 1);
+    };
+    assert_eq!(marks(of_service), [""; 0], "nothing of the base image is a program");
+    let of_rpm = |contents: &mut Contents| {
+        contents.system.clear();
+        contents.unread.push("var/lib/rpm/rpmdb.sqlite".to_owned());
+    };
+    assert_eq!(marks(of_rpm), ["var/lib/rpm/rpmdb.sqlite"]);
 }
