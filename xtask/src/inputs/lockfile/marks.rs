@@ -13,9 +13,26 @@ pub fn leaves_peers_alone(npmrc: &[u8]) -> bool {
     let text = String::from_utf8_lossy(npmrc);
     let value = text.lines().rev().find_map(|line| {
         let (key, value) = line.split_once('=').unwrap_or((line, "true"));
-        (key.trim() == "legacy-peer-deps").then(|| value.trim().to_owned())
+        (plain(key) == "legacy-peer-deps").then(|| plain(value))
     });
     value.is_some_and(|value| value == "true")
+}
+
+/// A key or value of an ini file, as npm reads it: without quotes, and without a comment unless its character is escaped.
+fn plain(text: &str) -> &str {
+    let text = text.trim();
+    for quote in ['"', '\''] {
+        if let Some(inside) = text.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote)) {
+            return inside;
+        }
+    }
+    let mut is_escaped = false;
+    let comment = text.find(|c: char| {
+        let begins = matches!(c, ';' | '#') && !is_escaped;
+        is_escaped = c == '\\' && !is_escaped;
+        begins
+    });
+    text[..comment.unwrap_or(text.len())].trim_end()
 }
 
 /// The result of a walk over all entries.
@@ -99,6 +116,14 @@ mod tests {
             ("legacy-peer-deps\n", true),
             ("legacy-peer-deps=true\nlegacy-peer-deps=false\n", false),
             ("# legacy-peer-deps=true\n", false),
+            ("; legacy-peer-deps=true\n", false),
+            ("legacy-peer-deps=true ; why\n", true),
+            ("legacy-peer-deps=true# why\n", true),
+            ("legacy-peer-deps # why\n", true),
+            ("legacy-peer-deps=\"true\"\n", true),
+            ("legacy-peer-deps='true'\n", true),
+            ("legacy-peer-deps=true\\;\n", false),
+            ("legacy-peer-deps=\"\n", false),
         ] {
             assert_eq!(leaves_peers_alone(npmrc.as_bytes()), expected, "{npmrc}");
         }

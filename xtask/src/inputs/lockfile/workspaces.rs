@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use anyhow::{Result, ensure};
 
-use super::entry::Lock;
+use super::entry::{Lock, Ranges};
 
 /// More alternatives in the patterns of one package are a mistake.
 const MOST_PATTERNS: usize = 1000;
@@ -15,7 +15,8 @@ const LONGEST_PATTERN: usize = 256;
 /// of its own, take half of it.
 const MOST_STEPS: usize = 20_000_000;
 
-/// The folder of each workspace.
+/// The folder of each workspace. If a pattern has more of npm's grammar than is read here, such as `packages/!(old)`,
+/// these are all folders that no package asks for by `file:`: npm links to no others.
 pub(super) fn of<'a>(lock: &'a Lock, patterns: &[String]) -> Result<BTreeSet<&'a str>> {
     let longest = patterns.iter().map(String::len).max().unwrap_or_default();
     ensure!(
@@ -23,13 +24,16 @@ pub(super) fn of<'a>(lock: &'a Lock, patterns: &[String]) -> Result<BTreeSet<&'a
         "a pattern of `workspaces` has {longest} bytes: expected {LONGEST_PATTERN} at most; shorten it in `package.json`, and \
          run `npm install --package-lock-only`"
     );
+    let is_whole = !patterns.iter().any(|pattern| pattern.contains(['(', '[']));
+    let asked = if is_whole { BTreeSet::new() } else { asked_as_folders(lock) };
     let patterns: Vec<_> =
         patterns.iter().flat_map(|pattern| alternatives(pattern)).take(MOST_PATTERNS).collect();
     let patterns = Patterns::of(&patterns);
     let mut found = BTreeSet::new();
     for (path, entry) in lock.packages.iter().filter(|(path, entry)| entry.link && is_top(path)) {
         let target = lock.target(path, entry)?;
-        if patterns.mean(target) {
+        let name = path.trim_start_matches("node_modules/");
+        if if is_whole { patterns.mean(target) } else { !asked.contains(name) } {
             found.insert(target);
         }
         ensure!(
@@ -39,6 +43,15 @@ pub(super) fn of<'a>(lock: &'a Lock, patterns: &[String]) -> Result<BTreeSet<&'a
         );
     }
     Ok(found)
+}
+
+/// The names for which a package asks by a folder.
+fn asked_as_folders(lock: &Lock) -> BTreeSet<&str> {
+    let all = lock.packages.values().flat_map(|entry| {
+        let Ranges { dependencies, dev_dependencies, optional_dependencies, .. } = &entry.ranges;
+        dependencies.iter().chain(dev_dependencies).chain(optional_dependencies)
+    });
+    all.filter(|(_, range)| range.starts_with("file:")).map(|(name, _)| name.as_str()).collect()
 }
 
 fn is_top(path: &str) -> bool {
@@ -125,7 +138,7 @@ fn alternatives(pattern: &str) -> Vec<String> {
 mod tests {
     use std::fmt::Write as _;
 
-    use super::{Patterns, alternatives};
+    use super::{Patterns, alternatives, of};
     use crate::inputs::lockfile::entry::Lock;
 
     fn is_meant(patterns: &[String], folder: &str) -> bool {
@@ -141,7 +154,7 @@ mod tests {
         }
         let lock = format!("{{\"lockfileVersion\": 3, \"packages\": {{{packages}}}}}");
         let lock = Lock::parse(lock.as_bytes()).unwrap();
-        super::of(&lock, patterns).err().map(|error| error.to_string())
+        of(&lock, patterns).err().map(|error| error.to_string())
     }
 
     #[test]
@@ -176,6 +189,27 @@ mod tests {
         ] {
             let patterns: Vec<_> = patterns.iter().flat_map(|pattern| alternatives(pattern)).collect();
             assert_eq!(is_meant(&patterns, folder), expected, "{patterns:?} {folder}");
+        }
+    }
+
+    #[test]
+    fn with_a_grammar_that_is_not_read_every_link_is_a_workspace_unless_it_is_asked_for_as_a_folder() {
+        let lock = serde_json::json!({"lockfileVersion": 3, "packages": {
+            "": {"devDependencies": {"tool": "file:tool"}},
+            "packages/core": {"devDependencies": {"lint": "*"}},
+            "packages/lint": {},
+            "tool": {},
+            "node_modules/core": {"resolved": "packages/core", "link": true},
+            "node_modules/lint": {"resolved": "packages/lint", "link": true},
+            "node_modules/tool": {"resolved": "tool", "link": true},
+        }});
+        let lock = Lock::parse(lock.to_string().as_bytes()).unwrap();
+        for (pattern, expected) in [
+            ("packages/!(legacy)", &["packages/core", "packages/lint"][..]),
+            ("packages/[cl]*", &["packages/core", "packages/lint"]),
+            ("packages/core", &["packages/core"]),
+        ] {
+            assert!(of(&lock, &[pattern.to_owned()]).unwrap().iter().eq(expected), "{pattern}");
         }
     }
 
