@@ -5,6 +5,7 @@ use super::command::{HOME, Origin};
 use super::survey::Survey;
 use crate::inputs::dockerfile::existing::{At, Existing};
 use crate::inputs::dockerfile::says_musl;
+use crate::inputs::engines::node_of;
 use crate::inputs::pin::document;
 use crate::process::secret::redact;
 use crate::process::shown;
@@ -93,8 +94,12 @@ fn base_became(old: &str, new: &str) -> String {
     }
     let name = tagged(old.split('@').next().unwrap_or_default());
     let library = if says_musl(old) == says_musl(new) { "" } else { ", which has another C library" };
+    let node = match (node_of(old), node_of(new)) {
+        (Some(old), Some(new)) if old != new => format!(", with node {new} in place of {old}"),
+        _ => String::new(),
+    };
     format!(
-        "became `{new}`{library}; to keep it, give its digest: `--base {name}@sha256:…`, which `docker buildx imagetools \
+        "became `{new}`{library}{node}; to keep it, give its digest: `--base {name}@sha256:…`, which `docker buildx imagetools \
          inspect {name} --format '{{{{.Manifest.Digest}}}}'` prints"
     )
 }
@@ -236,5 +241,13 @@ mod tests {
             let words = "`ENTRYPOINT [\"node\", \"/app/dist/x.js\"]` is from `scripts.start` of package.json";
             assert!(line.contains("is not carried over") && line.ends_with(words), "{line}");
         }
+    }
+
+    #[test]
+    fn a_base_with_another_node_or_without_a_tag_says_so() {
+        let became = super::base_became("node:24-alpine", "node:22-slim@sha256:0");
+        assert!(became.contains("another C library, with node 22 in place of 24; to keep it"), "{became}");
+        let became = super::base_became("gcr.io/distroless/nodejs22", "node:22-slim@sha256:0");
+        assert!(became.contains("`--base gcr.io/distroless/nodejs22:latest@sha256:…`"), "{became}");
     }
 }

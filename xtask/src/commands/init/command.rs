@@ -86,6 +86,23 @@ impl Command {
         Self::placed(Started::of_main(&package.main), package, was)
     }
 
+    /// The same. Without a build step, what it starts is one of the `tracked` files.
+    ///
+    /// # Errors
+    /// As [`Command::of`].
+    pub(super) fn in_files(
+        package: &Package,
+        old: Option<&Existing>,
+        was: &Was,
+        tracked: &[&str],
+    ) -> Result<Self, String> {
+        let command = Self::of(package, old, was)?;
+        if package.scripts.build.is_none() {
+            command.is_among(tracked)?;
+        }
+        Ok(command)
+    }
+
     /// Moves the paths below the old place of the service to [`HOME`].
     fn placed(started: Started, package: &Package, was: &Was) -> Result<Self, String> {
         let Started { mut words, origin, variables } = started;
@@ -98,7 +115,7 @@ impl Command {
         })?;
         let default = Was::default();
         let was = if origin == Origin::Dockerfile { was } else { &default };
-        let name = was.from_home(&words[script]).ok_or_else(|| {
+        let name = was.below_home(&words[script]).ok_or_else(|| {
             format!(
                 "the command: `{}` of {} is not below `{}`, the directory of the service there; write its path from the \
                  service's folder, such as `node src/server.js`",
@@ -134,7 +151,7 @@ impl Command {
     ///
     /// # Errors
     /// The words that say what is missing, and what to write.
-    pub(super) fn is_among(&self, tracked: &[&str]) -> Result<(), String> {
+    fn is_among(&self, tracked: &[&str]) -> Result<(), String> {
         let script = self.script();
         let ends = ["", ".js", ".json", ".node", "/index.js", "/package.json"];
         if ends.iter().any(|end| tracked.contains(&format!("{script}{end}").as_str())) {

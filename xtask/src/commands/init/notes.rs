@@ -3,10 +3,15 @@
 use super::carried::short;
 use super::package::UNKNOWN_LICENSE;
 use super::survey::{Health, Survey};
+use crate::inputs::engines;
 use crate::inputs::pin::document;
 
 /// Each in a sentence.
 pub(super) fn of(survey: &Survey) -> Vec<String> {
+    [of_image(survey), of_configuration(survey)].concat()
+}
+
+fn of_image(survey: &Survey) -> Vec<String> {
     let listed = |names: Vec<&str>| {
         names.iter().map(|name| format!("`{}`", short(name))).collect::<Vec<_>>().join(", ")
     };
@@ -17,6 +22,12 @@ pub(super) fn of(survey: &Survey) -> Vec<String> {
         notes.push(format!(
             "it does not have {}; if the service reads one of them, copy it in the stage `service`",
             listed(left)
+        ));
+    }
+    if let Some((range, node)) = engines::misfit(&survey.package.engines, &survey.base) {
+        notes.push(format!(
+            "`engines.node` of package.json is `{}`, and the base image is node {node}; `--base` names another",
+            short(&range)
         ));
     }
     let by_hand: Vec<_> = survey.local.by_hand.iter().map(String::as_str).collect();
@@ -36,6 +47,11 @@ pub(super) fn of(survey: &Survey) -> Vec<String> {
     if survey.dockerfile.as_ref().is_none_or(|old| old.command_lines.is_empty()) {
         notes.push(format!("`{}` is from {}", survey.command.entrypoint(), survey.command.origin.said()));
     }
+    notes
+}
+
+fn of_configuration(survey: &Survey) -> Vec<String> {
+    let mut notes = Vec::new();
     if survey.package.scripts.test.is_none() {
         notes.push(
             "package.json has no `scripts.test`, and `cargo xtask ci` fails without one: it runs `npm test`"
@@ -109,5 +125,15 @@ mod tests {
         assert!(silent.contains("`description = \"") && silent.contains("package.json has none"), "{silent}");
         let told = said(r#"{"license": "MIT", "description": "a shop"}"#);
         assert!(!told.contains("licenses") && !told.contains("description"), "{told}");
+    }
+
+    #[test]
+    fn a_node_that_the_service_does_not_run_on_is_named() {
+        let noted = |range: &str| {
+            let package = serde_json::from_value(serde_json::json!({"engines": {"node": range}})).unwrap();
+            let words = "is `>=24`, and the base image is node 22; `--base` names another";
+            of(&Survey { package, ..survey() }).iter().any(|note| note.contains(words))
+        };
+        assert_eq!([">=24", ">=20"].map(noted), [true, false]);
     }
 }

@@ -32,6 +32,8 @@ pub(super) struct Package {
     pub(super) main: String,
     #[serde(default)]
     pub(super) scripts: Scripts,
+    #[serde(default)]
+    pub(super) engines: serde_json::Value,
 }
 
 impl Package {

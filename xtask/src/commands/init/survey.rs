@@ -95,15 +95,7 @@ impl Survey {
         let was = dockerfile.as_ref().map_or_else(Was::default, |(context, old)| {
             Was::of(old, prefix.strip_prefix(context.as_str()).unwrap_or_default())
         });
-        let builds = package.scripts.build.is_some();
-        let command = Command::of(&package, old, &was);
-        let command = command.and_then(|command| {
-            if !builds {
-                command.is_among(&inside)?;
-            }
-            Ok(command)
-        });
-        let mut command = missing.or(command);
+        let mut command = missing.or(Command::in_files(&package, old, &was, &inside));
         missing.none()?;
         let base = base::pinned(options, old)?;
         command.starts(base::node(&base));
@@ -111,10 +103,7 @@ impl Survey {
         let of_healthcheck = old.and_then(|old| old.health.as_ref()).map(|health| health.value.clone());
         let said = options.health.clone().or(http.map(|http| http.health.to_owned()));
         let (health, health_from) = health(said, of_healthcheck);
-        let (branch, branch_from) = match known.and_then(|config| config.branches.first().cloned()) {
-            Some(configured) => (configured, None),
-            None => branch(git.upstream()?.default, git.branch()?),
-        };
+        let (branch, branch_from) = released(git, known)?;
         let mut shipped = Shipped::of(&inside);
         shipped.take(local.tops());
         let has_npmrc = inside.contains(&NPMRC);
@@ -131,7 +120,7 @@ impl Survey {
             npmrc_has_variable: has_npmrc && package::has_variable(&root, &prefix)?,
             branch,
             branch_from,
-            builds,
+            builds: package.scripts.build.is_some(),
             was,
             root,
             folder,
@@ -174,6 +163,14 @@ fn existing_dockerfile(root: &Path, prefix: &str) -> Result<Option<(String, Exis
         }
     }
     Ok(None)
+}
+
+/// The released branch, and what says so unless the configuration does.
+fn released(git: &Git, known: Option<&Config>) -> Result<(String, Option<&'static str>)> {
+    match known.and_then(|config| config.branches.first().cloned()) {
+        Some(configured) => Ok((configured, None)),
+        None => Ok(branch(git.upstream()?.default, git.branch()?)),
+    }
 }
 
 /// The released branch, and what says so. A work branch may be checked out while `init` runs.

@@ -29,7 +29,7 @@ impl Was {
     }
 
     /// `path` from the package's folder; `None` if it is not in it.
-    pub(super) fn from_home(&self, path: &str) -> Option<String> {
+    pub(super) fn below_home(&self, path: &str) -> Option<String> {
         let path = if path.starts_with('/') { path.to_owned() } else { format!("{}/{path}", self.workdir) };
         below(&format!("/{}", plain(&path)), &self.home).map(str::to_owned)
     }
@@ -90,7 +90,7 @@ mod tests {
             ("WORKDIR /app\nCOPY . .\nWORKDIR /app", "api/", "/app", Some("x.js")),
         ] {
             let was = Was::of(&existing::read(&format!("FROM node\n{lines}\n")), prefix);
-            assert_eq!((was.home.as_str(), was.from_home("./x.js").as_deref()), (home, script), "{lines}");
+            assert_eq!((was.home.as_str(), was.below_home("./x.js").as_deref()), (home, script), "{lines}");
         }
     }
 

@@ -58,6 +58,7 @@ rules! {
     LockfileRegistry, "lockfile-registry", "A lockfile that may name any server lets one merged line bring in a package from anywhere.";
     LockfileHosts, "lockfile-hosts", "Where the configuration names no registry, the lockfile alone says where packages come from.";
     ServiceInstallScript, "service-install-script", "The image runs no install scripts, those of the service's own included.";
+    ServiceEngines, "service-engines", "npm only warns about a node that the service does not run on.";
     PublicKey, "public-key", "Without its public key nobody can verify a release.";
     PublicKeyPlaceholder, "public-key-placeholder", "Nobody has the private half of the placeholder.";
     KeyHistory, "key-history", "Every release, however old, is checked against the history of keys.";

@@ -23,7 +23,8 @@ impl Local {
     /// # Errors
     /// When it is not a lockfile.
     pub fn read(package_lock: &[u8]) -> Result<Self> {
-        let lock = Lock::parse(package_lock).context("reading `package-lock.json`")?;
+        let lock = Lock::parse(package_lock)
+            .context("reading `package-lock.json`; `npm install --package-lock-only` writes it anew")?;
         let resolved = lock.packages.values().filter_map(|entry| entry.resolved.as_deref());
         let archives = resolved.filter(|resolved| is_archive_of_ours(resolved));
         Ok(Self {

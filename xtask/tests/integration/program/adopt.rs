@@ -17,7 +17,7 @@ fn beside_a_manifest_of_ones_own_everything_that_it_lacks_is_said() -> Result<()
     for (file, text) in [
         ("Cargo.toml", MANIFEST),
         ("package.json", r#"{"scripts": {"start": "node x.js"}}"#),
-        ("package-lock.json", "{}"),
+        ("package-lock.json", r#"{"lockfileVersion": 3}"#),
         ("x.js", ""),
     ] {
         fs::write(dir.join(file), text)?;

@@ -1,0 +1,84 @@
+//! What the worked services pin.
+
+use std::path::Path;
+
+use super::Inputs;
+use crate::inputs::config::Config;
+use crate::process::failure::exit_code;
+
+/// The configuration of a service at the top of its repository.
+fn config(native: &str) -> Config {
+    let manifest = format!(
+        "[workspace.metadata.release]\nforge = \"https://forge.example.org\"\nrepository = \"acme/carol\"\n\
+         title = \"t\"\ndescription = \"d\"\nlicenses = \"MIT\"\nservice = \".\"\n\
+         platforms = [\"linux/amd64\", \"linux/arm64\"]\nbranches = [\"main\"]\n\
+         [workspace.metadata.release.smoke]\nport = 3000\nhealth = \"/healthz\"\nversion = \"/version\"\n{native}"
+    );
+    let dir = crate::process::scratch::Scratch::new().unwrap();
+    std::fs::write(dir.path().join("Cargo.toml"), manifest).unwrap();
+    Config::of_work_tree(dir.path()).unwrap()
+}
+
+fn worked(name: &str, native: &str) -> Inputs {
+    worked_with(name, native, &[])
+}
+
+/// With `more` files at the top.
+fn worked_with(name: &str, native: &str, more: &[&str]) -> Inputs {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../testbed/services").join(name);
+    let file = |path: &String| {
+        more.contains(&path.as_str()).then(Vec::new).or_else(|| std::fs::read(root.join(path)).ok())
+    };
+    let read = |paths: &[String]| Ok(paths.iter().map(file).collect());
+    Inputs::read(&config(native), &read).unwrap()
+}
+
+fn archives() -> String {
+    let archive = |(platform, cpu): (&str, &str)| {
+        let name = format!("better-sqlite3-v12.4.1-node-v127-linux-{cpu}.tar.gz");
+        format!(
+            "[[workspace.metadata.release.native]]\npackage = \"better-sqlite3\"\nplatform = \"{platform}\"\n\
+             url = \"https://archives.example.org/{name}\"\nsha256 = \"{}\"\n",
+            "0".repeat(64)
+        )
+    };
+    [("linux/amd64", "x64"), ("linux/arm64", "arm64")].map(archive).concat()
+}
+
+#[test]
+fn the_committed_key_is_the_placeholder_until_there_is_another() {
+    let committed = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../cosign.pub")).unwrap();
+    assert!(super::is_placeholder(&committed), "remove `PLACEHOLDER_KEY`, and what the documents say of it");
+    assert!(!super::is_placeholder(b""));
+}
+
+#[test]
+fn the_worked_services_keep_every_rule() {
+    let sharp = "[[workspace.metadata.release.native]]\npackage = \"sharp\"\nscript = \"unneeded\"\n";
+    for (name, native) in [("typescript", String::new()), ("native", format!("{sharp}{}", archives()))] {
+        let inputs = worked(name, &native);
+        assert!(inputs.ensure_kept().is_ok(), "{name}: {:?}", inputs.problems);
+        assert_eq!(inputs.package_lock().unwrap().0, "package-lock.json");
+    }
+}
+
+#[test]
+fn a_policy_that_buildx_would_interpret_is_neither_released_nor_built() {
+    let inputs = worked_with("typescript", "", &["Dockerfile.rego"]);
+    assert_eq!(inputs.problems.len(), 1, "{:?}", inputs.problems);
+    for error in [inputs.ensure_kept().unwrap_err(), inputs.ensure_inert().unwrap_err()] {
+        assert_eq!(exit_code(&error), 3);
+        assert!(error.to_string().contains("`Dockerfile.rego` is a policy that buildx"), "{error}");
+    }
+    assert!(worked_with("typescript", "", &["policy.rego"]).ensure_kept().is_ok());
+    assert!(worked("native", &archives()).ensure_inert().is_ok(), "other rules are about a release alone");
+}
+
+#[test]
+fn scripts_that_nobody_decided_about_are_a_refusal_with_each_package() {
+    let inputs = worked("native", &archives());
+    let error = inputs.ensure_kept().unwrap_err();
+    assert_eq!(exit_code(&error), 3);
+    assert!(error.to_string().starts_with("`sharp` 0.34.4 brings an install script"), "{error}");
+    assert_eq!(inputs.problems.len(), 1, "{:?}", inputs.problems);
+}
