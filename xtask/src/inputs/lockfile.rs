@@ -8,6 +8,7 @@ mod elsewhere;
 mod entry;
 mod grammar;
 mod graph;
+mod in_sync;
 mod local;
 mod marks;
 mod overrides;
@@ -28,7 +29,7 @@ use crate::inputs::finding::{Rule, Unclear};
 use crate::inputs::{PACKAGE_JSON, PACKAGE_LOCK};
 use crate::refuse;
 use edges::Edges;
-use entry::{Entry, Lock, Manifest, Ranges};
+use entry::{Entry, Lock, Manifest};
 use grammar::is_in_node_modules;
 use graph::{Graph, Selection};
 use overrides::{Override, Overrides};
@@ -174,7 +175,7 @@ pub fn check(service: &Folder, package_json: &[u8], package_lock: &[u8]) -> Resu
     let within = |name, rule| move |error| Unclear::error(rule, &service.join(name), error);
     let manifest: Manifest = manifest(package_json).map_err(within(PACKAGE_JSON, Rule::InputsUnreadable))?;
     let lock = parse(package_lock, service).map_err(within(PACKAGE_LOCK, Rule::InputsUnreadable))?;
-    check_in_sync(&manifest, &lock, service).map_err(within(PACKAGE_LOCK, Rule::LockfileOutOfSync))?;
+    in_sync::check(&manifest, &lock, service).map_err(within(PACKAGE_LOCK, Rule::LockfileOutOfSync))?;
     let edges = check_packages(&lock, service).map_err(within(PACKAGE_LOCK, Rule::LockfileMissingEntry))?;
     Ok(Lockfile { lock, edges, overrides: manifest.overrides.map(Override::into_all).unwrap_or_default() })
 }
@@ -191,17 +192,6 @@ fn parse(package_lock: &[u8], service: &Folder) -> Result<Lock> {
     }
     ensure!(lock.packages.contains_key(""), "`package-lock.json` has no entry for the package itself");
     Ok(lock)
-}
-
-fn check_in_sync(manifest: &Manifest, lock: &Lock, service: &Folder) -> Result<()> {
-    let root = &lock.packages[""];
-    let unlike = difference(&manifest.ranges, &root.ranges).or_else(|| {
-        (manifest.workspaces != root.workspaces).then(|| "they have different `workspaces`".to_owned())
-    });
-    if let Some(difference) = unlike {
-        refuse!("{}", out_of_sync("package.json", &difference, service));
-    }
-    Ok(())
 }
 
 /// Checks the packages that `npm ci --omit=dev` installs on at least one platform. Returns what each package depends on.
@@ -275,35 +265,4 @@ fn write_anew(service: &Folder) -> String {
          `npx npm@10 ci --dry-run` if the base image has npm 10, and commit the result",
         service.in_words()
     )
-}
-
-/// The first difference between the two, in words.
-fn difference(manifest: &Ranges, locked: &Ranges) -> Option<String> {
-    let (asked, made_for) = (manifest.needed(), locked.needed());
-    let kinds = [
-        ("dependencies", &asked, &made_for),
-        ("devDependencies", &manifest.dev_dependencies, &locked.dev_dependencies),
-        ("optionalDependencies", &manifest.optional_dependencies, &locked.optional_dependencies),
-        ("peerDependencies", &manifest.peer_dependencies, &locked.peer_dependencies),
-    ];
-    for (kind, asked, locked) in kinds {
-        for name in asked.keys().chain(locked.keys()) {
-            let (asked, locked) = (asked.get(name), locked.get(name));
-            if asked != locked {
-                let show =
-                    |range: Option<&String>| range.map_or("nothing".to_owned(), |range| format!("`{range}`"));
-                return Some(format!(
-                    "{kind} ask for {} of `{name}`, the lockfile was made for {}",
-                    show(asked),
-                    show(locked)
-                ));
-            }
-        }
-    }
-    let goes_without = |ranges: &Ranges, name: &String| {
-        ranges.peer_dependencies_meta.get(name).is_some_and(|meta| meta.optional)
-    };
-    let mut peers = manifest.peer_dependencies.keys();
-    let unlike = peers.find(|name| goes_without(manifest, name) != goes_without(locked, name));
-    unlike.map(|name| format!("they differ about whether the peer `{name}` is optional"))
 }

@@ -6,8 +6,9 @@ use anyhow::{Context as _, Result};
 
 use super::edges;
 use super::entry::{Entry, Ranges, manifest};
+use super::in_sync::difference;
 use super::target::{Libc, Target};
-use super::{Lockfile, difference, folder_name, is_local, out_of_sync, package_name, write_anew};
+use super::{Lockfile, folder_name, is_local, out_of_sync, package_name, write_anew};
 use crate::inputs::config::Folder;
 
 /// More packages in one message help nobody.

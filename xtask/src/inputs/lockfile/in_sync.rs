@@ -1,0 +1,54 @@
+//! Whether the lockfile was made for this package.json.
+
+use anyhow::Result;
+
+use super::entry::{Lock, Manifest, Ranges};
+use super::out_of_sync;
+use crate::inputs::config::Folder;
+use crate::refuse;
+
+/// Compares the ranges and the workspaces that both name.
+///
+/// # Errors
+/// A [`crate::process::failure::Refusal`] when they differ.
+pub(super) fn check(manifest: &Manifest, lock: &Lock, service: &Folder) -> Result<()> {
+    let root = &lock.packages[""];
+    let unlike = difference(&manifest.ranges, &root.ranges).or_else(|| {
+        (manifest.workspaces != root.workspaces).then(|| "they have different `workspaces`".to_owned())
+    });
+    if let Some(difference) = unlike {
+        refuse!("{}", out_of_sync("package.json", &difference, service));
+    }
+    Ok(())
+}
+
+/// The first difference between the two, in words.
+pub(super) fn difference(manifest: &Ranges, locked: &Ranges) -> Option<String> {
+    let (asked, made_for) = (manifest.needed(), locked.needed());
+    let kinds = [
+        ("dependencies", &asked, &made_for),
+        ("devDependencies", &manifest.dev_dependencies, &locked.dev_dependencies),
+        ("optionalDependencies", &manifest.optional_dependencies, &locked.optional_dependencies),
+        ("peerDependencies", &manifest.peer_dependencies, &locked.peer_dependencies),
+    ];
+    for (kind, asked, locked) in kinds {
+        for name in asked.keys().chain(locked.keys()) {
+            let (asked, locked) = (asked.get(name), locked.get(name));
+            if asked != locked {
+                let show =
+                    |range: Option<&String>| range.map_or("nothing".to_owned(), |range| format!("`{range}`"));
+                return Some(format!(
+                    "{kind} ask for {} of `{name}`, the lockfile was made for {}",
+                    show(asked),
+                    show(locked)
+                ));
+            }
+        }
+    }
+    let goes_without = |ranges: &Ranges, name: &String| {
+        ranges.peer_dependencies_meta.get(name).is_some_and(|meta| meta.optional)
+    };
+    let mut peers = manifest.peer_dependencies.keys();
+    let unlike = peers.find(|name| goes_without(manifest, name) != goes_without(locked, name));
+    unlike.map(|name| format!("they differ about whether the peer `{name}` is optional"))
+}
