@@ -66,7 +66,7 @@ pub(super) fn parse(json: &str) -> Result<Engine> {
             bail!("`docker` on the PATH is not docker's own program (podman's?); {INSTALL}");
         }
         let errors = info.server_errors.unwrap_or_default().join("; ");
-        bail!("`docker info` names no server: {errors}; {START_ENGINE}");
+        bail!("docker's engine does not answer: {errors}; {START_ENGINE}");
     };
     let is_containerd = |(_, value): &(String, String)| value.starts_with("io.containerd.snapshotter");
     let plugins = info.client_info.and_then(|client| client.plugins).unwrap_or_default();
