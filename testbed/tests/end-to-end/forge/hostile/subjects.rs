@@ -91,7 +91,11 @@ pub(super) fn shown(subject: &str) -> String {
     let line = subject.replace('\n', " ");
     let blank = |c: char| if c.is_whitespace() && c.is_control() { ' ' } else { c };
     let visible: String = line.chars().map(blank).filter(|c| !is_hidden(*c)).collect();
-    visible.trim().chars().take(LONGEST).collect()
+    let visible = visible.trim();
+    match visible.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &visible[..end]),
+        None => visible.to_owned(),
+    }
 }
 
 /// The input of `git fast-import`: a commit on top of `parent` for each subject, without any changes to files.
