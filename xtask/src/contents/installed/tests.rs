@@ -184,7 +184,7 @@ fn an_image_without_any_package_for_its_processor_is_named_with_them() {
     {
         assert!(words.contains(expected), "expected `{expected}` in: {words}");
     }
-    // Whoever takes one of them out of the image has the right ones.
+    // A person who removes one of them from the image has the right ones.
     for there in [&["sharp", "sharp-linux-x64"][..], &["sharp", "sharp-linux-x64", "libvips-linux-x64"]] {
         assert_eq!(wrong(there, Dependencies::Installed), None, "{there:?}");
     }

@@ -90,7 +90,7 @@ pub(in crate::verify) fn listed_beside(tags: Seen<Vec<String>>, has_tag: bool) -
 /// Why nothing is known of the tags of a registry that was just found to have `what`.
 fn unlisted(what: &str) -> Unseen {
     Unseen::Unknown(format!(
-        "the registry has {what}, and its list of tags does not show it; ask whoever runs it whether it can list tags, then \
+        "the registry has {what}, and its list of tags does not show it; ask its operator whether it can list tags, then \
          verify again"
     ))
 }
