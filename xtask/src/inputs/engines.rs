@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use super::PACKAGE_JSON;
-use super::lockfile::without_mark;
+use super::lockfile::manifest;
 
 /// The major version of node in an official image, by its tag: 22 for `node:22-slim@sha256:…`.
 #[must_use]
@@ -27,11 +27,11 @@ pub fn misfit(engines: &Value, image: &str) -> Option<(String, u32)> {
 /// Says it of the service's `package.json`.
 ///
 /// # Errors
-/// When that is no JSON.
+/// As [`manifest`].
 pub fn note(package_json: &[u8], image: &str) -> Result<Option<String>> {
-    let manifest: Value = serde_json::from_slice(without_mark(package_json))
-        .with_context(|| format!("reading the `engines` of `{PACKAGE_JSON}`"))?;
-    let found = manifest.get("engines").and_then(|engines| misfit(engines, image));
+    let package: Value =
+        manifest(package_json).with_context(|| format!("reading the `engines` of `{PACKAGE_JSON}`"))?;
+    let found = package.get("engines").and_then(|engines| misfit(engines, image));
     Ok(found.map(|(range, node)| {
         format!(
             "`engines.node` is `{}`, and the base image `{image}` has node {node}; pin another base image in the Dockerfile, \
