@@ -11,7 +11,7 @@ use crate::evidence::page::{Page, PublishedPage};
 use crate::forge::{BranchHead, CiState, Protections, Read, Rule, RunSaid, Write};
 use crate::inputs::signers::SignedTag;
 use crate::inputs::version::ReleaseTag;
-use crate::process::file::if_any;
+use crate::process::file::{if_any, replace};
 use crate::process::problem::Problem;
 use crate::tool::git::Commit;
 
@@ -66,7 +66,7 @@ impl Directory {
 
     fn write(&self, page: &Page, draft: bool) -> Result<PublishedPage> {
         let text = self.file(&page.tag, "md");
-        write_whole(&text, page.body.as_bytes())?;
+        write(&text, page.body.as_bytes())?;
         let record = Record {
             tag: page.tag.to_string(),
             commit: page.commit.to_string(),
@@ -75,7 +75,7 @@ impl Directory {
             draft,
         };
         // Written last: the page exists once its record does.
-        write_whole(&self.file(&page.tag, "json"), &serde_json::to_vec_pretty(&record)?)?;
+        write(&self.file(&page.tag, "json"), &serde_json::to_vec_pretty(&record)?)?;
         let (page, address) = (page.clone(), text.display().to_string());
         Ok(PublishedPage { id: 0, draft, address, assets: self.listed(&page.tag)?, page })
     }
@@ -192,7 +192,7 @@ impl Write for Directory {
     fn upload(&self, published: &PublishedPage, asset: &Asset) -> Result<()> {
         let files = self.files(&published.page.tag);
         fs::create_dir_all(&files).with_context(|| format!("making `{}`", files.display()))?;
-        write_whole(&files.join(&asset.name), &asset.bytes)
+        write(&files.join(&asset.name), &asset.bytes)
     }
 
     fn remove(&self, published: &PublishedPage, listed: &Listed) -> Result<()> {
@@ -209,14 +209,8 @@ impl Write for Directory {
     }
 }
 
-/// Writes to a temporary name and renames, so that a reader never sees a partial file.
-fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
-    let part = path.with_extension("part");
-    let written = fs::write(&part, bytes).and_then(|()| fs::rename(&part, path));
-    if written.is_err() && part.exists() {
-        fs::remove_file(&part).with_context(|| format!("removing `{}`", part.display()))?;
-    }
-    written.with_context(|| format!("writing `{}`", path.display()))
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    replace(path, bytes).with_context(|| format!("writing `{}`", path.display()))
 }
 
 #[cfg(test)]

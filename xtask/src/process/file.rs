@@ -20,15 +20,22 @@ pub fn if_any<T>(answer: io::Result<T>) -> io::Result<Option<T>> {
 /// `<path>.new` behind, which the next one overwrites.
 ///
 /// # Errors
-/// When the file cannot be written. The old one is then unchanged.
+/// When the file cannot be written. The old one is then unchanged, and nothing is left beside it.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut part = path.as_os_str().to_owned();
     part.push(".new");
     let part = PathBuf::from(part);
-    let mut file = File::create(&part)?;
+    let written = write(&part, bytes).and_then(|()| fs::rename(&part, path));
+    if written.is_err() {
+        if_any(fs::remove_file(&part))?;
+    }
+    written
+}
+
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = File::create(path)?;
     file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&part, path)
+    file.sync_all()
 }
 
 #[cfg(test)]
@@ -60,5 +67,9 @@ mod tests {
             assert_eq!(fs::read_to_string(&path).unwrap(), text);
             assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 1);
         }
+        let directory = scratch.path().join("directory");
+        fs::create_dir(&directory).unwrap();
+        assert!(replace(&directory, b"text").is_err());
+        assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 2, "nothing is left of it");
     }
 }
