@@ -128,6 +128,7 @@ mod tests {
         }
         assert_eq!(read("FROM node\nUSER\n").user, None);
     }
+
     #[test]
     fn variables_have_the_values_that_the_stage_gives_them() {
         for (text, user, port, volume) in [
