@@ -82,6 +82,7 @@ pub fn statement(
 #[derive(Debug)]
 pub struct Attestation {
     statement_type: String,
+    predicate_type: String,
     /// The digest of the image, followed by those of its platforms' manifests.
     subjects: Vec<Digest>,
     /// The predicate about the image.
@@ -96,18 +97,36 @@ impl Attestation {
     /// # Errors
     /// When it is anything else, or has an unknown or duplicate field.
     pub fn read(bytes: &[u8], predicate_type: &str, digest: &Digest) -> Result<Self> {
-        let payload = open(bytes)?.payload;
+        let attestation = Self::of_payload(&open(bytes)?.payload, digest)?;
+        ensure!(
+            attestation.predicate_type == predicate_type,
+            "the predicate is a `{}`",
+            attestation.predicate_type
+        );
+        Ok(attestation)
+    }
+
+    /// Reads the payload of an envelope, as [`Attestation::read`] does, with a predicate of any type.
+    ///
+    /// # Errors
+    /// When it is not a statement about `digest`, or has an unknown or duplicate field.
+    pub fn of_payload(payload: &[u8], digest: &Digest) -> Result<Self> {
         let (statement, predicate) =
-            exact::parse_without(&payload, "predicate").context("the payload is not an in-toto statement")?;
-        let Statement { statement_type, subject, predicate_type: found, .. } = statement;
+            exact::parse_without(payload, "predicate").context("the payload is not an in-toto statement")?;
+        let Statement { statement_type, subject, predicate_type, .. } = statement;
         ensure!(
             [STATEMENT, OLDER_STATEMENT].contains(&statement_type.as_str()),
             "it is a `{statement_type}`"
         );
-        ensure!(found == predicate_type, "the predicate is a `{found}`");
         let subjects = subject.iter().map(Subject::digest).collect::<Result<Vec<_>>>()?;
         ensure!(subjects.first() == Some(digest), "its first subject is not `{digest}`");
-        Ok(Self { statement_type, subjects, predicate })
+        Ok(Self { statement_type, predicate_type, subjects, predicate })
+    }
+
+    /// The type of its predicate.
+    #[must_use]
+    pub fn predicate_type(&self) -> &str {
+        &self.predicate_type
     }
 
     /// Checks the subjects by the `build_type` of the release's provenance. For the first build type the image is the

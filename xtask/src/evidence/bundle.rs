@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::Digest as _;
 
 use crate::evidence::attached::Attested;
-use crate::evidence::attestation::predicate;
+use crate::evidence::attestation::Attestation;
 use crate::evidence::envelope::{open, seal};
 use crate::evidence::provenance::BuildType;
 use crate::evidence::signed_as::SignedAs;
@@ -142,16 +142,22 @@ impl Bundle {
         if signed_as.iter().any(|signed_as| opened.payload == statement(digest, *signed_as)) {
             return Ok(Self::new(Of::Signature, envelope, hint));
         }
-        let mut why = Vec::new();
-        for attested in Attested::ALL {
-            match predicate(envelope, attested.predicate_type(), digest) {
-                Ok(_) => return Ok(Self::new(Of::Attestation(attested), envelope, hint)),
-                Err(error) => why.push(format!("{attested}: {error:#}")),
-            }
+        match kind(&opened.payload, digest) {
+            Ok(attested) => Ok(Self::new(Of::Attestation(attested), envelope, hint)),
+            Err(error) => bail!(
+                "it is neither a signature of `{digest}` as {} nor an attestation of it ({error:#})",
+                source.tag
+            ),
         }
-        let (tag, why) = (&source.tag, why.join("; "));
-        bail!("it is neither a signature of `{digest}` as {tag} nor an attestation of it ({why})")
     }
+}
+
+/// The kind of attestation about `digest` that a signed `payload` is.
+fn kind(payload: &[u8], digest: &Digest) -> Result<Attested> {
+    let attestation = Attestation::of_payload(payload, digest)?;
+    let found = attestation.predicate_type();
+    let attested = Attested::ALL.into_iter().find(|attested| attested.predicate_type() == found);
+    attested.with_context(|| format!("no attestation of a release has the predicate type `{found}`"))
 }
 
 /// Whether `bytes` are a bundle with an attestation of ours about `digest`, by any key.
@@ -160,8 +166,7 @@ pub fn is_attestation(bytes: &[u8], digest: &Digest) -> bool {
     let bundle = exact::value(bytes).ok();
     let envelope = bundle.as_ref().and_then(|bundle| bundle.get("dsseEnvelope"));
     let envelope = envelope.map(ToString::to_string).unwrap_or_default();
-    let is_of = |of: &Attested| predicate(envelope.as_bytes(), of.predicate_type(), digest).is_ok();
-    Attested::ALL.iter().any(is_of)
+    open(envelope.as_bytes()).is_ok_and(|opened| kind(&opened.payload, digest).is_ok())
 }
 
 /// The bundle for bytes that are not a statement: their digest, and their signature in base64, in the form of cosign 3.

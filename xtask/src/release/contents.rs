@@ -67,7 +67,7 @@ pub(super) fn run(context: &Context<'_>, candidate: &Candidate) -> Result<Vec<u8
     if contents.iter().any(is_unknown) {
         session.steps.line("contents", NO_VERSION);
     }
-    sbom::render(&sbom)
+    Ok(sbom::render(&sbom))
 }
 
 fn part(registry: &Client, platform: &str, digest: &Digest) -> Result<Part> {

@@ -22,7 +22,7 @@ fn sbom_of(platforms: &[Contents], dependencies: Dependencies) -> Value {
     let subject = Subject { title: "carol", tag: &tag, commit: &commit, time: 86_400 };
     let sbom = document(&subject, &platforms);
     assert_eq!(sbom, document(&subject, &platforms));
-    let read: Value = serde_json::from_slice(&render(&sbom).unwrap()).unwrap();
+    let read: Value = serde_json::from_slice(&render(&sbom)).unwrap();
     assert_eq!(sbom, read, "what is written is read as the same");
     sbom
 }

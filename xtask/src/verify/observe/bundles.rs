@@ -91,8 +91,11 @@ pub(super) fn look(
             entry.map_or(Ok(()), |entry| bundle.check_entry(&entry, &subject))?;
             Ok(bundle)
         });
-        let signature = match read.as_ref().map(|bundle| (bundle.of, open(&bundle.envelope))) {
-            Ok((Of::Signature, Ok(opened))) => Some(seen(check(&opened.signature, &pae(&opened.payload)))?),
+        let signature = match &read {
+            Ok(Bundle { of: Of::Signature, envelope, .. }) => {
+                let opened = seen(open(envelope))?;
+                Some(seen(check(&opened.signature, &pae(&opened.payload)))?)
+            }
             _ => None,
         };
         found.push(BundleSeen {

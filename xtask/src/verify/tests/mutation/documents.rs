@@ -275,7 +275,7 @@ fn renamed_sbom(old: &[u8], new: &[u8]) -> Option<Renamed> {
         let predicate =
             statement.as_object()?.iter().find(|(key, _)| key.eq_ignore_ascii_case("predicate"))?.1;
         (!predicate["bomFormat"].is_null()).then_some(())?;
-        Some(sbom::digest(predicate).ok()?.hex().to_owned())
+        Some(sbom::digest(predicate).hex().to_owned())
     };
     let (from, to) = (digest(old)?, digest(new)?);
     (from != to).then_some(Renamed { from, to })
