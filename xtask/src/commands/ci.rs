@@ -30,7 +30,7 @@ pub use stage::Stage;
 const RAN: &str = "target/e2e-ran";
 
 /// The unit tests that take long wait for a timeout or between two tries, and need no core for that.
-const AT_ONCE: &str = "--test-threads=8";
+const AT_ONCE: &str = "--test-threads=16";
 
 /// So many end-to-end tests run side by side, as many as the smallest machine has cores. One that bears no other beside it
 /// sees to that itself.
