@@ -49,6 +49,18 @@ fn seconds(time: SystemTime) -> Result<u64> {
     Ok(time.duration_since(UNIX_EPOCH).context("it is before 1970")?.as_secs())
 }
 
+/// The processor time that this thread has used: what else the machine does counts little in it.
+#[cfg(test)]
+pub(crate) fn of_this_thread() -> Duration {
+    use nix::sys::resource::{UsageWho, getrusage};
+    let used = getrusage(UsageWho::RUSAGE_THREAD).expect("the kernel counts the time of each thread");
+    let spent = [used.user_time(), used.system_time()];
+    let part = |time: nix::sys::time::TimeVal| {
+        Duration::from_micros(u64::try_from(time.tv_sec() * 1_000_000 + time.tv_usec()).unwrap_or_default())
+    };
+    spent.into_iter().map(part).sum()
+}
+
 #[cfg(test)]
 mod tests {
     use super::{parse_http_date, parse_rfc3339, rfc3339};
