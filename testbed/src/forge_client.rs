@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
-use xtask::http::{Authorization, Curl, Request, Response};
+use xtask::http::{Authorization, Curl, Method, Request, Response};
 use xtask::oci::reference::Image;
 use xtask::process::Runner;
 use xtask::process::environment::Environment;
@@ -100,7 +100,7 @@ impl Client {
             "must_change_password": false,
             "visibility": visibility,
         });
-        self.expect(&[201], "POST", "/admin/users", Some(&body))?;
+        self.expect(&[201], Method::Post, "/admin/users", Some(&body))?;
         let mut user = User { client: self.clone(), name, password, token: self.token.clone() };
         user.token = user.new_token(&["all"])?;
         Ok(user)
@@ -115,18 +115,12 @@ impl Client {
     ///
     /// # Errors
     /// When no answer comes.
-    pub fn api(&self, method: &'static str, path: &str, body: Option<&Value>) -> Result<Response> {
+    pub fn api(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Response> {
         self.send(Authorization::Token(self.token.clone()), method, &format!("/api/v1{path}"), body)
     }
 
     /// Like [`Client::api`], but any other status is an error with the forge's message.
-    fn expect(
-        &self,
-        statuses: &[u16],
-        method: &'static str,
-        path: &str,
-        body: Option<&Value>,
-    ) -> Result<Response> {
+    fn expect(&self, statuses: &[u16], method: Method, path: &str, body: Option<&Value>) -> Result<Response> {
         let response = self.api(method, path, body)?;
         ensure!(statuses.contains(&response.status), response.unexpected());
         Ok(response)
@@ -135,7 +129,7 @@ impl Client {
     fn send(
         &self,
         authorization: Authorization,
-        method: &'static str,
+        method: Method,
         path: &str,
         body: Option<&Value>,
     ) -> Result<Response> {
@@ -173,7 +167,7 @@ impl User {
         let who = Authorization::Basic(self.name.clone(), self.password.clone());
         let body = json!({ "name": random_hex()?, "scopes": scopes });
         let path = format!("/api/v1/users/{}/tokens", self.name);
-        let response = self.client.send(who, "POST", &path, Some(&body))?;
+        let response = self.client.send(who, Method::Post, &path, Some(&body))?;
         ensure!(response.status == 201, response.unexpected());
         Secret::single_line("the new token", response.json::<Answer>()?.sha1)
     }
@@ -185,7 +179,7 @@ impl User {
     pub fn new_organization(&self) -> Result<String> {
         let name = format!("org-{}", &random_hex()?[..8]);
         let client = self.client.with_token(&self.token);
-        client.expect(&[201], "POST", "/orgs", Some(&json!({ "username": name })))?;
+        client.expect(&[201], Method::Post, "/orgs", Some(&json!({ "username": name })))?;
         Ok(name)
     }
 
@@ -206,9 +200,9 @@ impl User {
         let client = self.client.with_token(&self.token);
         let path = if owner == self.name { "/user/repos".to_owned() } else { format!("/orgs/{owner}/repos") };
         let body = json!({ "name": name, "private": private, "default_branch": "main" });
-        client.expect(&[201], "POST", &path, Some(&body))?;
+        client.expect(&[201], Method::Post, &path, Some(&body))?;
         let switch = json!({ "has_actions": true, "has_releases": true, "has_packages": true });
-        client.expect(&[200], "PATCH", &format!("/repos/{owner}/{name}"), Some(&switch))?;
+        client.expect(&[200], Method::Patch, &format!("/repos/{owner}/{name}"), Some(&switch))?;
         let image: Image = format!("{}/{owner}/{name}", client.registry()).parse()?;
         Ok(Repository::new(client, owner.to_owned(), name.to_owned(), image))
     }

@@ -5,6 +5,7 @@
 mod address;
 #[cfg(test)]
 mod hostile;
+mod method;
 mod redirect;
 mod request;
 mod response;
@@ -27,6 +28,7 @@ use crate::process::file::if_any;
 use crate::process::{Runner, Watch, backoff};
 
 pub use address::Address;
+pub use method::Method;
 pub use redirect::{follow, is_redirect, resolve};
 use request::Sink;
 pub use request::{Authorization, Request};

@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 use xshell::cmd;
+use xtask::http::Method;
 use xtask::inputs::dockerfile;
 use xtask::oci::reference::{Digest, Image, Tag};
 use xtask::oci::registry::Credentials;
@@ -127,7 +128,8 @@ impl Arena<'_> {
     fn repository(&self, name: &str) -> Result<(Repository, PathBuf)> {
         let repository = self.user.new_repository(self.user.name(), false)?;
         let off = json!({ "has_actions": false });
-        let answer = self.client.api("PATCH", &format!("/repos/{}", repository.full_name()), Some(&off))?;
+        let answer =
+            self.client.api(Method::Patch, &format!("/repos/{}", repository.full_name()), Some(&off))?;
         ensure!(answer.status == 200, answer.unexpected());
         let checkout = self.scratch.join(name);
         let runner = Runner::new(self.environment);

@@ -4,6 +4,7 @@ use std::fs;
 
 use anyhow::{Context as _, Result};
 use xshell::cmd;
+use xtask::http::Method;
 use xtask::process::Runner;
 use xtask::process::environment::Environment;
 use xtask::process::time::{now, rfc3339};
@@ -50,7 +51,7 @@ fn forge(client: &Client) -> Result<String> {
     struct Version {
         version: String,
     }
-    let answer = client.api("GET", "/version", None)?;
+    let answer = client.api(Method::Get, "/version", None)?;
     Ok(answer.json::<Version>()?.version)
 }
 

@@ -1,7 +1,7 @@
 //! The files of releases, as a person attaches and removes them in a browser.
 
 use anyhow::{Context as _, Result, ensure};
-use xtask::http::{Authorization, Request};
+use xtask::http::{Authorization, Method, Request};
 
 use super::Repository;
 
@@ -12,7 +12,7 @@ impl Repository {
     /// When the forge refuses, or there is no page.
     pub fn attach(&self, tag: &str, name: &str, bytes: &[u8]) -> Result<()> {
         let path = self.path(&format!("releases/{}/assets?name={name}", self.number(tag)?));
-        let request = Request::new("POST", format!("{}/api/v1{path}", self.client.url()));
+        let request = Request::new(Method::Post, format!("{}/api/v1{path}", self.client.url()));
         let request = request.authorization(Authorization::Token(self.client.token.clone()));
         let response = self.client.curl.send(&request.body("application/octet-stream", bytes))?;
         ensure!(response.status == 201, response.unexpected());
@@ -24,7 +24,7 @@ impl Repository {
     /// # Errors
     /// When the forge refuses, or there is none.
     pub fn file(&self, tag: &str, name: &str) -> Result<Vec<u8>> {
-        let request = Request::new("GET", format!("{}/releases/download/{tag}/{name}", self.url()));
+        let request = Request::new(Method::Get, format!("{}/releases/download/{tag}/{name}", self.url()));
         let request = request.authorization(Authorization::Token(self.client.token.clone()));
         let response = self.client.curl.send(&request)?;
         ensure!(response.status == 200, response.unexpected());
@@ -41,7 +41,7 @@ impl Repository {
         ensure!(!found.is_empty(), "the page of `{tag}` has no file `{name}`");
         for asset in found {
             let path = self.path(&format!("releases/{}/assets/{}", self.number(tag)?, asset.id));
-            self.client.expect(&[204], "DELETE", &path, None)?;
+            self.client.expect(&[204], Method::Delete, &path, None)?;
         }
         Ok(())
     }

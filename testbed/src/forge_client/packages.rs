@@ -1,4 +1,5 @@
 //! The versions of an image in the forge's package list: tags, and manifests without a tag.
+use xtask::http::Method;
 
 use anyhow::Result;
 use serde::Deserialize;
@@ -19,7 +20,7 @@ impl Repository {
     /// When the forge refuses.
     pub fn image_versions(&self) -> Result<Vec<String>> {
         let path = format!("/packages/{}?type=container&q={}&limit=50", self.owner, self.name);
-        let packages: Vec<Package> = self.client.expect(&[200], "GET", &path, None)?.json()?;
+        let packages: Vec<Package> = self.client.expect(&[200], Method::Get, &path, None)?.json()?;
         Ok(packages
             .into_iter()
             .filter(|package| package.name == self.name)
@@ -34,6 +35,6 @@ impl Repository {
     pub fn delete_image_version(&self, version: &str) -> Result<()> {
         let version = version.replace(':', "%3A");
         let path = format!("/packages/{}/container/{}/{version}", self.owner, self.name);
-        self.client.expect(&[204, 404], "DELETE", &path, None).map(drop)
+        self.client.expect(&[204, 404], Method::Delete, &path, None).map(drop)
     }
 }

@@ -1,4 +1,5 @@
 //! Pull requests, as people open and merge them.
+use xtask::http::Method;
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -27,11 +28,12 @@ impl Repository {
     /// When the forge refuses.
     pub fn merge_pull_request(&self, branch: &str, style: &str) -> Result<u64> {
         let body = json!({ "base": "main", "head": branch, "title": format!("from {branch}") });
-        let pull: Pull = self.client.expect(&[201], "POST", &self.path("pulls"), Some(&body))?.json()?;
+        let pull: Pull =
+            self.client.expect(&[201], Method::Post, &self.path("pulls"), Some(&body))?.json()?;
         let (path, body) = (self.path(&format!("pulls/{}/merge", pull.number)), json!({ "Do": style }));
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let response = self.client.api("POST", &path, Some(&body))?;
+            let response = self.client.api(Method::Post, &path, Some(&body))?;
             if response.status == 200 {
                 return Ok(pull.number);
             }

@@ -1,4 +1,5 @@
 //! Removes what a release left on the forge, so that the same tag can be released once more.
+use xtask::http::Method;
 
 use anyhow::Result;
 use serde::Deserialize;
@@ -18,14 +19,14 @@ impl Repository {
     /// When the forge refuses.
     pub fn remove_releases(&self) -> Result<()> {
         loop {
-            let listed = self.client.expect(&[200], "GET", &self.path("releases?limit=50"), None)?;
+            let listed = self.client.expect(&[200], Method::Get, &self.path("releases?limit=50"), None)?;
             let pages: Vec<Page> = listed.json()?;
             if pages.is_empty() {
                 return Ok(());
             }
             for page in pages {
                 let path = self.path(&format!("releases/{}", page.id));
-                drop(self.client.expect(&[204, 404], "DELETE", &path, None)?);
+                drop(self.client.expect(&[204, 404], Method::Delete, &path, None)?);
             }
         }
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use xshell::cmd;
+use xtask::http::Method;
 use xtask::oci::reference::Image;
 use xtask::oci::registry::{self, Credentials};
 use xtask::process::secret::Secret;
@@ -63,7 +64,7 @@ impl Repository {
     /// When the forge refuses.
     pub fn switch_actions(&self, on: bool) -> Result<()> {
         let path = format!("/repos/{}", self.full_name());
-        self.client.expect(&[200], "PATCH", &path, Some(&json!({ "has_actions": on }))).map(|_| ())
+        self.client.expect(&[200], Method::Patch, &path, Some(&json!({ "has_actions": on }))).map(|_| ())
     }
 
     /// Whether the forge has noticed the push of `commit`. It does so a moment after git has ended, and only then
@@ -72,7 +73,7 @@ impl Repository {
     /// # Errors
     /// When the forge refuses.
     pub fn has_noticed(&self, commit: &str) -> Result<bool> {
-        let feed = self.client.expect(&[200], "GET", &self.path("activities/feeds?limit=50"), None)?;
+        let feed = self.client.expect(&[200], Method::Get, &self.path("activities/feeds?limit=50"), None)?;
         Ok(String::from_utf8_lossy(&feed.body).contains(commit))
     }
 
@@ -82,7 +83,9 @@ impl Repository {
     /// When the forge refuses.
     pub fn set_secret(&self, name: &str, value: &Secret) -> Result<()> {
         let path = self.path(&format!("actions/secrets/{name}"));
-        self.client.expect(&[201, 204], "PUT", &path, Some(&json!({ "data": value.expose() }))).map(|_| ())
+        self.client
+            .expect(&[201, 204], Method::Put, &path, Some(&json!({ "data": value.expose() })))
+            .map(|_| ())
     }
 
     /// Sets a status of a commit on the forge, as a CI system does.
@@ -97,7 +100,9 @@ impl Repository {
             State::Cancelled | State::Skipped => "error",
         };
         let body = json!({ "context": context, "state": state, "description": "set by a test" });
-        self.client.expect(&[201], "POST", &self.path(&format!("statuses/{commit}")), Some(&body)).map(|_| ())
+        self.client
+            .expect(&[201], Method::Post, &self.path(&format!("statuses/{commit}")), Some(&body))
+            .map(|_| ())
     }
 
     /// All statuses of a commit. Within a second their order is not reliable. The forge itself sets a status for
@@ -107,7 +112,7 @@ impl Repository {
     /// When the forge refuses.
     pub fn statuses(&self, commit: &str) -> Result<Vec<Status>> {
         let path = self.path(&format!("commits/{commit}/statuses?limit=50"));
-        self.client.expect(&[200], "GET", &path, None)?.json()
+        self.client.expect(&[200], Method::Get, &path, None)?.json()
     }
 
     /// `git push` of `refspecs` from the repository in `dir`; options such as `--tags` count as refspecs.
@@ -132,7 +137,7 @@ impl Repository {
     /// # Errors
     /// When the forge refuses.
     pub fn publish(&self, release: &Value) -> Result<()> {
-        self.client.expect(&[201], "POST", &self.path("releases"), Some(release)).map(|_| ())
+        self.client.expect(&[201], Method::Post, &self.path("releases"), Some(release)).map(|_| ())
     }
 
     /// All releases, drafts included, newest first.
@@ -140,7 +145,7 @@ impl Repository {
     /// # Errors
     /// When the forge refuses.
     pub fn releases(&self) -> Result<Vec<Release>> {
-        self.client.expect(&[200], "GET", &self.path("releases?limit=50"), None)?.json()
+        self.client.expect(&[200], Method::Get, &self.path("releases?limit=50"), None)?.json()
     }
 
     /// The release of `tag`, even if it is a draft.
@@ -160,7 +165,7 @@ impl Repository {
     }
 
     fn optional_release(&self, path: &str) -> Result<Option<Release>> {
-        let response = self.client.api("GET", &self.path(path), None)?;
+        let response = self.client.api(Method::Get, &self.path(path), None)?;
         ensure!(matches!(response.status, 200 | 404), response.unexpected());
         if response.status == 404 { Ok(None) } else { response.json().map(Some) }
     }

@@ -4,7 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use xtask::http::{Authorization, Response};
+use xtask::http::{Authorization, Method, Response};
 use xtask::process::interrupt;
 use xtask::process::secret::redact;
 
@@ -28,7 +28,7 @@ impl Repository {
     /// When the forge refuses.
     pub fn runs(&self) -> Result<Vec<Run>> {
         let path = self.path("actions/runs?page=1&limit=50");
-        let answer: Runs = self.client.expect(&[200], "GET", &path, None)?.json()?;
+        let answer: Runs = self.client.expect(&[200], Method::Get, &path, None)?.json()?;
         answer.runs().context("reading the list of runs")
     }
 
@@ -78,7 +78,8 @@ impl Repository {
     /// # Errors
     /// When there is no log: a run that was cancelled before it started has none.
     pub fn log(&self, run: &Run) -> Result<String> {
-        let response = self.client.api("GET", &self.path(&format!("actions/runs/{}/jobs", run.id)), None)?;
+        let response =
+            self.client.api(Method::Get, &self.path(&format!("actions/runs/{}/jobs", run.id)), None)?;
         if response.status == 404 {
             return self.log_from_web(run);
         }
@@ -86,7 +87,7 @@ impl Repository {
         let mut log = String::new();
         for job in response.json::<Jobs>()?.ids() {
             let path = self.path(&format!("actions/jobs/{job}/logs"));
-            log += &text(&self.client.expect(&[200], "GET", &path, None)?)?;
+            log += &text(&self.client.expect(&[200], Method::Get, &path, None)?)?;
         }
         Ok(log)
     }
@@ -110,7 +111,7 @@ impl Repository {
             let path =
                 format!("/{}/actions/runs/{number}/jobs/{job}/attempt/{attempt}/logs", self.full_name());
             let who = Authorization::Token(self.client.token.clone());
-            let response = self.client.send(who, "GET", &path, None)?;
+            let response = self.client.send(who, Method::Get, &path, None)?;
             match response.status {
                 200 => newest = Some(text(&response)?),
                 404 => return Ok(newest),

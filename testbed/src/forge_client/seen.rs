@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
 use serde_json::json;
-use xtask::http::Authorization;
+use xtask::http::{Authorization, Method};
 
 use super::{Repository, User};
 
@@ -38,7 +38,8 @@ impl User {
     /// When the forge refuses.
     pub fn notifications(&self) -> Result<Vec<String>> {
         let client = self.client.with_token(&self.token);
-        let threads: Vec<Thread> = client.expect(&[200], "GET", "/notifications?all=true", None)?.json()?;
+        let threads: Vec<Thread> =
+            client.expect(&[200], Method::Get, "/notifications?all=true", None)?.json()?;
         Ok(threads.into_iter().map(|thread| thread.subject.title).collect())
     }
 }
@@ -50,7 +51,8 @@ impl Repository {
     /// When the forge refuses.
     pub fn open_issue(&self, title: &str, body: &str) -> Result<u64> {
         let body = json!({ "title": title, "body": body });
-        let issue: Issue = self.client.expect(&[201], "POST", &self.path("issues"), Some(&body))?.json()?;
+        let issue: Issue =
+            self.client.expect(&[201], Method::Post, &self.path("issues"), Some(&body))?.json()?;
         Ok(issue.number)
     }
 
@@ -61,7 +63,7 @@ impl Repository {
     pub fn timeline(&self, issue: u64) -> Result<Vec<String>> {
         let path = self.path(&format!("issues/{issue}/timeline?limit=50"));
         // `null` if there are none.
-        let events: Option<Vec<Event>> = self.client.expect(&[200], "GET", &path, None)?.json()?;
+        let events: Option<Vec<Event>> = self.client.expect(&[200], Method::Get, &path, None)?.json()?;
         let events = events.unwrap_or_default().into_iter();
         Ok(events.map(|event| format!("{} {}", event.id, event.r#type)).collect())
     }
@@ -72,7 +74,7 @@ impl Repository {
     /// When the forge refuses.
     pub fn release_html(&self, tag: &str) -> Result<String> {
         let path = format!("/{}/releases/tag/{tag}", self.full_name());
-        let response = self.client.send(Authorization::Anonymous, "GET", &path, None)?;
+        let response = self.client.send(Authorization::Anonymous, Method::Get, &path, None)?;
         ensure!(response.status == 200, response.unexpected());
         String::from_utf8(response.body).context("reading the page of a release")
     }

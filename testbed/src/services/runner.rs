@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use xshell::cmd;
-use xtask::http::{Authorization, Curl, Request};
+use xtask::http::{Authorization, Curl, Method, Request};
 use xtask::process::Runner;
 use xtask::process::environment::Environment;
 use xtask::process::secret::Secret;
@@ -124,7 +124,7 @@ fn is_ready(cx: &Context, state: &State) -> Result<bool> {
     let exported = |key: &str| state.exports.get(key).with_context(|| format!("`{key}` is not exported yet"));
     let token = Secret::single_line(forge::ADMIN_TOKEN, exported(forge::ADMIN_TOKEN)?)?;
     let url = format!("{}/api/v1/admin/actions/runners", exported(forge::URL)?);
-    let request = Request::new("GET", url).authorization(Authorization::Token(token));
+    let request = Request::new(Method::Get, url).authorization(Authorization::Token(token));
     let response = Curl::new(&cx.runner, PATIENCE).send(&request)?;
     if response.status != 200 {
         return Err(response.unexpected());

@@ -17,7 +17,7 @@ use std::sync::OnceLock;
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
-use crate::http::{Authorization, Curl, Request, Response};
+use crate::http::{Authorization, Curl, Method, Request, Response};
 use crate::inputs::config::Config;
 use crate::inputs::run::Run;
 use crate::process::failure::NotPublic;
@@ -82,7 +82,7 @@ impl Forgejo {
     }
 
     fn answer(&self, rest: &str) -> Result<Option<Response>> {
-        let response = self.send(Request::new("GET", self.url(rest)))?;
+        let response = self.send(Request::new(Method::Get, self.url(rest)))?;
         match response.status {
             200 => Ok(Some(response)),
             404 => self.check_public().map(|()| None),
@@ -100,7 +100,7 @@ impl Forgejo {
         let is_public = match self.is_public.get() {
             Some(known) => *known,
             None => {
-                let response = self.send(Request::new("GET", self.url("")))?;
+                let response = self.send(Request::new(Method::Get, self.url("")))?;
                 let is_public = match response.status {
                     200 => true,
                     401 | 403 | 404 => false,
@@ -116,18 +116,18 @@ impl Forgejo {
         NotPublic::new(format!("the repository `{}`", self.config.source_url())).into()
     }
 
-    fn request(&self, method: &'static str, rest: &str, body: &Value) -> Request {
+    fn request(&self, method: Method, rest: &str, body: &Value) -> Request {
         Request::new(method, self.url(rest)).body("application/json", body.to_string())
     }
 
     fn patch(&self, id: u64, body: &Value) -> Result<()> {
-        self.patched(self.request("PATCH", &format!("releases/{id}"), body))
+        self.patched(self.request(Method::Patch, &format!("releases/{id}"), body))
     }
 
     /// Makes a page visible, also after Ctrl-C.
     fn show(&self, id: u64) -> Result<()> {
         let shown = json!({ "draft": false });
-        self.patched(self.request("PATCH", &format!("releases/{id}"), &shown).after_interrupt())
+        self.patched(self.request(Method::Patch, &format!("releases/{id}"), &shown).after_interrupt())
     }
 
     fn patched(&self, request: Request) -> Result<()> {

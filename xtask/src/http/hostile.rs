@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::redirect::resolve;
 use super::response::{parse_response, split_response};
 use super::retry::{Moment, Tried, pause};
-use super::{Request, Response};
+use super::{Method, Request, Response};
 use crate::process::hostile::readers;
 
 readers! {
@@ -19,7 +19,7 @@ readers! {
             "Content-Length: -1\r\n", "Content-Length: 0\r\n", "\0", "\n\n", "Location: ",
         ],
         read: |bytes| {
-            let request = Request::new("GET", "https://registry.example.org/v2/");
+            let request = Request::new(Method::Get, "https://registry.example.org/v2/");
             if let Ok(response) = parse_response(bytes, &request) {
                 assert!(bytes.ends_with(&response.body) && !(100..200).contains(&response.status));
                 drop((response.unexpected(), response.header("location").map(str::to_owned)));

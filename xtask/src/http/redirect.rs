@@ -35,7 +35,7 @@ pub fn follow(
 /// Whether `response` redirects `request` to another address.
 #[must_use]
 pub fn is_redirect(request: &Request, response: &Response) -> bool {
-    matches!(request.method(), "GET" | "HEAD") && matches!(response.status, 301 | 302 | 303 | 307 | 308)
+    request.method().is_safe() && matches!(response.status, 301 | 302 | 303 | 307 | 308)
 }
 
 /// Resolves `location`, from an answer to a request for `base` (RFC 3986 §5.2). A `location` relative to the path of
@@ -57,10 +57,11 @@ pub fn resolve(base: &str, location: &str) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::{Request, Response, follow, resolve};
+    use crate::http::Method;
 
     #[test]
     fn redirects_are_followed_to_an_end_and_not_in_a_circle() {
-        let request = Request::new("GET", "https://forge.example.org/0").header("Accept", "x");
+        let request = Request::new(Method::Get, "https://forge.example.org/0").header("Accept", "x");
         let redirect = |to: usize| Response::of(302, &[("Location", &format!("/{to}"))], b"");
         let after = |hops: usize| {
             follow(

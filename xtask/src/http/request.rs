@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::Address;
+use super::{Address, Method};
 use crate::process::file::if_any;
 use crate::process::secret::Secret;
 
@@ -29,7 +29,7 @@ pub enum Authorization {
 /// An HTTP request.
 #[derive(Clone)]
 pub struct Request {
-    pub(super) method: &'static str,
+    pub(super) method: Method,
     url: String,
     headers: Vec<(&'static str, String)>,
     pub(super) body: Option<Vec<u8>>,
@@ -40,17 +40,16 @@ pub struct Request {
 }
 
 impl Request {
-    /// A request without a body. All methods but `POST` count as idempotent: a second request finds the result of the
-    /// first.
+    /// A request without a body.
     #[must_use]
-    pub fn new(method: &'static str, url: impl Into<String>) -> Self {
+    pub fn new(method: Method, url: impl Into<String>) -> Self {
         Self {
             method,
             url: url.into(),
             headers: Vec::new(),
             body: None,
             authorization: Authorization::Anonymous,
-            is_repeatable: method != "POST",
+            is_repeatable: method.is_idempotent(),
             has_private_query: false,
             is_cleanup: false,
         }
@@ -74,9 +73,9 @@ impl Request {
         &self.url
     }
 
-    /// `GET`, `HEAD` and so on.
+    /// What it asks for.
     #[must_use]
-    pub fn method(&self) -> &'static str {
+    pub const fn method(&self) -> Method {
         self.method
     }
 
@@ -166,8 +165,8 @@ impl Request {
             lines.extend([option("speed-limit", "1")?, option("speed-time", LONGEST_SILENCE)?]);
         }
         match self.method {
-            "HEAD" => lines.push("head".to_owned()),
-            method => lines.push(option("request", method)?),
+            Method::Head => lines.push("head".to_owned()),
+            method => lines.push(option("request", &method.to_string())?),
         }
         for (name, value) in &self.headers {
             lines.push(option("header", &format!("{name}: {value}"))?);
@@ -218,15 +217,15 @@ fn option(name: &str, value: &str) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Authorization, Request};
+    use super::{Authorization, Method, Request};
     use crate::process::secret::Secret;
     use std::time::Duration;
 
     #[test]
     fn a_value_cannot_smuggle_an_option() {
-        let request = Request::new("GET", "http://localhost/\noutput = \"/etc/passwd\"");
+        let request = Request::new(Method::Get, "http://localhost/\noutput = \"/etc/passwd\"");
         assert!(request.config(Duration::from_secs(1), None, None).is_err());
-        let quoted = Request::new("GET", "http://localhost/").header("X", "a\"b\\c");
+        let quoted = Request::new(Method::Get, "http://localhost/").header("X", "a\"b\\c");
         assert!(
             quoted.config(Duration::from_secs(1), None, None).unwrap().contains(r#"header = "X: a\"b\\c""#)
         );
@@ -235,7 +234,7 @@ mod tests {
     #[test]
     fn the_credential_is_in_the_config_and_nowhere_else() {
         let token = Authorization::Token(Secret::new("forge-token-value"));
-        let request = Request::new("GET", "http://localhost/").authorization(token);
+        let request = Request::new(Method::Get, "http://localhost/").authorization(token);
         assert!(request.config(Duration::from_secs(1), None, None).unwrap().contains("forge-token-value"));
         assert!(!request.summary().contains("forge-token-value"));
         let elsewhere = request.elsewhere("https://storage.example.org/x?signature=s");
@@ -259,7 +258,7 @@ mod tests {
             ("http://example.org?127.0.0.1", false),
             ("localhost", false),
         ] {
-            let config = Request::new("GET", url).config(Duration::from_secs(1), None, None).unwrap();
+            let config = Request::new(Method::Get, url).config(Duration::from_secs(1), None, None).unwrap();
             assert_eq!(config.contains("noproxy = \"*\""), is_own, "{url}");
         }
     }
@@ -272,10 +271,14 @@ mod tests {
                 .unwrap()
         };
         assert!(
-            config("GET").contains("max-time = \"29.400\"") && config("GET").contains("speed-time = \"10\"")
+            config(Method::Get).contains("max-time = \"29.400\"")
+                && config(Method::Get).contains("speed-time = \"10\"")
         );
-        assert!(!config("POST").contains("speed"), "it is not sent again: it may take all the time there is");
-        let again = Request::new("POST", "http://localhost/").repeatable();
+        assert!(
+            !config(Method::Post).contains("speed"),
+            "it is not sent again: it may take all the time there is"
+        );
+        let again = Request::new(Method::Post, "http://localhost/").repeatable();
         assert!(again.config(Duration::from_secs(30), None, None).unwrap().contains("speed-time"));
     }
 }

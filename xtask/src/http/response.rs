@@ -4,8 +4,8 @@ use std::fmt;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 
-use super::Request;
 use super::retry::is_transient;
+use super::{Method, Request};
 use crate::process::failure::Transient;
 use crate::process::secret::redact;
 
@@ -98,7 +98,7 @@ pub(super) fn parse_response(bytes: &[u8], request: &Request) -> Result<Response
 /// Takes the first of several answers off `rest`. Only its `Content-Length` tells where it ends.
 pub(super) fn split_response(rest: &mut &[u8], request: &Request) -> Result<Response> {
     let mut response = parse_head(rest, request)?;
-    if request.method == "HEAD" || matches!(response.status, 204 | 304) {
+    if request.method == Method::Head || matches!(response.status, 204 | 304) {
         return Ok(response);
     }
     let length = response.header("Content-Length").context("the answer does not say how long it is")?;
@@ -144,7 +144,7 @@ impl Response {
     /// A server's answer, made up for a test.
     pub(crate) fn of(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Self {
         let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let request = Request::new("GET", "http://localhost/").summary();
+        let request = Request::new(Method::Get, "http://localhost/").summary();
         Self { status, headers, body: body.to_vec(), request }
     }
 }
@@ -152,12 +152,12 @@ impl Response {
 #[cfg(test)]
 mod tests {
     use super::{Response, parse_response, split_response};
-    use crate::http::Request;
+    use crate::http::{Method, Request};
 
     #[test]
     fn an_answer_is_split_after_interim_heads() {
         let bytes = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Created\r\nDocker-Content-Digest: sha256:1\r\n\r\nbody\r\n\r\nmore";
-        let response = parse_response(bytes, &Request::new("PUT", "http://localhost/")).unwrap();
+        let response = parse_response(bytes, &Request::new(Method::Put, "http://localhost/")).unwrap();
         assert_eq!((response.status, response.body.as_slice()), (201, b"body\r\n\r\nmore".as_slice()));
         assert_eq!(response.header("docker-content-digest"), Some("sha256:1"));
     }
@@ -177,7 +177,7 @@ mod tests {
     #[test]
     fn answers_are_told_apart_by_their_length() {
         let (get, head) =
-            (Request::new("GET", "http://localhost/"), Request::new("HEAD", "http://localhost/"));
+            (Request::new(Method::Get, "http://localhost/"), Request::new(Method::Head, "http://localhost/"));
         let bytes =
             b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nHTTP/HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n\
             HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n";
@@ -196,7 +196,7 @@ mod tests {
         for bad in
             [&b""[..], b"hello", b"HTTP/1.1 abc\r\n\r\n", b"FTP/1 200\r\n\r\n", b"HTTP/1.1 200 OK\r\nA: b"]
         {
-            assert!(parse_response(bad, &Request::new("GET", "http://localhost/")).is_err());
+            assert!(parse_response(bad, &Request::new(Method::Get, "http://localhost/")).is_err());
         }
     }
 }

@@ -55,6 +55,7 @@ impl Curl {
 #[cfg(test)]
 mod tests {
     use super::{Curl, Duration, Request};
+    use crate::http::Method;
     use crate::process::Runner;
     use crate::process::environment::Environment;
 
@@ -62,10 +63,12 @@ mod tests {
     fn only_what_may_be_sent_twice_is_sent_together() {
         let curl = Curl::new(&Runner::new(&Environment::default()), Duration::from_secs(1));
         let request = |method| Request::new(method, "http://localhost:1/");
-        for other in
-            [request("POST"), request("PUT").body("text/plain", "x"), request("DELETE").after_interrupt()]
-        {
-            let refused = curl.send_together(&[request("GET"), other]).err().unwrap();
+        for other in [
+            request(Method::Post),
+            request(Method::Put).body("text/plain", "x"),
+            request(Method::Delete).after_interrupt(),
+        ] {
+            let refused = curl.send_together(&[request(Method::Get), other]).err().unwrap();
             assert!(refused.to_string().starts_with("only requests"), "{refused:#}");
         }
     }

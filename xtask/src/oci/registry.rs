@@ -19,7 +19,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::http::{self, Curl, Request, Response};
+use crate::http::{self, Curl, Method, Request, Response};
 use crate::oci::index::Content;
 use crate::oci::media_type::MANIFESTS;
 use crate::oci::reference::{Digest, Image, Reference, Registry, Tag};
@@ -86,7 +86,7 @@ impl Client {
     /// When it stays silent, as [`http::is_silent`] tells. Any answer will do: the next request finds out whether the
     /// registry refuses or is away.
     pub fn answers(&self) -> Result<()> {
-        let request = Request::new("GET", format!("{}/v2/", self.image.registry.base_url()));
+        let request = Request::new(Method::Get, format!("{}/v2/", self.image.registry.base_url()));
         self.curl
             .send(&request)
             .map(|_| ())
@@ -98,7 +98,7 @@ impl Client {
     /// # Errors
     /// When the request fails.
     pub fn digest_of<'a>(&self, reference: impl Into<Reference<'a>>) -> Result<Option<Digest>> {
-        let response = self.send(&self.manifest_request("HEAD", reference.into()))?;
+        let response = self.send(&self.manifest_request(Method::Head, reference.into()))?;
         match response.status {
             200 => {
                 let said = said_digest(&response)?;
@@ -116,12 +116,12 @@ impl Client {
     /// answer itself names.
     pub fn manifest<'a>(&self, reference: impl Into<Reference<'a>>) -> Result<Option<Manifest>> {
         let reference = reference.into();
-        let response = self.send(&self.manifest_request("GET", reference))?;
+        let response = self.send(&self.manifest_request(Method::Get, reference))?;
         self.read_manifest(response, reference)
     }
 
     /// The registry must not convert between the types of manifests, so all are accepted.
-    fn manifest_request(&self, method: &'static str, reference: Reference<'_>) -> Request {
+    fn manifest_request(&self, method: Method, reference: Reference<'_>) -> Request {
         let request = Request::new(method, self.url(&format!("manifests/{reference}")));
         request.header("Accept", MANIFESTS.join(", "))
     }
@@ -174,7 +174,7 @@ impl Client {
     }
 
     fn put_at(&self, reference: Reference<'_>, manifest: &Manifest) -> Result<()> {
-        let request = Request::new("PUT", self.url(&format!("manifests/{reference}")))
+        let request = Request::new(Method::Put, self.url(&format!("manifests/{reference}")))
             .body(&manifest.media_type, manifest.bytes.clone());
         let response = self.send(&request)?;
         ensure!(response.status == 201, response.unexpected());

@@ -6,7 +6,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use anyhow::{Error, Result, anyhow};
-use xtask::http::{Curl, Request, is_silent};
+use xtask::http::{Curl, Method, Request, is_silent};
 use xtask::oci::registry::Client;
 use xtask::process::Runner;
 use xtask::process::environment::Environment;
@@ -46,7 +46,7 @@ const BUSY: &str =
 #[test]
 fn a_cut_answer_and_a_busy_server_are_asked_again() -> Result<()> {
     let (url, server) = serve(&[CUT, BUSY, "", WHOLE])?;
-    let response = curl().send(&Request::new("GET", url))?;
+    let response = curl().send(&Request::new(Method::Get, url))?;
     assert_eq!((response.status, response.body.as_slice()), (200, b"whole".as_slice()));
     assert_eq!(join(server)?, ["GET / HTTP/1.1"; 4]);
     Ok(())
@@ -60,7 +60,7 @@ fn a_download_ends_at_its_bound_whether_or_not_the_answer_says_its_size() -> Res
     let file = scratch.path().join("answer");
     let download = |answer: &'static [&'static str], most| {
         let (url, server) = serve(answer)?;
-        let answer = curl().download(&Request::new("GET", url), &file, most, Duration::from_secs(30));
+        let answer = curl().download(&Request::new(Method::Get, url), &file, most, Duration::from_secs(30));
         join(server)?;
         Ok::<_, Error>(answer)
     };
@@ -85,7 +85,7 @@ fn a_download_without_an_end_is_ended() -> Result<()> {
     });
     let scratch = Scratch::new()?;
     let file = scratch.path().join("answer");
-    let answer = curl().download(&Request::new("GET", url), &file, 1 << 20, Duration::from_secs(300));
+    let answer = curl().download(&Request::new(Method::Get, url), &file, 1 << 20, Duration::from_secs(300));
     let error = answer.err().map(|error| format!("{error:#}")).unwrap_or_default();
     assert!(error.contains("more than 1048576 bytes") || error.contains("file size"), "{error}");
     server.join().map_err(|_panic| anyhow!("the server panicked"))?
@@ -94,7 +94,7 @@ fn a_download_without_an_end_is_ended() -> Result<()> {
 #[test]
 fn what_may_have_been_taken_is_sent_once() -> Result<()> {
     let (url, server) = serve(&[CUT])?;
-    let error = curl().send(&Request::new("POST", url).body("text/plain", "x")).err();
+    let error = curl().send(&Request::new(Method::Post, url).body("text/plain", "x")).err();
     assert!(error.is_some_and(|error| format!("{error:#}").contains("no answer")));
     assert_eq!(join(server)?, ["POST / HTTP/1.1"]);
     Ok(())
@@ -103,7 +103,7 @@ fn what_may_have_been_taken_is_sent_once() -> Result<()> {
 #[test]
 fn after_the_last_try_the_caller_has_the_answer() -> Result<()> {
     let (url, server) = serve(&[BUSY, BUSY, BUSY, BUSY])?;
-    assert_eq!(curl().send(&Request::new("PUT", url).body("text/plain", "x"))?.status, 503);
+    assert_eq!(curl().send(&Request::new(Method::Put, url).body("text/plain", "x"))?.status, 503);
     assert_eq!(join(server)?.len(), 4);
     Ok(())
 }
@@ -135,10 +135,10 @@ fn a_server_that_asks_for_an_absurd_time_is_answered_as_it_is() -> Result<()> {
     const FOREVER: &str = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 18446744073709551615\r\n\
         Content-Length: 0\r\nConnection: close\r\n\r\n";
     let (url, server) = serve(&[ABSURD, WHOLE])?;
-    assert_eq!(curl().send(&Request::new("GET", url))?.status, 200, "as if it had not said when");
+    assert_eq!(curl().send(&Request::new(Method::Get, url))?.status, 200, "as if it had not said when");
     assert_eq!(join(server)?.len(), 2);
     let (url, server) = serve(&[FOREVER])?;
-    assert_eq!(curl().send(&Request::new("GET", url))?.status, 503);
+    assert_eq!(curl().send(&Request::new(Method::Get, url))?.status, 503);
     assert_eq!(join(server)?.len(), 1);
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use xshell::cmd;
-use xtask::http::{Authorization, Curl, Request};
+use xtask::http::{Authorization, Curl, Method, Request};
 use xtask::process::scratch::random_hex;
 use xtask::process::secret::Secret;
 
@@ -76,7 +76,7 @@ impl Forge {
 
     /// Another forge may have run here before, with the same state directory.
     fn knows(&self, cx: &Context, token: &Secret) -> Result<bool> {
-        let request = Request::new("GET", format!("{}/api/v1/user", self.url))
+        let request = Request::new(Method::Get, format!("{}/api/v1/user", self.url))
             .authorization(Authorization::Token(token.clone()));
         let response = Curl::new(&cx.runner, PATIENCE).send(&request)?;
         match response.status {

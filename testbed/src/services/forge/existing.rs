@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
-use xtask::http::{Authorization, Curl, Request};
+use xtask::http::{Authorization, Curl, Method, Request};
 use xtask::process::failure::Misuse;
 use xtask::process::secret::Secret;
 
@@ -56,7 +56,7 @@ impl Existing {
             login: String,
             is_admin: bool,
         }
-        let request = Request::new("GET", format!("{}/api/v1/user", self.url))
+        let request = Request::new(Method::Get, format!("{}/api/v1/user", self.url))
             .authorization(Authorization::Token(self.token.clone()));
         let response = Curl::new(&cx.runner, PATIENCE).send(&request);
         let response =

@@ -1,5 +1,6 @@
 //! An image that nobody can read anonymously. It is released only if the configuration says that it is private, and
 //! verified only with `--login`.
+use xtask::http::Method;
 
 use anyhow::{Result, ensure};
 use serde_json::json;
@@ -21,7 +22,7 @@ fn hide(project: &Project) -> Result<()> {
     let name = project.user.name();
     let body = json!({ "login_name": name, "source_id": 0, "visibility": "private" });
     let admin = Client::from_environment(&environment())?;
-    let response = admin.api("PATCH", &format!("/admin/users/{name}"), Some(&body))?;
+    let response = admin.api(Method::Patch, &format!("/admin/users/{name}"), Some(&body))?;
     ensure!(response.status == 200, response.unexpected());
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! `doctor` names the protections that the forge lacks. The calls that it prints create them, and so does `doctor
 //! --fix`.
+use xtask::http::Method;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
@@ -79,7 +80,7 @@ fn a_rule_for_any_tag_covers_approvals() -> Result<()> {
         let client = Client::from_environment(&environment())?;
         let path = format!("/repos/{}/tag_protections", project.repository.full_name());
         let rule = json!({ "name_pattern": "*", "whitelist_usernames": [client.new_user("e2e")?.name()] });
-        let made = client.api("POST", &path, Some(&rule))?;
+        let made = client.api(Method::Post, &path, Some(&rule))?;
         ensure!(made.status == 201, made.unexpected());
         let found = project.laptop(&["doctor", "--fix", project.user.name()]).run()?.stdout;
         ensure!(

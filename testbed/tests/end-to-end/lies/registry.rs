@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use testbed::watcher::http::{Answer, Server};
-use xtask::http::{Authorization, Curl, Request};
+use xtask::http::{Authorization, Curl, Method, Request};
 use xtask::oci::reference::Digest;
 use xtask::oci::registry::Credentials;
 use xtask::process::Runner;
@@ -94,14 +94,7 @@ impl Registry {
         Ok(answer)
     }
 
-    fn change(
-        &self,
-        status: u16,
-        method: &'static str,
-        rest: &str,
-        media_type: &str,
-        bytes: &[u8],
-    ) -> Result<()> {
+    fn change(&self, status: u16, method: Method, rest: &str, media_type: &str, bytes: &[u8]) -> Result<()> {
         let Credentials { user, password, .. } = self.credentials.clone();
         let who = Authorization::Basic(user, password);
         let request = Request::new(method, format!("{}/{}/{rest}", self.base, self.path)).authorization(who);
@@ -140,12 +133,18 @@ impl Registry {
 
     /// Stores a manifest under a tag or its own digest.
     pub(super) fn put(&self, reference: &str, manifest: &Manifest) -> Result<()> {
-        self.change(201, "PUT", &format!("manifests/{reference}"), &manifest.media_type, &manifest.bytes)
+        self.change(
+            201,
+            Method::Put,
+            &format!("manifests/{reference}"),
+            &manifest.media_type,
+            &manifest.bytes,
+        )
     }
 
     /// Deletes a tag, or a digest, which must be there.
     pub(super) fn delete(&self, reference: &str) -> Result<()> {
-        self.change(202, "DELETE", &format!("manifests/{reference}"), BYTES, b"")
+        self.change(202, Method::Delete, &format!("manifests/{reference}"), BYTES, b"")
     }
 
     /// A blob, which must be there.
@@ -158,14 +157,14 @@ impl Registry {
     /// Stores a blob in one piece.
     pub(super) fn upload(&self, bytes: &[u8]) -> Result<Digest> {
         let digest = Digest::of(bytes);
-        self.change(201, "POST", &format!("blobs/uploads/?digest={digest}"), BYTES, bytes)?;
+        self.change(201, Method::Post, &format!("blobs/uploads/?digest={digest}"), BYTES, bytes)?;
         Ok(digest)
     }
 
     /// Takes a blob from another image. A 202 would mean that the blob is not there.
     fn mount(&self, digest: &Digest, from: &Self) -> Result<()> {
         let rest = format!("blobs/uploads/?mount={digest}&from={}", from.path);
-        self.change(201, "POST", &rest, BYTES, b"")
+        self.change(201, Method::Post, &rest, BYTES, b"")
     }
 
     /// Copies the manifest of `reference` in `from` to the same reference here, along with everything it names that

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use testbed::forge_client::Client;
+use xtask::http::Method;
 use xtask::oci::reference::Digest;
 
 use super::registry::Registry;
@@ -100,7 +101,7 @@ impl Forge {
         Ok(Self { client, repository: project.repository.full_name(), tag: tag.to_owned() })
     }
 
-    fn ask(&self, method: &'static str, rest: &str, body: Option<&Value>) -> Result<Option<Value>> {
+    fn ask(&self, method: Method, rest: &str, body: Option<&Value>) -> Result<Option<Value>> {
         let response = self.client.api(method, &format!("/repos/{}/{rest}", self.repository), body)?;
         match response.status {
             200 | 201 => response.json().map(Some),
@@ -111,7 +112,7 @@ impl Forge {
 
     /// The page and its number, even if it is a draft.
     fn find(&self) -> Result<Option<(u64, Page)>> {
-        let pages = self.ask("GET", "releases?limit=50", None)?.context("the forge lists no pages")?;
+        let pages = self.ask(Method::Get, "releases?limit=50", None)?.context("the forge lists no pages")?;
         let is_ours = |page: &&Value| page["tag_name"].as_str() == Some(&*self.tag);
         let Some(found) = pages.as_array().into_iter().flatten().find(is_ours) else { return Ok(None) };
         Ok(Some((found["id"].as_u64().context("a page without `id`")?, Page::read(found)?)))
@@ -125,19 +126,21 @@ impl Forge {
     /// Changes fields of the page.
     pub(super) fn change(&self, fields: &Value) -> Result<()> {
         let (id, _) = self.find()?.context("there is no page to change")?;
-        self.ask("PATCH", &format!("releases/{id}"), Some(fields))?.context("the page is gone").map(|_| ())
+        self.ask(Method::Patch, &format!("releases/{id}"), Some(fields))?
+            .context("the page is gone")
+            .map(|_| ())
     }
 
     fn publish(&self, page: &Page) -> Result<()> {
         let mut fields = page.json();
         fields["tag_name"] = self.tag.clone().into();
         fields["name"] = format!("carol {}", self.tag).into();
-        self.ask("POST", "releases", Some(&fields))?.context("the page was not made").map(|_| ())
+        self.ask(Method::Post, "releases", Some(&fields))?.context("the page was not made").map(|_| ())
     }
 
     /// The commit of the tag.
     pub(super) fn git_tag(&self) -> Result<Option<String>> {
-        let found = self.ask("GET", &format!("tags/{}", self.tag), None)?;
+        let found = self.ask(Method::Get, &format!("tags/{}", self.tag), None)?;
         found
             .map(|tag| tag["commit"]["sha"].as_str().map(str::to_owned).context("a tag at nothing"))
             .transpose()

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 
 use crate::commands::testbed::{self, Purpose};
-use crate::http::{Curl, Request};
+use crate::http::{Curl, Method, Request};
 use crate::oci::reference::Registry;
 use crate::process::Runner;
 use crate::process::environment::Environment;
@@ -107,7 +107,7 @@ fn start(environment: &Environment, image: &str) -> Result<Registry> {
         )
     })?;
     let registry: Registry = address.parse()?;
-    let ask = Request::new("GET", format!("{}/v2/", registry.base_url()));
+    let ask = Request::new(Method::Get, format!("{}/v2/", registry.base_url()));
     let (curl, deadline) = (Curl::new(runner, Duration::from_secs(2)), Instant::now() + START);
     loop {
         match curl.send(&ask) {

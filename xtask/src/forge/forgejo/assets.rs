@@ -5,7 +5,7 @@ use anyhow::{Result, ensure};
 use super::Forgejo;
 use crate::evidence::assets::{Asset, Listed};
 use crate::evidence::page::PublishedPage;
-use crate::http::{Authorization, Request, Response, follow, is_redirect, resolve};
+use crate::http::{Authorization, Method, Request, Response, follow, is_redirect, resolve};
 use crate::inputs::version::ReleaseTag;
 
 /// What an administrator may have to change.
@@ -17,7 +17,7 @@ impl Forgejo {
     pub(super) fn attach(&self, published: &PublishedPage, asset: &Asset) -> Result<()> {
         let Asset { name, bytes } = asset;
         let url = self.url(&format!("releases/{}/assets?name={name}", published.id));
-        let request = Request::new("POST", url).body("application/octet-stream", bytes.clone());
+        let request = Request::new(Method::Post, url).body("application/octet-stream", bytes.clone());
         let response = self.send(request)?;
         match response.status {
             201 => Ok(()),
@@ -31,7 +31,7 @@ impl Forgejo {
 
     pub(super) fn detach(&self, published: &PublishedPage, listed: &Listed) -> Result<()> {
         let url = self.url(&format!("releases/{}/assets/{}", published.id, listed.id));
-        let response = self.send(Request::new("DELETE", url))?;
+        let response = self.send(Request::new(Method::Delete, url))?;
         // A 404 means that another run removed it meanwhile.
         ensure!(matches!(response.status, 204 | 404), response.unexpected());
         Ok(())
@@ -52,7 +52,7 @@ impl Forgejo {
     /// The request goes to the forge's own address, not to one named in an answer, so a token is sent nowhere else.
     fn file_request(&self, tag: &ReleaseTag, name: &str) -> Request {
         let (base, repository) = (self.base(), &self.config.repository);
-        Request::new("GET", format!("{base}/{repository}/releases/download/{tag}/{name}"))
+        Request::new(Method::Get, format!("{base}/{repository}/releases/download/{tag}/{name}"))
     }
 
     /// Asks anonymously first, as a reader would. The files of a draft or of a private repository need the token.

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::answers::AttachmentSettings;
 use super::{Forgejo, PAGE_SIZE, status};
 use crate::forge::{CiState, NO_TOKEN, Read as _};
-use crate::http::{LARGEST_LISTING, Request};
+use crate::http::{LARGEST_LISTING, Method, Request};
 use crate::inputs::config::CiStatus;
 use crate::process::command_line::quote;
 use crate::process::problem::Problem;
@@ -29,7 +29,7 @@ pub(super) struct Off {
 impl Forgejo {
     /// Whether this run may see the repository at all.
     pub(super) fn check_sight(&self) -> Result<Option<Problem>> {
-        let response = self.send(Request::new("GET", self.url("")))?;
+        let response = self.send(Request::new(Method::Get, self.url("")))?;
         let repository = self.config.source_url();
         match response.status {
             200 => Ok(None),
@@ -99,7 +99,7 @@ impl Forgejo {
     }
 
     pub(super) fn check_clock(&self) -> Result<Option<Problem>> {
-        let response = self.send(Request::new("GET", format!("{}/version", self.api)))?;
+        let response = self.send(Request::new(Method::Get, format!("{}/version", self.api)))?;
         ensure!(response.status == 200, response.unexpected());
         let date = response.header("Date").with_context(|| format!("{response} without a `Date`"))?;
         let theirs = crate::process::time::parse_http_date(date)?;
@@ -112,7 +112,7 @@ impl Forgejo {
     /// Whether the forge accepts files for its pages at all. Its settings for types and sizes are those of issues, and
     /// it may not answer at all; then the upload shows it.
     pub(super) fn check_attachments(&self) -> Result<Option<Problem>> {
-        let response = self.send(Request::new("GET", format!("{}/settings/attachment", self.api)))?;
+        let response = self.send(Request::new(Method::Get, format!("{}/settings/attachment", self.api)))?;
         if matches!(response.status, 401 | 403 | 404) {
             return Ok(None);
         }
@@ -131,7 +131,7 @@ impl Forgejo {
         if self.token.is_none() {
             return Ok(None);
         }
-        let response = self.send(self.request("PATCH", "releases/0", &json!({})))?;
+        let response = self.send(self.request(Method::Patch, "releases/0", &json!({})))?;
         match response.status {
             404 => Ok(None),
             403 => {

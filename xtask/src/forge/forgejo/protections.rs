@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::Forgejo;
 use crate::forge::{Protections, Rule};
-use crate::http::Request;
+use crate::http::{Method, Request};
 use crate::inputs::config::{CiStatus, Config, TagSigners};
 use crate::process::problem::Problem;
 
@@ -66,7 +66,8 @@ impl Forgejo {
 
     /// Creates `rule`; `maintainers` may then push release tags.
     pub(super) fn make_rule(&self, rule: &Rule, maintainers: &[String]) -> Result<()> {
-        let response = self.send(self.request("POST", path(rule), &body(rule, &self.config, maintainers)))?;
+        let response =
+            self.send(self.request(Method::Post, path(rule), &body(rule, &self.config, maintainers)))?;
         ensure!(response.status == 201, response.unexpected());
         Ok(())
     }
@@ -76,7 +77,7 @@ impl Forgejo {
         if self.token.is_none() {
             return Ok(None);
         }
-        let response = self.send(Request::new("GET", self.url(rest)))?;
+        let response = self.send(Request::new(Method::Get, self.url(rest)))?;
         match response.status {
             200 => response.json().map(Some),
             401 | 403 | 404 => Ok(None),

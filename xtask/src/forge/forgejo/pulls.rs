@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
 
 use super::PAGE_SIZE;
-use crate::http::{Curl, Request};
+use crate::http::{Curl, Method, Request};
 use crate::inputs::config::Config;
 use crate::inputs::pulls::Pulls;
 use crate::process::Runner;
@@ -55,7 +55,7 @@ pub fn pulls(
         let left = deadline.saturating_duration_since(Instant::now());
         ensure!(!left.is_zero(), "asking `{address}`: no end after {} s", budget.as_secs_f32());
         let query = format!("{address}?state=closed&sort=recentupdate&limit={PAGE_SIZE}&page={page}");
-        let request = Request::new("GET", query).header("Accept", "application/json");
+        let request = Request::new(Method::Get, query).header("Accept", "application/json");
         let response = Curl::new(runner, left).without_retries().send(&request)?;
         ensure!(response.status == 200, response.unexpected());
         response.json()

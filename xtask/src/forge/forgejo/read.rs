@@ -7,7 +7,7 @@ use super::{Forgejo, PAGE_SIZE, branches};
 use crate::evidence::assets::Listed;
 use crate::evidence::page::PublishedPage;
 use crate::forge::{BranchHead, CiState, Read, RunSaid};
-use crate::http::{LARGEST_LISTING, Request};
+use crate::http::{LARGEST_LISTING, Method, Request};
 use crate::inputs::signers::SignedTag;
 use crate::inputs::version::ReleaseTag;
 use crate::process::problem::Problem;
@@ -70,7 +70,7 @@ impl Read for Forgejo {
     }
 
     fn file(&self, commit: &Commit, path: &str) -> Result<Option<Vec<u8>>> {
-        let response = self.send(Request::new("GET", self.url(&format!("raw/{path}?ref={commit}"))))?;
+        let response = self.send(Request::new(Method::Get, self.url(&format!("raw/{path}?ref={commit}"))))?;
         match response.status {
             200 => Ok(Some(response.body)),
             404 => self.check_public().map(|()| None),

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::Forgejo;
 use crate::forge::{RunRecord, RunSaid};
-use crate::http::{Request, Response};
+use crate::http::{Method, Request, Response};
 use crate::tool::git::Commit;
 
 /// `GET /repos/{o}/{r}/actions/runs/{id}`.
@@ -52,7 +52,7 @@ impl RunAnswer {
 impl Forgejo {
     /// As [`crate::forge::Read::run`].
     pub(super) fn read_run(&self, id: u64) -> Result<RunSaid> {
-        let ask = |rest: &str| self.send(Request::new("GET", self.url(&format!("actions/runs{rest}"))));
+        let ask = |rest: &str| self.send(Request::new(Method::Get, self.url(&format!("actions/runs{rest}"))));
         let response = ask(&format!("/{id}"))?;
         match response.status {
             200 => {

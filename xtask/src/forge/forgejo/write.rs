@@ -11,6 +11,7 @@ use super::answers::Release;
 use crate::evidence::assets::{Asset, Listed};
 use crate::evidence::page::{Page, PublishedPage};
 use crate::forge::{Protections, Read as _, Rule, Write};
+use crate::http::Method;
 use crate::inputs::version::ReleaseTag;
 use crate::process::parallel::joined;
 use crate::process::problem::Problem;
@@ -84,7 +85,7 @@ impl Write for Forgejo {
         });
         let (mut pauses, mut is_lost) = (SETTLING.iter(), false);
         loop {
-            let failure = match self.send(self.request("POST", "releases", &body)) {
+            let failure = match self.send(self.request(Method::Post, "releases", &body)) {
                 Ok(response) => match response.status {
                     201 => return response.json::<Release>()?.into_page(&page.tag),
                     409 | 422 | 500..=599 => response.unexpected(),

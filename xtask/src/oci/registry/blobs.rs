@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, ensure};
 
 use super::token::Scope;
 use super::{Client, WrongBytes};
-use crate::http::{Request, Response};
+use crate::http::{Method, Request, Response};
 use crate::oci::reference::Digest;
 
 /// A service has no larger layer.
@@ -24,7 +24,7 @@ impl Client {
     /// # Errors
     /// When the request fails. [`WrongBytes`] when the bytes do not match the digest.
     pub fn blob(&self, digest: &Digest) -> Result<Option<Vec<u8>>> {
-        read(self.send(&Request::new("GET", self.blob_url(digest)))?, digest)
+        read(self.send(&Request::new(Method::Get, self.blob_url(digest)))?, digest)
     }
 
     /// Downloads a blob of any size to `file` and checks it against its digest. Returns whether the blob exists.
@@ -32,7 +32,7 @@ impl Client {
     /// # Errors
     /// As [`Client::blob`], and when the file cannot be written.
     pub fn download(&self, digest: &Digest, file: &Path) -> Result<bool> {
-        let request = Request::new("GET", self.blob_url(digest));
+        let request = Request::new(Method::Get, self.blob_url(digest));
         let send = |request: &Request| self.curl.download(request, file, LARGEST_FILE, LONGEST_DOWNLOAD);
         let answer = self.send_by(&request, &send)?;
         if !is_there(&answer)? {
@@ -49,7 +49,7 @@ impl Client {
     /// # Errors
     /// When the request fails.
     pub fn has_blob(&self, digest: &Digest) -> Result<bool> {
-        is_there(&self.send(&Request::new("HEAD", self.blob_url(digest)))?)
+        is_there(&self.send(&Request::new(Method::Head, self.blob_url(digest)))?)
     }
 
     /// Stores `bytes` as a blob, unless it exists, and returns its digest. The upload is in one piece ("POST then PUT"
@@ -80,7 +80,7 @@ impl Client {
     fn upload(&self, digest: &Digest, bytes: &[u8]) -> Result<Response> {
         let upload = self.open_upload()?;
         let separator = if upload.contains('?') { '&' } else { '?' };
-        let request = Request::new("PUT", format!("{upload}{separator}digest={digest}"));
+        let request = Request::new(Method::Put, format!("{upload}{separator}digest={digest}"));
         self.send(&request.body("application/octet-stream", bytes))
     }
 
@@ -89,7 +89,7 @@ impl Client {
     /// # Errors
     /// When the registry does not let these credentials push.
     pub fn check_push(&self) -> Result<()> {
-        let cancelled = self.send_as(Scope::Delete, &Request::new("DELETE", self.open_upload()?))?;
+        let cancelled = self.send_as(Scope::Delete, &Request::new(Method::Delete, self.open_upload()?))?;
         // The rest of them: the server cannot cancel, or takes that for a deletion, which is another right than to push
         // (the distribution registry with token authentication). It drops the empty upload after a while.
         let is_fine = matches!(cancelled.status, 200 | 202 | 204 | 400 | 401 | 403 | 404 | 405);
@@ -99,7 +99,7 @@ impl Client {
 
     /// Opens an upload and returns its address. The registry drops an abandoned upload after a while.
     fn open_upload(&self) -> Result<String> {
-        let request = Request::new("POST", self.url("blobs/uploads/")).repeatable();
+        let request = Request::new(Method::Post, self.url("blobs/uploads/")).repeatable();
         let response = self.send(&request.body("application/octet-stream", ""))?;
         ensure!(response.status == 202, response.unexpected());
         upload_address(&response, &self.image.registry.base_url())

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
 
 use super::Client;
-use crate::http::{Address, LARGEST_LISTING, Request, Response};
+use crate::http::{Address, LARGEST_LISTING, Method, Request, Response};
 use crate::oci::reference::Image;
 
 /// The tags of one image never need more pages.
@@ -19,7 +19,7 @@ impl Client {
     /// # Errors
     /// When a request fails, an answer has another form, the registry points to another host, or the list has no end.
     pub fn tags(&self) -> Result<Vec<String>> {
-        list(&self.image, self.url("tags/list?n=100"), |url| self.send(&Request::new("GET", url)))
+        list(&self.image, self.url("tags/list?n=100"), |url| self.send(&Request::new(Method::Get, url)))
             .with_context(|| format!("listing the tags of `{}`", self.image))
     }
 }

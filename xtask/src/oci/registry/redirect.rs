@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::Client;
 use super::manifest::is_manifest;
 use super::token::Send;
-use crate::http::{Address, Request, Response, follow, is_redirect, resolve};
+use crate::http::{Address, Method, Request, Response, follow, is_redirect, resolve};
 use crate::oci::reference::{Digest, Registry, Tag};
 
 /// Headers by which a registry describes its answer. From a storage server they mean nothing.
@@ -43,7 +43,8 @@ impl Client {
     /// another server.
     fn said(&self, request: &Request, response: &Response) -> Result<Option<String>> {
         let tag = request.url().rsplit_once("/manifests/").map(|(_, reference)| reference);
-        let tag = tag.filter(|reference| request.method() == "GET" && reference.parse::<Digest>().is_err());
+        let tag =
+            tag.filter(|reference| request.method() == Method::Get && reference.parse::<Digest>().is_err());
         let tag = tag.map(Tag::foreign).transpose()?;
         match (own(response, DIGEST), tag) {
             (None, Some(tag)) => {

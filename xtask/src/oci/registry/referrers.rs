@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
 
 use super::{Client, Manifest};
-use crate::http::{Request, Response};
+use crate::http::{Method, Request, Response};
 use crate::oci::exact;
 use crate::oci::reference::Digest;
 
@@ -22,7 +22,7 @@ impl Client {
     }
 
     pub(super) fn referrers_request(&self, digest: &Digest) -> Request {
-        Request::new("GET", self.url(&format!("referrers/{digest}")))
+        Request::new(Method::Get, self.url(&format!("referrers/{digest}")))
     }
 
     /// Stores `manifest` by its digest, without a tag.

@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::Client;
 use super::token::Scope;
-use crate::http::Request;
+use crate::http::{Method, Request};
 use crate::oci::reference::{Digest, Reference, Tag};
 
 /// The result of a removal.
@@ -37,7 +37,7 @@ impl Client {
     }
 
     fn remove(&self, reference: Reference<'_>) -> Result<Removal> {
-        let request = Request::new("DELETE", self.url(&format!("manifests/{reference}")));
+        let request = Request::new(Method::Delete, self.url(&format!("manifests/{reference}")));
         let response = self.send_as(Scope::Delete, &request)?;
         Ok(match response.status {
             200 | 202 | 204 => Removal::Gone,

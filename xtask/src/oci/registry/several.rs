@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::{Client, Manifest};
-use crate::http::{Request, Response};
+use crate::http::{Method, Request, Response};
 use crate::oci::reference::{Digest, Tag};
 
 /// A request.
@@ -58,10 +58,10 @@ impl Client {
 
     fn request(&self, wanted: &Wanted) -> Request {
         match wanted {
-            Wanted::Manifest(digest) => self.manifest_request("GET", digest.into()),
-            Wanted::Tagged(tag) => self.manifest_request("GET", tag.into()),
-            Wanted::Blob(digest) => Request::new("GET", self.blob_url(digest)),
-            Wanted::HasBlob(digest) => Request::new("HEAD", self.blob_url(digest)),
+            Wanted::Manifest(digest) => self.manifest_request(Method::Get, digest.into()),
+            Wanted::Tagged(tag) => self.manifest_request(Method::Get, tag.into()),
+            Wanted::Blob(digest) => Request::new(Method::Get, self.blob_url(digest)),
+            Wanted::HasBlob(digest) => Request::new(Method::Head, self.blob_url(digest)),
             Wanted::Referrers(digest) => self.referrers_request(digest),
         }
     }

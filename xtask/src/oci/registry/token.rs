@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::Client;
 use super::challenge::Challenge;
-use crate::http::{Authorization, Request, Response};
+use crate::http::{Authorization, Method, Request, Response};
 use crate::process::failure::NotPublic;
 use crate::process::secret::Secret;
 
@@ -122,7 +122,7 @@ impl Client {
             (Some(_), Scope::Delete) => "pull,push,delete",
         };
         let mut request =
-            Request::new("GET", challenge.url(&format!("repository:{}:{actions}", self.image.path)));
+            Request::new(Method::Get, challenge.url(&format!("repository:{}:{actions}", self.image.path)));
         if let Some(credentials) = &self.credentials {
             let basic = Authorization::Basic(credentials.user.clone(), credentials.password.clone());
             request = request.authorization(basic);
