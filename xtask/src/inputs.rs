@@ -33,13 +33,14 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
 
-use crate::inputs::config::{Config, MANIFEST, Platform};
+use crate::inputs::config::{Config, MANIFEST};
 use crate::inputs::dockerfile::{BaseImages, Download, NetworkedStep, Recipe};
 use crate::inputs::files::{Files, required};
 use crate::inputs::finding::{Finding, Rule, Unclear};
 use crate::inputs::lockfile::{Libc, Lockfile, Registries, Target};
 use crate::inputs::native::Installed;
 use crate::inputs::pin::ToolPin;
+use crate::oci::platform::Platform;
 use crate::oci::reference::Digest;
 use crate::process::failure::{Refusal, refused};
 use crate::tool::git::{Commit, Git};

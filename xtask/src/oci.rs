@@ -8,5 +8,6 @@ pub mod index;
 pub mod keychain;
 pub mod manifest;
 pub mod media_type;
+pub mod platform;
 pub mod reference;
 pub mod registry;

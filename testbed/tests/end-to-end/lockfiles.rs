@@ -13,8 +13,9 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
-use xtask::inputs::config::{Folder, Platform};
+use xtask::inputs::config::Folder;
 use xtask::inputs::lockfile::{self, Libc, Registries, Target};
+use xtask::oci::platform::Platform;
 use xtask::process::scratch::Scratch;
 
 use crate::harness::{environment, test};

@@ -9,8 +9,9 @@ use anyhow::Result;
 
 use super::image::{Contents, Kind, NpmPackage};
 use super::npm::clean_version;
-use crate::inputs::config::{Dependencies, Platform};
+use crate::inputs::config::Dependencies;
 use crate::inputs::lockfile::{Libc, Locked, Lockfile, Target};
+use crate::oci::platform::Platform;
 use crate::process::shown::few;
 
 /// More packages in one message help nobody.

@@ -42,7 +42,7 @@ pub struct Subject<'a> {
 }
 
 /// One platform's image, and what the lockfile says about it.
-pub struct Platform<'a> {
+pub struct PlatformImage<'a> {
     /// The contents of the image.
     pub contents: &'a Contents,
     /// The packages that come from the lockfile.
@@ -69,7 +69,7 @@ pub fn of(release: &Release<'_>, contents: &[Contents]) -> Result<Value> {
     let platforms: Vec<_> = contents
         .iter()
         .zip(&held)
-        .map(|(contents, held)| Platform { contents, held, archives: archives(&contents.platform) })
+        .map(|(contents, held)| PlatformImage { contents, held, archives: archives(&contents.platform) })
         .collect();
     let Source { tag, commit, time, .. } = source;
     let subject = Subject { title: &config.title, tag, commit, time: *time };
@@ -78,7 +78,7 @@ pub fn of(release: &Release<'_>, contents: &[Contents]) -> Result<Value> {
 
 /// The SBOM of `subject`, whose image has these `platforms`.
 #[must_use]
-pub fn document(subject: &Subject<'_>, platforms: &[Platform<'_>]) -> Value {
+pub fn document(subject: &Subject<'_>, platforms: &[PlatformImage<'_>]) -> Value {
     let mut components: BTreeMap<String, Component> = BTreeMap::new();
     for platform in platforms {
         for component in component::of(platform) {

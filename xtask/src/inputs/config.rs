@@ -18,6 +18,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
 
 use crate::http::WebUrl;
+use crate::oci::platform::Platform;
 use crate::oci::reference::{Digest, Image, Registry};
 
 pub use gates::{Difference, TagPolicy, TagSigners};
@@ -27,7 +28,7 @@ pub use native::{Archive, Native, Way};
 pub use notes::{Group, Groups, Notes, Show};
 pub use signatures::Signatures;
 pub use smoke::{ALIAS, Companion, Http, Platforms, Smoke, is_path};
-pub use values::{Folder, Platform, RepositoryName, VariableName};
+pub use values::{Folder, RepositoryName, VariableName};
 
 /// The file with the table, relative to the top of the repository.
 pub const MANIFEST: &str = "Cargo.toml";

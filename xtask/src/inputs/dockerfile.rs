@@ -20,10 +20,10 @@ mod tests;
 use anyhow::{Result, bail};
 
 use crate::inputs::DOCKERFILE;
-use crate::inputs::config::Platform;
 use crate::inputs::finding::{self, Finding, Rule};
 use crate::inputs::lockfile::Libc;
 use crate::inputs::pin::document;
+use crate::oci::platform::Platform;
 use crate::oci::reference::Digest;
 use crate::process::failure::Refusal;
 use parse::Instruction;

@@ -2,12 +2,13 @@
 
 use anyhow::{Context as _, Result, anyhow};
 
-use super::config::{Config, MANIFEST, Platform};
+use super::config::{Config, MANIFEST};
 use super::dockerfile::{self, Recipe};
 use super::finding::{Finding, Rule, Unclear};
 use super::lockfile;
 use super::pin::{self, ToolPin};
 use super::{DOCKERFILE, NPMRC, PACKAGE_JSON, PACKAGE_LOCK, PUBLIC_KEY, Reader};
+use crate::oci::platform::Platform;
 use crate::oci::reference::Digest;
 
 /// The place from which buildx 0.31 and newer takes a policy, written in a language of its own, which buildx itself

@@ -3,12 +3,13 @@
 
 use std::path::Path;
 
-use super::config::{Config, Folder, Platform};
+use super::config::{Config, Folder};
 use super::dockerfile::{existing, runtime};
 use super::lockfile::pinned::Pinned;
 use super::lockfile::{Lockfile, Target};
 use super::version::ReleaseTag;
 use super::{Inputs, dockerfile, exceptions, keys, lockfile, words};
+use crate::oci::platform::Platform;
 use crate::process::hostile::{file, readers};
 use crate::process::shown::is_hidden;
 

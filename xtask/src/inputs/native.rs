@@ -7,10 +7,11 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use crate::inputs::config::{Native, Platform, Way};
+use crate::inputs::config::{Native, Way};
 use crate::inputs::dockerfile::Download;
 use crate::inputs::lockfile::Locked;
 use crate::inputs::pin::document;
+use crate::oci::platform::Platform;
 
 /// The installed packages of each platform, by path in the lockfile.
 pub type Installed = Vec<(Platform, BTreeMap<String, Locked>)>;

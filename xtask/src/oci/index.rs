@@ -1,14 +1,13 @@
 //! The OCI image index (image specification v1.1, "OCI Image Index"): an image's platforms and their manifests.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use anyhow::{Context as _, Result, ensure};
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 use crate::oci::exact;
 use crate::oci::manifest::ImageManifest;
+use crate::oci::platform::PlatformFields;
 use crate::oci::reference::Digest;
 
 /// The largest manifest or index, in bytes: registries need not take a larger one (distribution specification v1.1,
@@ -28,41 +27,7 @@ struct Index {
 #[derive(Deserialize)]
 struct Descriptor {
     digest: Digest,
-    platform: Option<Platform>,
-}
-
-/// A platform, in the form of an index and of an image's config.
-#[derive(Deserialize)]
-pub struct Platform {
-    #[serde(deserialize_with = "word")]
-    os: String,
-    #[serde(deserialize_with = "word")]
-    architecture: String,
-    #[serde(default, deserialize_with = "word_or_none")]
-    variant: Option<String>,
-}
-
-/// Platforms are compared in the form `linux/arm/v7`, so no part of one may look like two.
-fn word<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    let word = String::deserialize(deserializer)?;
-    if word.is_empty() || word.contains('/') {
-        return Err(D::Error::custom(format!("{word:?} is no part of a platform")));
-    }
-    Ok(word)
-}
-
-fn word_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    #[derive(Deserialize)]
-    struct Word(#[serde(deserialize_with = "word")] String);
-    Ok(Option::<Word>::deserialize(deserializer)?.map(|Word(word)| word))
-}
-
-/// `linux/arm64`, with the variant if there is one.
-impl fmt::Display for Platform {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.os, self.architecture)?;
-        self.variant.as_ref().map_or(Ok(()), |variant| write!(f, "/{variant}"))
-    }
+    platform: Option<PlatformFields>,
 }
 
 /// The platform and digest of each manifest.

@@ -33,11 +33,11 @@ pub(super) fn archive_of(path: &str, content: &[u8]) -> Vec<u8> {
 /// The parts of an image.
 pub(super) struct Parts {
     pub(super) index: Value,
-    pub(super) platforms: Vec<Platform>,
+    pub(super) platforms: Vec<PlatformImage>,
 }
 
 /// One platform's image.
-pub(super) struct Platform {
+pub(super) struct PlatformImage {
     /// Its entry in the index. Digest and size are filled in later.
     pub(super) entry: Value,
     /// The digest and size of its config are filled in later.
@@ -53,7 +53,7 @@ impl Parts {
             let manifest = registry.manifest(text(&entry["digest"])?)?.json()?;
             let config = registry.blob(&text(&manifest["config"]["digest"])?.parse()?)?;
             let config = serde_json::from_slice(&config).context("reading a config")?;
-            Ok(Platform { entry: entry.clone(), manifest, config })
+            Ok(PlatformImage { entry: entry.clone(), manifest, config })
         };
         let platforms: Result<_> = entries.as_array().into_iter().flatten().map(platform).collect();
         Ok(Self { index, platforms: platforms? })
@@ -62,7 +62,7 @@ impl Parts {
     /// Stores everything, with the index under `tags`.
     fn store(mut self, registry: &Registry, tags: &[&str]) -> Result<Manifest> {
         let mut entries = Vec::new();
-        for Platform { mut entry, mut manifest, config } in self.platforms {
+        for PlatformImage { mut entry, mut manifest, config } in self.platforms {
             let config = serde_json::to_vec(&config)?;
             manifest["config"]["size"] = config.len().into();
             manifest["config"]["digest"] = registry.upload(&config)?.as_str().into();
@@ -140,7 +140,7 @@ impl Honest {
         let layer = json!({
             "mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": digest, "size": archive.len(),
         });
-        for Platform { manifest, config, .. } in &mut parts.platforms {
+        for PlatformImage { manifest, config, .. } in &mut parts.platforms {
             push(&mut manifest["layers"], layer.clone())?;
             push(&mut config["rootfs"]["diff_ids"], json!(digest))?;
             push(&mut config["history"], json!({ "created_by": "one more" }))?;

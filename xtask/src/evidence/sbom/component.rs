@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
-use super::{Platform, license, property, purl};
+use super::{PlatformImage, license, property, purl};
 use crate::contents::image::{Contents, Kind, NpmPackage};
 use crate::inputs::config::Archive;
 use crate::inputs::lockfile::Locked;
@@ -92,8 +92,8 @@ impl Component {
 }
 
 /// All components of one platform's image.
-pub(super) fn of(platform: &Platform<'_>) -> Vec<Component> {
-    let Platform { contents, held, archives } = platform;
+pub(super) fn of(platform: &PlatformImage<'_>) -> Vec<Component> {
+    let PlatformImage { contents, held, archives } = platform;
     let mut components: Vec<_> =
         contents.packages.iter().map(|package| npm(package, held.locked.get(&package.path))).collect();
     components.extend(held.bundled.iter().map(bundled));

@@ -1,6 +1,6 @@
 //! The SBOM of small images.
 
-use super::{Platform, Subject, difference, document, license, purl, render};
+use super::{PlatformImage, Subject, difference, document, license, purl, render};
 use crate::contents::elf::Elf;
 use crate::contents::image::{Contents, ElfFile, NpmPackage};
 use crate::contents::installed::{self, tests as small};
@@ -27,8 +27,8 @@ fn sbom_of(platforms: &[Contents], dependencies: Dependencies) -> Value {
     sbom
 }
 
-fn platform<'a>(contents: &'a Contents, held: &'a installed::Held) -> Platform<'a> {
-    Platform { contents, held, archives: Vec::new() }
+fn platform<'a>(contents: &'a Contents, held: &'a installed::Held) -> PlatformImage<'a> {
+    PlatformImage { contents, held, archives: Vec::new() }
 }
 
 fn find<'a>(sbom: &'a Value, reference: &str) -> &'a Value {

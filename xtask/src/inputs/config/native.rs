@@ -4,8 +4,8 @@
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
 
-use super::values::Platform;
 use crate::http::FileUrl;
+use crate::oci::platform::Platform;
 use crate::oci::reference::Digest;
 
 /// A decision about one package.

@@ -6,10 +6,10 @@ use super::npm::{self, Call};
 use super::parse::Instruction;
 use super::shell::{commands, program};
 use super::stages::Stages;
-use crate::inputs::config::Platform;
 use crate::inputs::finding::Rule;
 use crate::inputs::lockfile::Libc;
 use crate::inputs::pin::document;
+use crate::oci::platform::Platform;
 
 /// The shell's line for npm's name of the processor, as `$cpu`.
 pub const NPM_CPU: &str =

@@ -6,8 +6,8 @@ use super::Findings;
 use super::image::{BaseImage, BaseImages};
 use super::npm;
 use super::parse::{self, Instruction, LONGEST_VALUE, Values};
-use crate::inputs::config::Platform;
 use crate::inputs::finding::Rule;
+use crate::oci::platform::Platform;
 
 /// Build arguments that the build always sets, so defaults in the Dockerfile do not count.
 pub(super) const BUILD_ARGUMENTS: [&str; 4] = ["VERSION", "REVISION", "SOURCE", "SOURCE_DATE_EPOCH"];

@@ -8,7 +8,7 @@ mod on_target;
 use anyhow::{Result, ensure};
 
 use super::{BaseImages, Libc, Recipe};
-use crate::inputs::config::Platform;
+use crate::oci::platform::Platform;
 
 const PIN: &str = "node:22-slim@sha256:83f487e0a63425e5b4d146fb5e5be574bcbe1b7b843d3ebafdd95eaf7767a7e5";
 

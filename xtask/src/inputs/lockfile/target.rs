@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
 use super::entry::Entry;
-use crate::inputs::config::Platform;
+use crate::oci::platform::Platform;
 
 /// A C library: of an image, or with which a file is linked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -79,7 +79,7 @@ fn fits(value: &str, words: &[String]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{Libc, Target, fits};
-    use crate::inputs::config::Platform;
+    use crate::oci::platform::Platform;
 
     #[test]
     fn platforms_have_the_names_that_node_gives_them() {

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::{Installed, problems, without_a_stage};
-use crate::inputs::config::{Native, Platform};
+use crate::inputs::config::Native;
 use crate::inputs::dockerfile::Download;
 use crate::inputs::lockfile::Locked;
+use crate::oci::platform::Platform;
 
 const URL: &str = "https://example.org/a.tgz";
 const HEX: &str = "1111111111111111111111111111111111111111111111111111111111111111";

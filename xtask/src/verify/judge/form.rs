@@ -39,12 +39,12 @@ struct Entry {
     _digest: Digest,
     size: usize,
     #[serde(rename = "platform")]
-    _platform: Platform,
+    _platform: EntryPlatform,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Platform {
+struct EntryPlatform {
     #[serde(rename = "os")]
     _os: String,
     #[serde(rename = "architecture")]

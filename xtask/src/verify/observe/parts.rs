@@ -8,8 +8,9 @@ use serde::Deserialize;
 
 use crate::contents::read::Part as Layered;
 use crate::evidence::attached::Kind;
-use crate::oci::index::{self, Platform};
+use crate::oci::index;
 use crate::oci::manifest::{ImageManifest, MOST_LAYERS};
+use crate::oci::platform::PlatformFields;
 use crate::oci::reference::Digest;
 use crate::oci::registry::{Client, Wanted};
 use crate::verify::claim::Seen;
@@ -61,7 +62,7 @@ pub(super) struct Contents {
 #[derive(Deserialize)]
 struct ImageConfig {
     #[serde(flatten)]
-    platform: Platform,
+    platform: PlatformFields,
     config: RunConfig,
 }
 

@@ -20,11 +20,11 @@ pub(super) const OLDER: &str = "v0.0.9";
 /// An image in its parts.
 pub(super) struct Parts {
     pub(super) index: Value,
-    pub(super) platforms: Vec<Platform>,
+    pub(super) platforms: Vec<PlatformImage>,
 }
 
 /// One platform's image.
-pub(super) struct Platform {
+pub(super) struct PlatformImage {
     /// Its entry in the index. Digest and size are filled in.
     pub(super) entry: Value,
     /// The digest and size of its config are filled in.
@@ -61,7 +61,7 @@ impl World {
         let platform = |entry: &Value| {
             let manifest = self.json(entry["digest"].as_str().expect("a digest"));
             let config = self.json(manifest["config"]["digest"].as_str().expect("a digest"));
-            Platform { entry: entry.clone(), manifest, config }
+            PlatformImage { entry: entry.clone(), manifest, config }
         };
         let platforms = entries.as_array().expect("an index").iter().map(platform).collect();
         Parts { index, platforms }
@@ -72,7 +72,7 @@ impl World {
         let mut parts = self.parts();
         change(self, &mut parts);
         let (mut entries, mut platforms) = (Vec::new(), Vec::new());
-        for Platform { mut entry, mut manifest, config } in parts.platforms {
+        for PlatformImage { mut entry, mut manifest, config } in parts.platforms {
             let config = self.put(&config);
             manifest["config"]["size"] = self.blobs[&config].len().into();
             manifest["config"]["digest"] = config.as_str().into();
@@ -164,7 +164,7 @@ impl World {
     /// Puts a layer with `files` on top of every platform's image.
     pub(super) fn add_layer(&mut self, parts: &mut Parts, files: &[Vec<u8>]) {
         let layer = self.store_layer(files);
-        for Platform { manifest, config, .. } in &mut parts.platforms {
+        for PlatformImage { manifest, config, .. } in &mut parts.platforms {
             push(&mut manifest["layers"], layer.clone());
             push(&mut config["rootfs"]["diff_ids"], layer["digest"].clone());
             push(&mut config["history"], json!({ "created_by": "one more" }));
@@ -174,7 +174,7 @@ impl World {
     /// Replaces the last layer with one of `files`, which the config does not know.
     pub(super) fn replace_last_layer(&mut self, parts: &mut Parts, files: &[Vec<u8>]) {
         let layer = self.store_layer(files);
-        for Platform { manifest, .. } in &mut parts.platforms {
+        for PlatformImage { manifest, .. } in &mut parts.platforms {
             let layers = manifest["layers"].as_array_mut().expect("a manifest has layers");
             *layers.last_mut().expect("a manifest has layers") = layer.clone();
         }

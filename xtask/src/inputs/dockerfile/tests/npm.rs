@@ -1,7 +1,7 @@
 //! The rules for `npm ci`, for every spelling that npm and the builder take, as tables.
 
 use super::{PIN, hold, read};
-use crate::inputs::config::Platform;
+use crate::oci::platform::Platform;
 
 #[test]
 fn a_stage_that_is_based_on_another_runs_where_that_one_runs() {

@@ -62,12 +62,12 @@ pub(super) struct Documents {
 }
 
 /// One platform's image.
-struct Platform {
+struct PlatformImage {
     name: String,
     digest: Digest,
 }
 
-impl Platform {
+impl PlatformImage {
     fn of(entry: &Value) -> Self {
         let name = entry["platform"]["architecture"].as_str().expect("it has one").to_owned();
         Self { name, digest: parsed(&entry["digest"]) }
@@ -90,19 +90,19 @@ impl Documents {
         let mut found = Self { honest, all: Vec::new(), signed: BTreeSet::new() };
         let index = found.honest.json(found.honest.digest.as_str());
         let platforms: Vec<_> =
-            index["manifests"].as_array().expect("an index").iter().map(Platform::of).collect();
-        for Platform { name, digest } in &platforms {
+            index["manifests"].as_array().expect("an index").iter().map(PlatformImage::of).collect();
+        for PlatformImage { name, digest } in &platforms {
             let manifest = found.honest.json(digest.as_str());
             found.add_stored(&format!("config {name}"), &parsed(&manifest["config"]["digest"]));
         }
-        for Platform { name, digest } in &platforms {
+        for PlatformImage { name, digest } in &platforms {
             found.add_stored(&format!("manifest {name}"), digest);
         }
         let image = found.honest.digest.clone();
         found.add_stored("index", &image);
         found.add_attestations(&image);
-        let of_index = Platform { name: "index".to_owned(), digest: image.clone() };
-        for Platform { name, digest } in platforms.iter().chain([&of_index]) {
+        let of_index = PlatformImage { name: "index".to_owned(), digest: image.clone() };
+        for PlatformImage { name, digest } in platforms.iter().chain([&of_index]) {
             let (layer, payload) = found.honest.layers_of(digest, Kind::Signatures).remove(0);
             found.sign(&layer["annotations"][SIGNATURE], &payload);
             found.add(&format!("signature of the {name}"), Form::Signed, payload);

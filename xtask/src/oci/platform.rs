@@ -1,0 +1,170 @@
+//! Platforms: in the one spelling of this program, and in the fields of an image's documents.
+
+use std::fmt;
+
+use anyhow::{Result, bail, ensure};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+
+/// `os/architecture` with an optional variant, in the only spelling that `BuildKit` writes into an index.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Platform(String);
+
+impl Platform {
+    /// Node.js's name for the architecture (`process.arch`), if it has one. Node.js runs on Linux in an image.
+    #[must_use]
+    pub fn node_architecture(&self) -> Option<&'static str> {
+        let (architecture, variant) = match self.0.split('/').collect::<Vec<_>>()[..] {
+            ["linux", architecture] => (architecture, None),
+            ["linux", architecture, variant] => (architecture, Some(variant)),
+            _ => return None,
+        };
+        match (architecture, variant) {
+            ("amd64", None | Some("v2" | "v3" | "v4")) => Some("x64"),
+            ("arm64", None) => Some("arm64"),
+            ("arm", Some("v6" | "v7")) => Some("arm"),
+            ("386", None) => Some("ia32"),
+            ("ppc64le", None) => Some("ppc64"),
+            ("s390x", None) => Some("s390x"),
+            ("riscv64", None) => Some("riscv64"),
+            ("loong64", None) => Some("loong64"),
+            _ => None,
+        }
+    }
+
+    /// The platform that builders take `text` for, with or without an operating system, under any name of the
+    /// architecture.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub(crate) fn of_builder(text: &str) -> Result<Self> {
+        let text = text.trim_matches(['"', '\'']).to_ascii_lowercase();
+        let (os, architecture) = text.split_once('/').unwrap_or(("linux", &text));
+        Self::try_from(format!("{os}/{}", ours(architecture).unwrap_or(architecture)))
+    }
+}
+
+/// Other programs' names for the architectures of `BuildKit`, and what to write instead.
+const OTHER_NAMES: [(&str, &str); 8] = [
+    ("x86_64", "amd64"),
+    ("x86-64", "amd64"),
+    ("x64", "amd64"),
+    ("aarch64", "arm64"),
+    ("armhf", "arm/v7"),
+    ("armv7l", "arm/v7"),
+    ("armel", "arm/v6"),
+    ("i386", "386"),
+];
+
+/// `BuildKit`'s name for an architecture under another program's name.
+fn ours(architecture: &str) -> Option<&'static str> {
+    OTHER_NAMES.iter().find(|(name, _)| *name == architecture).map(|(_, ours)| *ours)
+}
+
+impl TryFrom<String> for Platform {
+    type Error = anyhow::Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        let words: Vec<_> = text.split('/').collect();
+        if let [os, architecture, ..] = words[..]
+            && let Some(ours) = ours(architecture)
+        {
+            bail!("`{text}` is not a platform: write `{os}/{ours}`");
+        }
+        let plain = |word: &&str| {
+            !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
+        };
+        ensure!(
+            (2..=3).contains(&words.len()) && words.iter().all(plain),
+            "`{text}` is not a platform such as `linux/amd64`"
+        );
+        // As in containerd's `platforms.Normalize`: the result is compared with the index that is built.
+        Ok(Self(match words[..] {
+            [os, "arm64", "v8" | "8"] => format!("{os}/arm64"),
+            [os, "amd64", "v1"] => format!("{os}/amd64"),
+            [os, "arm"] => format!("{os}/arm/v7"),
+            [os, "arm", variant @ ("5" | "6" | "7" | "8")] => format!("{os}/arm/v{variant}"),
+            _ => text,
+        }))
+    }
+}
+
+impl fmt::Display for Platform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A platform in the fields of an index or of an image's config, in the spelling of whoever built the image.
+#[derive(Deserialize)]
+pub struct PlatformFields {
+    #[serde(deserialize_with = "word")]
+    os: String,
+    #[serde(deserialize_with = "word")]
+    architecture: String,
+    #[serde(default, deserialize_with = "word_or_none")]
+    variant: Option<String>,
+}
+
+/// Platforms are compared in the form `linux/arm/v7`, so no part of one may look like two.
+fn word<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let word = String::deserialize(deserializer)?;
+    if word.is_empty() || word.contains('/') {
+        return Err(D::Error::custom(format!("{word:?} is no part of a platform")));
+    }
+    Ok(word)
+}
+
+fn word_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    #[derive(Deserialize)]
+    struct Word(#[serde(deserialize_with = "word")] String);
+    Ok(Option::<Word>::deserialize(deserializer)?.map(|Word(word)| word))
+}
+
+/// `linux/arm64`, with the variant if there is one.
+impl fmt::Display for PlatformFields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.os, self.architecture)?;
+        self.variant.as_ref().map_or(Ok(()), |variant| write!(f, "/{variant}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Platform;
+
+    #[test]
+    fn a_platform_has_the_one_spelling_that_the_index_will_have() {
+        for (written, meant) in [
+            ("linux/amd64", "linux/amd64"),
+            ("linux/amd64/v1", "linux/amd64"),
+            ("linux/amd64/v2", "linux/amd64/v2"),
+            ("linux/arm64", "linux/arm64"),
+            ("linux/arm64/v8", "linux/arm64"),
+            ("linux/arm", "linux/arm/v7"),
+            ("linux/arm/7", "linux/arm/v7"),
+            ("linux/arm/v6", "linux/arm/v6"),
+            ("linux/riscv64", "linux/riscv64"),
+        ] {
+            assert_eq!(Platform::try_from(written.to_owned()).unwrap().to_string(), meant, "{written}");
+        }
+    }
+
+    #[test]
+    fn another_name_of_an_architecture_is_refused_with_the_right_one() {
+        for (written, right) in [
+            ("linux/x86_64", "`linux/amd64`"),
+            ("linux/x64", "`linux/amd64`"),
+            ("linux/aarch64", "`linux/arm64`"),
+            ("linux/armhf", "`linux/arm/v7`"),
+            ("linux", "not a platform"),
+            ("linux/ARM64", "not a platform"),
+            ("linux//v8", "not a platform"),
+            ("linux/arm/v7/x", "not a platform"),
+        ] {
+            let error = Platform::try_from(written.to_owned()).unwrap_err().to_string();
+            assert!(error.contains(right), "{written}: {error}");
+        }
+    }
+}
