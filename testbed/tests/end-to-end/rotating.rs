@@ -130,7 +130,7 @@ impl Repository {
     fn ensure_nothing_half_written(&self, directory: &Path) -> Result<()> {
         for entry in fs::read_dir(directory)? {
             let name = entry?.file_name().to_string_lossy().into_owned();
-            ensure!(!name.ends_with(".new"), "`{name}` is left");
+            ensure!(!name.ends_with(".part"), "`{name}` is left");
         }
         Ok(())
     }

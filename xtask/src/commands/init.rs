@@ -41,7 +41,7 @@ use crate::inputs::pin::CARGO_LOCK;
 use crate::process::Runner;
 use crate::process::environment::Environment;
 use crate::process::failure::Misuse;
-use crate::process::file::if_any;
+use crate::process::file::{if_any, replace};
 use crate::process::stderr;
 use crate::tool::git::{Commit, Git};
 
@@ -177,21 +177,17 @@ fn repository(runner: &Runner, directory: &Path) -> Result<Git> {
 }
 
 fn write(survey: &Survey, file: &File) -> Result<()> {
-    let path = survey.root.join(file.path);
-    let writing = || format!("writing `{}`", path.display());
-    if path.try_exists().with_context(writing)? {
-        let is_same = fs::read_to_string(&path).with_context(writing)? == file.text;
+    if let Some(found) = existing(&survey.root, file.path)? {
         let is_old = file.path == DOCKERFILE && survey.dockerfile.as_ref().is_some_and(|old| !old.is_ours);
         if is_old {
             return beside(survey, file);
         }
-        if !is_same {
+        if found != file.text {
             stderr::line(format_args!("kept     {}: it is yours", file.path));
         }
         return Ok(());
     }
-    let parent = path.parent().context("a file is in a directory")?;
-    fs::create_dir_all(parent).and_then(|()| fs::write(&path, &file.text)).with_context(writing)?;
+    replace(&survey.root.join(file.path), file.text.as_bytes())?;
     match survey.replaces.as_ref().filter(|_| file.path == DOCKERFILE) {
         Some(old) => {
             stderr::line(format_args!("wrote    {DOCKERFILE}: it takes the place of `{old}`, of which"));
@@ -208,7 +204,7 @@ fn beside(survey: &Survey, file: &File) -> Result<()> {
         stderr::line(format_args!("kept     {NEW}: it is yours; remove it to have it written anew"));
         return Ok(());
     }
-    fs::write(survey.root.join(NEW), &file.text).with_context(|| format!("writing `{NEW}`"))?;
+    replace(&survey.root.join(NEW), file.text.as_bytes())?;
     stderr::line(format_args!(
         "wrote    {NEW}: put it in the place of `{DOCKERFILE}` (`mv {NEW} {DOCKERFILE}`), of which"
     ));

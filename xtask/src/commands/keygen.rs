@@ -60,8 +60,7 @@ pub fn run(environment: &Environment, directory: &Path) -> Result<()> {
     for name in [PRIVATE_KEY, PASSWORD, PUBLIC_KEY] {
         fs::rename(scratch.path().join(name), directory.join(name)).with_context(making)?;
     }
-    let doing = || format!("writing `{}`", public_key.display());
-    file::replace(&public_key, &public).with_context(doing)?;
+    file::replace(&public_key, &public)?;
     report(&config, &directory, &PublicKey::parse(&public).context("reading the new public key")?)
         .with_context(|| {
             format!("`{}` and `{PUBLIC_KEY}` are made; saying what to do next", directory.display())

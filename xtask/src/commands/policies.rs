@@ -14,7 +14,7 @@ use crate::inputs::keys::Keys;
 use crate::process::Runner;
 use crate::process::environment::Environment;
 use crate::process::failure::Refusal;
-use crate::process::file::if_any;
+use crate::process::file::{if_any, replace};
 use crate::process::stderr;
 use crate::tool::git::Git;
 
@@ -44,17 +44,10 @@ pub fn run(environment: &Environment, check: bool) -> Result<()> {
 /// When a policy cannot be written.
 pub(super) fn write_all(root: &Path) -> Result<()> {
     for (path, text) in content::files(&Config::of_work_tree(root)?, Keys::of_work_tree(root)?.as_ref())? {
-        write(root, &path, &text)?;
+        replace(&root.join(DIRECTORY).join(&path), text.as_bytes())?;
         stderr::line(format_args!("wrote    {DIRECTORY}/{path}"));
     }
     Ok(())
-}
-
-fn write(root: &Path, path: &str, text: &str) -> Result<()> {
-    let file = root.join(DIRECTORY).join(path);
-    let parent = file.parent().unwrap_or(root);
-    fs::create_dir_all(parent).with_context(|| format!("making `{}`", parent.display()))?;
-    fs::write(&file, text).with_context(|| format!("writing `{}`", file.display()))
 }
 
 /// Compares the policies of the repository at `root` with its configuration.
@@ -92,7 +85,7 @@ fn differences(root: &Path, config: &Config) -> Result<Vec<Finding>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{check, content, write};
+    use super::{DIRECTORY, check, content, replace};
     use crate::inputs::config::Config;
     use crate::inputs::keys::Keys;
     use crate::inputs::keys::tests::repository;
@@ -110,14 +103,17 @@ mod tests {
         };
         refused("there is no `policies/provenance.cue`");
         let files = content::files(&Config::of_work_tree(scratch.path()).unwrap(), None).unwrap();
+        let write = |path: &str, text: &str| {
+            replace(&scratch.path().join(DIRECTORY).join(path), text.as_bytes()).unwrap();
+        };
         for (path, text) in &files {
-            write(scratch.path(), path, text).unwrap();
+            write(path, text);
         }
         check(scratch.path()).unwrap();
         for (path, text) in &files {
-            write(scratch.path(), path, &format!("{text}#")).unwrap();
+            write(path, &format!("{text}#"));
             refused(&format!("`policies/{path}` is not what"));
-            write(scratch.path(), path, text).unwrap();
+            write(path, text);
         }
     }
 

@@ -20,7 +20,7 @@ use crate::inputs::keys::{Entry, HISTORY, PublicKey, check_words, endorsement_fi
 use crate::process::Runner;
 use crate::process::environment::Environment;
 use crate::process::failure::Misuse;
-use crate::process::file::if_any;
+use crate::process::file::{if_any, replace};
 use crate::process::secret::Secret;
 use crate::refuse;
 use crate::tool::cosign::{Cosign, SigningKey};
@@ -169,9 +169,9 @@ impl Rotation<'_> {
         let Plan::Begin { number, present, .. } = &self.plan else { return Ok(()) };
         let root = self.git.root();
         if *number == 2 {
-            write::replace(root, &public_file(1), present.pem().as_bytes())?;
+            replace(&root.join(public_file(1)), present.pem().as_bytes())?;
         }
-        write::replace(root, &public_file(*number), self.new_key()?.pem().as_bytes())
+        replace(&root.join(public_file(*number)), self.new_key()?.pem().as_bytes())
     }
 
     fn write_endorsement(&self, old: Option<&SigningKey>) -> Result<()> {
@@ -182,7 +182,7 @@ impl Rotation<'_> {
         let said = self.cosign.sign_blob(old, text.as_bytes()).context("endorsing the new key")?;
         let judged = self.cosign.verify_blob(present.pem().as_bytes(), &said, text.as_bytes())?;
         judged.map_err(|words| anyhow::anyhow!("cosign does not accept what it has just signed: {words}"))?;
-        write::replace(root, &file, format!("{said}\n").as_bytes())
+        replace(&root.join(file), format!("{said}\n").as_bytes())
     }
 
     fn write_history(&self) -> Result<()> {
@@ -197,11 +197,11 @@ impl Rotation<'_> {
         };
         let first = first.clone().map(|from| (present.fingerprint(), from));
         let text = write::history(root, first, &entry)?;
-        write::replace(root, HISTORY, text.as_bytes())
+        replace(&root.join(HISTORY), text.as_bytes())
     }
 
     fn write_present_key(&self) -> Result<()> {
-        write::replace(self.git.root(), PUBLIC_KEY, self.new_key()?.pem().as_bytes())
+        replace(&self.git.root().join(PUBLIC_KEY), self.new_key()?.pem().as_bytes())
     }
 
     fn report(&self) -> Result<()> {

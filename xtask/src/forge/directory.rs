@@ -1,7 +1,7 @@
 //! A directory instead of a forge: a rehearsal publishes its page there, as Markdown to read and JSON to read back.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
@@ -66,7 +66,7 @@ impl Directory {
 
     fn write(&self, page: &Page, draft: bool) -> Result<PublishedPage> {
         let text = self.file(&page.tag, "md");
-        write(&text, page.body.as_bytes())?;
+        replace(&text, page.body.as_bytes())?;
         let record = Record {
             tag: page.tag.to_string(),
             commit: page.commit.to_string(),
@@ -75,7 +75,7 @@ impl Directory {
             draft,
         };
         // Written last: the page exists once its record does.
-        write(&self.file(&page.tag, "json"), &serde_json::to_vec_pretty(&record)?)?;
+        replace(&self.file(&page.tag, "json"), &serde_json::to_vec_pretty(&record)?)?;
         let (page, address) = (page.clone(), text.display().to_string());
         Ok(PublishedPage { id: 0, draft, address, assets: self.listed(&page.tag)?, page })
     }
@@ -191,8 +191,7 @@ impl Write for Directory {
 
     fn upload(&self, published: &PublishedPage, asset: &Asset) -> Result<()> {
         let files = self.files(&published.page.tag);
-        fs::create_dir_all(&files).with_context(|| format!("making `{}`", files.display()))?;
-        write(&files.join(&asset.name), &asset.bytes)
+        replace(&files.join(&asset.name), &asset.bytes)
     }
 
     fn remove(&self, published: &PublishedPage, listed: &Listed) -> Result<()> {
@@ -207,10 +206,6 @@ impl Write for Directory {
     fn settle_latest(&self, _highest: &ReleaseTag) -> Result<bool> {
         Ok(false)
     }
-}
-
-fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    replace(path, bytes).with_context(|| format!("writing `{}`", path.display()))
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! Files that may be missing, and files that are replaced.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata, Permissions};
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
 
 /// What an operation on a file answers; `None` if there is no such file.
 ///
@@ -16,24 +18,37 @@ pub fn if_any<T>(answer: io::Result<T>) -> io::Result<Option<T>> {
     }
 }
 
-/// Writes `bytes` to `path`. Readers see the old file or the new one, and never a part of it. A run that is killed leaves
-/// `<path>.new` behind, which the next one overwrites.
+/// Writes `bytes` to `path`, in a directory that is made if there is none. Readers see the old file or the new one, and
+/// never a part of it; the new one has the permissions of the old one. A run that is killed leaves `<path>.part` behind,
+/// which the next one removes.
 ///
 /// # Errors
 /// When the file cannot be written. The old one is then unchanged, and nothing is left beside it.
-pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut part = path.as_os_str().to_owned();
-    part.push(".new");
-    let part = PathBuf::from(part);
-    let written = write(&part, bytes).and_then(|()| fs::rename(&part, path));
-    if written.is_err() {
-        if_any(fs::remove_file(&part))?;
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    let doing = || format!("writing `{}`", path.display());
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent).with_context(doing)?;
     }
-    written
+    let mut part = path.as_os_str().to_owned();
+    part.push(".part");
+    let part = PathBuf::from(part);
+    let old = if_any(fs::metadata(path)).with_context(doing)?;
+    let permissions = old.filter(Metadata::is_file).map(|old| old.permissions());
+    // It may have permissions that keep it from being written.
+    if_any(fs::remove_file(&part)).with_context(doing)?;
+    let written = write(&part, permissions, bytes).and_then(|()| fs::rename(&part, path));
+    if written.is_err() {
+        if_any(fs::remove_file(&part)).with_context(doing)?;
+    }
+    written.with_context(doing)
 }
 
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = File::create(path)?;
+/// The permissions come first: nobody else may read the bytes for a moment.
+fn write(path: &Path, permissions: Option<Permissions>, bytes: &[u8]) -> io::Result<()> {
+    let mut file = File::create_new(path)?;
+    if let Some(permissions) = permissions {
+        file.set_permissions(permissions)?;
+    }
     file.write_all(bytes)?;
     file.sync_all()
 }
@@ -42,6 +57,7 @@ fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
 mod tests {
     use std::fs;
     use std::io::ErrorKind;
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
 
     use super::{if_any, replace};
     use crate::process::scratch::Scratch;
@@ -60,16 +76,35 @@ mod tests {
     #[test]
     fn a_file_is_replaced_whatever_an_earlier_run_left() {
         let scratch = Scratch::new().unwrap();
-        let path = scratch.path().join("cosign.pub");
+        let keys = scratch.path().join("keys");
+        let (path, part) = (keys.join("cosign.pub"), keys.join("cosign.pub.part"));
+        fs::create_dir(&keys).unwrap();
+        fs::write(scratch.path().join("other"), "other").unwrap();
         for text in ["first", "second"] {
-            fs::write(scratch.path().join("cosign.pub.new"), "half of a much longer text").unwrap();
+            fs::write(&part, "half of a much longer text").unwrap();
+            replace(&path, text.as_bytes()).unwrap();
+            symlink("../other", &part).unwrap();
             replace(&path, text.as_bytes()).unwrap();
             assert_eq!(fs::read_to_string(&path).unwrap(), text);
-            assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 1);
+            assert_eq!(fs::read_dir(&keys).unwrap().count(), 1);
         }
-        let directory = scratch.path().join("directory");
+        assert_eq!(fs::read_to_string(scratch.path().join("other")).unwrap(), "other");
+        let directory = keys.join("directory");
         fs::create_dir(&directory).unwrap();
         assert!(replace(&directory, b"text").is_err());
-        assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 2, "nothing is left of it");
+        assert_eq!(fs::read_dir(&keys).unwrap().count(), 2, "nothing is left of it");
+    }
+
+    #[test]
+    fn a_file_keeps_its_permissions_and_a_new_one_gets_its_directory() {
+        let scratch = Scratch::new().unwrap();
+        let path = scratch.path().join("some/where/file");
+        replace(&path, b"new").unwrap();
+        let mode = || fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        for kept in [0o600, 0o440, 0o755] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(kept)).unwrap();
+            replace(&path, b"text").unwrap();
+            assert_eq!((fs::read_to_string(&path).unwrap().as_str(), mode()), ("text", kept));
+        }
     }
 }

@@ -1,11 +1,11 @@
 //! What git ignores.
 
-use std::fs;
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use super::existing;
+use crate::process::file::replace;
 use crate::process::stderr;
 
 /// Has git ignore what cargo builds, which nobody wants to commit.
@@ -13,7 +13,7 @@ pub(super) fn add_target(root: &Path) -> Result<()> {
     const FILE: &str = ".gitignore";
     let found = existing(root, FILE)?.unwrap_or_default();
     if let Some(text) = ignoring_target(&found) {
-        fs::write(root.join(FILE), text).with_context(|| format!("writing `{FILE}`"))?;
+        replace(&root.join(FILE), text.as_bytes())?;
         stderr::line(format_args!("added    `/target/` to {FILE}"));
     }
     Ok(())

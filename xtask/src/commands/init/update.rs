@@ -1,6 +1,5 @@
 //! `init --check` and `init --update`: the files that stay this tool's, held to what this version writes.
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
@@ -8,6 +7,7 @@ use anyhow::{Context as _, Result};
 use super::existing;
 use super::files::{File, comparable};
 use crate::process::failure::Refusal;
+use crate::process::file::replace;
 use crate::process::stderr;
 use crate::refuse;
 use crate::tool::git::Git;
@@ -47,12 +47,8 @@ pub(super) fn update(git: &Git, ours: &[File]) -> Result<()> {
         );
     }
     for Stale { file, found } in &stale {
-        let path = git.root().join(file.path);
-        let writing = || format!("writing `{}`", path.display());
-        let parent = path.parent().context("a file is in a directory")?;
-        fs::create_dir_all(parent).with_context(writing)?;
         let text = found.as_ref().map_or_else(|| file.text.clone(), |found| with_labels(&file.text, found));
-        fs::write(&path, text).with_context(writing)?;
+        replace(&git.root().join(file.path), text.as_bytes())?;
         stderr::line(format_args!("wrote    {}", file.path));
     }
     stderr::line(

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 use semver::Version;
 
 use crate::evidence::notes;
-use crate::process::file::if_any;
+use crate::process::file::{if_any, replace};
 
 /// The path from the top of the work tree.
 pub(super) const FILE: &str = "CHANGELOG.md";
@@ -24,15 +24,7 @@ pub(super) fn keep(root: &Path, version: &Version, section: &str) -> Result<bool
     let path = root.join(FILE);
     let document = read(&path).with_context(|| format!("reading `{FILE}`"))?;
     let Some(text) = notes::with_section(document.as_deref(), version, section) else { return Ok(false) };
-    let part = root.join(format!("{FILE}.part"));
-    let doing = || format!("writing `{FILE}`");
-    fs::write(&part, text).with_context(doing)?;
-    if document.is_some() {
-        let permissions = fs::metadata(&path).with_context(doing)?.permissions();
-        fs::set_permissions(&part, permissions).with_context(doing)?;
-    }
-    fs::rename(&part, &path).with_context(doing)?;
-    Ok(true)
+    replace(&path, text.as_bytes()).map(|()| true)
 }
 
 fn read(path: &Path) -> Result<Option<String>> {

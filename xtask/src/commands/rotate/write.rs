@@ -1,4 +1,4 @@
-//! What a rotation writes into the work tree (each write is atomic), and the report at its end.
+//! What a rotation adds to the list of keys and removes from the work tree, and the report at its end.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::inputs::config::Config;
 use crate::inputs::keys::{DIRECTORY, Entry, HISTORY, Keys, in_work_tree, public_file, read};
 use crate::inputs::pin::document;
 use crate::oci::reference::Digest;
-use crate::process::file::{self, if_any};
+use crate::process::file::if_any;
 use crate::process::stdout;
 
 const HEADING: &str = concat!(
@@ -20,14 +20,6 @@ const HEADING: &str = concat!(
     document!("keys.md"),
     "\n# Written by `cargo xtask rotate`.\n"
 );
-
-/// Writes `bytes` to `path` in the work tree.
-pub(super) fn replace(root: &Path, path: &str, bytes: &[u8]) -> Result<()> {
-    let doing = || format!("writing `{path}`");
-    let path = root.join(path);
-    fs::create_dir_all(path.parent().unwrap_or(root)).with_context(doing)?;
-    file::replace(&path, bytes).with_context(doing)
-}
 
 /// Removes the endorsement that an earlier run, which had the old key, left behind.
 pub(super) fn remove(root: &Path, path: &str) -> Result<()> {
