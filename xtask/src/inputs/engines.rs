@@ -6,12 +6,17 @@ use serde_json::Value;
 use super::PACKAGE_JSON;
 use super::lockfile::manifest;
 
-/// The major version of node in an official image, by its tag: 22 for `node:22-slim@sha256:…`.
+/// The major version of node in an image, by its name: 22 for `node:22-slim@sha256:…`, distroless' `nodejs22-debian12`,
+/// Red Hat's `nodejs-22-minimal` and Lambda's `nodejs:22`.
 #[must_use]
 pub fn node_of(image: &str) -> Option<u32> {
-    let name = image.split('@').next()?;
-    let tag = name.rsplit('/').next()?.strip_prefix("node:")?;
-    leading_number(tag)
+    let last = image.split('@').next()?.rsplit('/').next()?;
+    let (name, tag) = last.split_once(':').unwrap_or((last, ""));
+    let version = match name {
+        "node" | "nodejs" => tag,
+        _ => name.strip_prefix("nodejs")?,
+    };
+    leading_number(version.strip_prefix('-').unwrap_or(version))
 }
 
 /// The range in `engines.node`, with the version of node in `image`, if that is outside of it. Ranges other than `>=N`,
@@ -94,8 +99,14 @@ mod tests {
         for (image, expected) in [
             ("node:22-slim@sha256:0", Some(22)),
             ("localhost:5000/mirror/node:24.1.0-alpine", Some(24)),
+            ("gcr.io/distroless/nodejs24-debian12:nonroot@sha256:0", Some(24)),
+            ("registry.access.redhat.com/ubi9/nodejs-24-minimal", Some(24)),
+            ("public.ecr.aws/lambda/nodejs:22", Some(22)),
             ("node:lts", None),
             ("node", None),
+            ("nodejs", None),
+            ("node:99999999999", None),
+            ("x/mynode:22", None),
             ("acme/base:22", None),
         ] {
             assert_eq!(node_of(image), expected, "{image}");

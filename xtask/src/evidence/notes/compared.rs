@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::inputs::dockerfile::runtime::Runtime;
+use crate::inputs::engines::node_of;
 use crate::inputs::lockfile::pinned::Pinned;
 use crate::inputs::shape::{Part, Shape, Shapes, Trial};
 use crate::inputs::version::ReleaseTag;
@@ -70,15 +71,15 @@ impl Compared {
     }
 
     fn base(&mut self, before: &str, after: &str) {
-        let ((old_name, old_digest), (new_name, new_digest)) = (parts(before), parts(after));
-        if let (Some(old), Some(new)) = (node_major(old_name), node_major(new_name))
+        if let (Some(old), Some(new)) = (node_of(before), node_of(after))
             && old != new
         {
-            self.upgrade.push(format!("Node.js {} → {}.", as_written(old), as_written(new)));
+            self.upgrade.push(format!("Node.js `{old}` → `{new}`."));
         }
         if before == after {
             return;
         }
+        let ((old_name, old_digest), (new_name, new_digest)) = (parts(before), parts(after));
         let names = if old_name == new_name {
             as_written(old_name)
         } else {
@@ -175,20 +176,6 @@ impl Compared {
 /// `name:tag`, and the digest.
 fn parts(reference: &str) -> (&str, Option<&str>) {
     reference.split_once('@').map_or((reference, None), |(name, digest)| (name, Some(digest)))
-}
-
-/// The major version in `node:22`, distroless' `nodejs22-debian12`, Red Hat's `nodejs-22-minimal` and Lambda's
-/// `nodejs:22`.
-fn node_major(tagged: &str) -> Option<&str> {
-    let last = tagged.rsplit('/').next()?;
-    let (name, tag) = last.split_once(':').unwrap_or((last, ""));
-    let number = match name {
-        "node" | "nodejs" => tag,
-        _ => name.strip_prefix("nodejs")?,
-    };
-    let number = number.strip_prefix('-').unwrap_or(number);
-    let end = number.find(|c: char| !c.is_ascii_digit()).unwrap_or(number.len());
-    (end > 0).then(|| &number[..end])
 }
 
 fn listed(values: &BTreeSet<String>) -> String {
