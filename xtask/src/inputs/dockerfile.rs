@@ -16,6 +16,7 @@ mod shell;
 mod stages;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use anyhow::{Result, bail};
 

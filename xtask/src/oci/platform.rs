@@ -39,7 +39,7 @@ impl Platform {
     /// # Errors
     /// When it is none.
     pub(crate) fn of_builder(text: &str) -> Result<Self> {
-        let text = text.trim_matches(['"', '\'']).to_ascii_lowercase();
+        let text = text.to_ascii_lowercase();
         let (os, architecture) = text.split_once('/').unwrap_or(("linux", &text));
         Self::try_from(format!("{os}/{}", ours(architecture).unwrap_or(architecture)))
     }

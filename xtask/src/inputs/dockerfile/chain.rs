@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::parse::{self, Instruction, Values};
+use super::parse::Instruction;
+use super::words::{self, Values};
 
 /// The instructions before the first `FROM`, and those of each stage.
 pub(super) fn stages(all: &[Instruction]) -> (&[Instruction], Vec<&[Instruction]>) {
@@ -18,7 +19,7 @@ pub(super) fn of_last(stages: &[&[Instruction]], values: &Values) -> BTreeSet<us
     while let Some(number) = next {
         numbers.insert(number);
         let image = stages[number][0].arguments().next().unwrap_or_default();
-        let image = parse::expand(image, &[values]).unwrap_or_default().to_ascii_lowercase();
+        let image = words::expand(image, &[values]).unwrap_or_default().to_ascii_lowercase();
         next = stages[..number].iter().rposition(|stage| stage[0].stage_name().as_ref() == Some(&image));
     }
     numbers

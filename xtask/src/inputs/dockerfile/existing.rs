@@ -8,7 +8,8 @@ mod tests;
 
 use std::collections::BTreeSet;
 
-use super::parse::{self, Instruction, LONGEST_VALUE, Values, instructions};
+use super::parse::{Instruction, instructions};
+use super::words::{self, LONGEST_VALUE, Values};
 use super::{chain, stages};
 
 /// A value with its line.
@@ -91,7 +92,7 @@ impl Reader {
     fn before_stages(&mut self, instruction: &Instruction) {
         if instruction.is("ARG") {
             stages::take_defaults(instruction, &mut self.values);
-            self.arguments.extend(parse::arguments(instruction).map(|(name, _)| name.to_owned()));
+            self.arguments.extend(words::assigned(instruction).into_iter().map(|(name, _)| name.to_owned()));
         }
         self.other(instruction);
     }
@@ -107,7 +108,7 @@ impl Reader {
         match instruction.keyword().to_ascii_uppercase().as_str() {
             "FROM" if is_first => {
                 let image = instruction.arguments().next().unwrap_or_default();
-                let image = parse::expand(image, &[&self.values]).unwrap_or_else(|_unknown| image.to_owned());
+                let image = words::expand(image, &[&self.values]).unwrap_or_else(|_unknown| image.to_owned());
                 self.found.base = Some(At { line, value: image });
             }
             "EXPOSE" => self.expose(instruction),
@@ -141,7 +142,7 @@ impl Reader {
     fn expose(&mut self, instruction: &Instruction) {
         let line = instruction.line;
         for word in instruction.words() {
-            let port = parse::expand(word, &[&self.values]).ok();
+            let port = words::expand(word, &[&self.values]).ok();
             let port = port.and_then(|port| port.trim_end_matches("/tcp").parse().ok());
             match port {
                 Some(value) if self.found.port.is_none() => self.found.port = Some(At { line, value }),
@@ -156,14 +157,14 @@ impl Reader {
         if names_used(rest).any(|name| self.arguments.contains(name)) {
             return self.other(instruction);
         }
-        for (name, value) in parse::arguments(instruction) {
-            // An older form.
-            let value = value.or_else(|| rest.strip_prefix(name)?.strip_prefix(char::is_whitespace));
-            // A value with a space is in several words.
-            let is_whole = !rest.contains(['"', '\'']) || parse::arguments(instruction).count() == 1;
-            match value.map(|value| parse::expand(value.trim(), &[&self.values])) {
-                Some(Ok(value)) if is_whole => drop(self.values.insert(name.to_owned(), value)),
-                _ => drop(self.values.remove(name)),
+        let meant = |value| words::expand(value, &[&self.values]).ok();
+        let assigned = words::assigned(instruction).into_iter();
+        // All of a line is read before any of it counts.
+        let set: Vec<_> = assigned.map(|(name, value)| (name, value.and_then(meant))).collect();
+        for (name, value) in set {
+            match value {
+                Some(value) => drop(self.values.insert(name.to_owned(), value)),
+                None => drop(self.values.remove(name)),
             }
         }
         self.found.variables.push(At { line: instruction.line, value: rest.to_owned() });
@@ -173,7 +174,7 @@ impl Reader {
         let line = instruction.line;
         for word in instruction.list() {
             // A shell makes the directory.
-            let path = parse::expand(&word, &[&self.values]).map(|path| self.absolute(&path));
+            let path = words::expand(&word, &[&self.values]).map(|path| self.absolute(&path));
             match path.ok().filter(|path| !path.contains(|c: char| c.is_control() || "'\"\\$`".contains(c))) {
                 Some(value) => self.found.volumes.push(At { line, value }),
                 None => self.found.others.push(At { line, value: format!("VOLUME {word}") }),
@@ -182,7 +183,7 @@ impl Reader {
     }
 
     fn workdir(&mut self, instruction: &Instruction) {
-        let Ok(path) = parse::expand(instruction.rest().trim_matches(['"', '\'']), &[&self.values]) else {
+        let Ok(path) = words::expand(instruction.rest(), &[&self.values]) else {
             return self.other(instruction);
         };
         let path = self.absolute(&path);
@@ -209,7 +210,7 @@ impl Reader {
     fn copied(&mut self, instruction: &Instruction) {
         let words: Vec<_> = instruction.arguments().collect();
         let whole = matches!(words[..], ["." | "./", _]) && instruction.flag("from").is_none();
-        if let Some(Ok(to)) = whole.then(|| parse::expand(words[1], &[&self.values])) {
+        if let Some(Ok(to)) = whole.then(|| words::expand(words[1], &[&self.values])) {
             self.found.copied = Some(self.absolute(&to));
         }
     }

@@ -2,14 +2,15 @@
 //! Nothing runs there, and every version of `BuildKit` must record the same: docs/facts.md, "What the last stage records".
 
 use super::Findings;
-use super::parse::{self, Instruction};
+use super::parse::Instruction;
 use super::stages::{BUILD_ARGUMENTS, Stages};
+use super::words;
 use crate::inputs::finding::Rule;
 use crate::inputs::pin::document;
 
-/// A default that no build argument replaces is recorded as it is written.
+/// A default that no build argument replaces is recorded in one way.
 fn is_harmless_argument(instruction: &Instruction) -> bool {
-    let mut arguments = parse::arguments(instruction);
+    let mut arguments = words::assigned(instruction).into_iter();
     instruction.is("ARG")
         && arguments.all(|(name, default)| default.is_some() && !BUILD_ARGUMENTS.contains(&name))
 }

@@ -2,6 +2,7 @@
 //! words open one, and a quote that is not closed means that there is none.
 
 use super::parse::Instruction;
+use super::words;
 
 pub(super) struct Heredoc {
     end: String,
@@ -19,7 +20,7 @@ impl Heredoc {
     fn opened_by(word: &str) -> Option<Self> {
         let rest = word.trim_start_matches(|c: char| c.is_ascii_digit()).strip_prefix("<<")?;
         let (tabs, name) = rest.strip_prefix('-').map_or((false, rest), |name| (true, name));
-        let end = without_quotes(name);
+        let end = words::unquoted(name)?;
         let is_one = !end.is_empty() && !name.contains('<');
         is_one.then(|| Self { is_expanded: end == name, end, tabs })
     }
@@ -34,55 +35,7 @@ pub(super) fn heredocs(instruction: &Instruction) -> Vec<Heredoc> {
     if !["RUN", "COPY", "ADD"].iter().any(|known| known.eq_ignore_ascii_case(keyword)) {
         return Vec::new();
     }
-    words_with_quotes(&instruction.text).into_iter().filter_map(Heredoc::opened_by).collect()
-}
-
-/// The words with their quotes and escapes; none if a quote is not closed.
-fn words_with_quotes(text: &str) -> Vec<&str> {
-    let (mut words, mut begin, mut quote) = (Vec::new(), None, None);
-    let mut chars = text.char_indices();
-    while let Some((at, c)) = chars.next() {
-        if quote.is_none() && c.is_whitespace() {
-            words.extend(begin.take().map(|begin| &text[begin..at]));
-            continue;
-        }
-        begin = begin.or(Some(at));
-        if c == '\\' && quote != Some('\'') {
-            chars.next();
-        } else if quote == Some(c) {
-            quote = None;
-        } else if quote.is_none() && matches!(c, '"' | '\'') {
-            quote = Some(c);
-        }
-    }
-    if quote.is_some() {
-        return Vec::new();
-    }
-    words.extend(begin.map(|begin| &text[begin..]));
-    words
-}
-
-/// A word, as its quotes and escapes mean it.
-fn without_quotes(word: &str) -> String {
-    let (mut meant, mut quote) = (String::new(), None);
-    let mut chars = word.chars().peekable();
-    while let Some(c) = chars.next() {
-        let is_escape = match quote {
-            Some('\'') => false,
-            Some(_) => matches!(chars.peek(), Some('"' | '$' | '\\')),
-            None => true,
-        };
-        if c == '\\' && is_escape {
-            meant.extend(chars.next());
-        } else if quote == Some(c) {
-            quote = None;
-        } else if quote.is_none() && matches!(c, '"' | '\'') {
-            quote = Some(c);
-        } else {
-            meant.push(c);
-        }
-    }
-    meant
+    words::split(&instruction.text).into_iter().filter_map(Heredoc::opened_by).collect()
 }
 
 #[cfg(test)]

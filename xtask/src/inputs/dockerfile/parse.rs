@@ -1,8 +1,6 @@
 //! Parses a Dockerfile into instructions with line numbers. It reads what the rules need, so that problems are reported
 //! early and with advice. The builder decides what a Dockerfile means.
 
-use std::collections::BTreeMap;
-
 use super::heredoc::heredocs;
 
 /// One instruction: its logical line, without the contents of its heredocs.
@@ -154,52 +152,4 @@ pub(super) fn instructions(text: &str) -> Vec<Instruction> {
     }
     instructions.extend(current);
     instructions
-}
-
-/// The values of variables, by name.
-pub(super) type Values = BTreeMap<String, String>;
-
-/// Variables are replaced up to this many bytes. No image reference and no path is longer, and since a value may name
-/// others twice, a few lines would fill the memory.
-pub(super) const LONGEST_VALUE: usize = 4096;
-
-/// Replaces `$NAME`, `${NAME}` and `${NAME:-default}` by the value in the first of `known` that has the name. `Err` names
-/// an unknown variable, or the one whose value does not fit into [`LONGEST_VALUE`].
-pub(super) fn expand(text: &str, known: &[&Values]) -> Result<String, String> {
-    let mut expanded = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('$') {
-        expanded.push_str(before);
-        let (name, default, left) = match after.strip_prefix('{') {
-            Some(inside) => {
-                let Some((inside, left)) = inside.split_once('}') else { return Err(text.to_owned()) };
-                let (name, default) = match inside.split_once(":-").or_else(|| inside.split_once('-')) {
-                    Some((name, default)) => (name, Some(default)),
-                    None => (inside, None),
-                };
-                (name, default, left)
-            }
-            None => {
-                let end =
-                    after.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(after.len());
-                (&after[..end], None, &after[end..])
-            }
-        };
-        let value = known.iter().find_map(|values| values.get(name)).map(String::as_str).or(default);
-        match value.filter(|value| expanded.len() + value.len() <= LONGEST_VALUE) {
-            Some(value) => expanded.push_str(value),
-            None => return Err(name.to_owned()),
-        }
-        rest = left;
-    }
-    expanded.push_str(rest);
-    Ok(expanded)
-}
-
-/// The names and defaults of an `ARG` instruction.
-pub(super) fn arguments(instruction: &Instruction) -> impl Iterator<Item = (&str, Option<&str>)> {
-    instruction.words().map(|word| match word.split_once('=') {
-        Some((name, value)) => (name, Some(value.trim_matches(['"', '\'']))),
-        None => (word, None),
-    })
 }

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use super::parse::{self, Instruction, Values};
+use super::parse::{self, Instruction};
+use super::words::{self, Values};
 use super::{chain, stages};
 
 /// The contents of the final stage and of the stages on which it is based: hostile input, as written.
@@ -50,7 +51,7 @@ pub fn read(text: &str) -> Runtime {
 
 /// The image with which the first stage of a chain begins.
 fn base(from: &Instruction, known: &Values) -> Option<String> {
-    let image = from.arguments().next().and_then(|image| parse::expand(image, &[known]).ok());
+    let image = from.arguments().next().and_then(|image| words::expand(image, &[known]).ok());
     image.filter(|image| image != "scratch")
 }
 
@@ -59,13 +60,22 @@ fn base(from: &Instruction, known: &Values) -> Option<String> {
 fn take(runtime: &mut Runtime, variables: &mut Values, instruction: &Instruction, known: &Values) {
     match instruction.keyword().to_ascii_uppercase().as_str() {
         "ARG" => {
-            let named = parse::arguments(instruction).filter(|(_, default)| default.is_none());
-            let inherited: Vec<_> =
-                named.filter_map(|(name, _)| Some((name, known.get(name)?.as_str()))).collect();
-            let is_default = |(name, _): &(&str, &str)| !stages::BUILD_ARGUMENTS.contains(name);
-            set(variables, inherited.into_iter().chain(stages::assigned(instruction)).filter(is_default));
+            let set: Vec<_> = words::assigned(instruction)
+                .into_iter()
+                .filter(|(name, _)| !stages::BUILD_ARGUMENTS.contains(name))
+                .filter_map(|(name, default)| match default {
+                    Some(default) => Some((name, whole(default, variables))),
+                    None => Some((name, Some(known.get(name)?.clone()))),
+                })
+                .collect();
+            take_all(variables, set);
         }
-        "ENV" => set(variables, stages::assigned(instruction).into_iter()),
+        "ENV" => {
+            let assigned = words::assigned(instruction).into_iter();
+            let set = assigned.map(|(name, value)| (name, value.and_then(|value| whole(value, variables))));
+            let set: Vec<_> = set.collect();
+            take_all(variables, set);
+        }
         "USER" => {
             runtime.user =
                 instruction.words().next().map(|user| expanded(user, variables)).or(runtime.user.take());
@@ -81,10 +91,10 @@ fn take(runtime: &mut Runtime, variables: &mut Values, instruction: &Instruction
     }
 }
 
-fn set<'a>(variables: &mut Values, values: impl Iterator<Item = (&'a str, &'a str)>) {
-    for (name, value) in values {
-        let value = whole(value, variables).filter(|value| value.len() <= LONGEST);
-        match value {
+/// A value that is not known replaces one that is. All values of a line are read before any of them counts.
+fn take_all(variables: &mut Values, set: Vec<(&str, Option<String>)>) {
+    for (name, value) in set {
+        match value.filter(|value| value.len() <= LONGEST) {
             Some(value) => variables.insert(name.to_owned(), value),
             None => variables.remove(name),
         };
@@ -100,7 +110,7 @@ fn whole(word: &str, variables: &Values) -> Option<String> {
     if word.len() > LONGEST {
         return None;
     }
-    parse::expand(word, &[variables]).ok()
+    words::expand(word, &[variables]).ok()
 }
 
 #[cfg(test)]
@@ -149,6 +159,12 @@ mod tests {
                 "2",
                 "12",
                 "/d",
+            ),
+            (
+                "FROM x\nENV U a b\nENV U=\"c d\" V=\"$U\"\nUSER \"1\"0\nEXPOSE '8'0\nVOLUME $V\n",
+                "10",
+                "80",
+                "a b",
             ),
             ("FROM x\nUSER $UID\nEXPOSE ${PORT:-80}\nVOLUME $D\n", "$UID", "80", "$D"),
             ("FROM x\nARG VERSION=1\nUSER $VERSION\nEXPOSE 1\nVOLUME /d", "$VERSION", "1", "/d"),

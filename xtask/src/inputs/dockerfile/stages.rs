@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use super::Findings;
 use super::image::{BaseImage, BaseImages};
 use super::npm;
-use super::parse::{self, Instruction, LONGEST_VALUE, Values};
+use super::parse::Instruction;
+use super::words::{self, LONGEST_VALUE, Values};
 use crate::inputs::finding::Rule;
 use crate::oci::platform::Platform;
 
@@ -69,9 +70,12 @@ impl<'a> Stages<'a> {
     /// Takes variables of the current stage.
     fn set(&mut self, instruction: &Instruction) {
         let Some(stage) = self.stages.last_mut() else { return };
-        for (name, value) in assigned(instruction) {
-            let known = [&stage.variables, &self.arguments];
-            let value = parse::expand(value, &known).unwrap_or_else(|_unknown| value.to_owned());
+        let known = [&stage.variables, &self.arguments];
+        let meant = |value: &str| words::expand(value, &known).unwrap_or_else(|_unknown| value.to_owned());
+        let assigned = words::assigned(instruction).into_iter();
+        // All of a line is read before any of it counts.
+        let assigned: Vec<_> = assigned.filter_map(|(name, value)| Some((name, meant(value?)))).collect();
+        for (name, value) in assigned {
             stage.is_production = npm::default_of(name, &value).unwrap_or(stage.is_production);
             stage.variables.insert(name.to_owned(), value);
         }
@@ -144,13 +148,13 @@ impl<'a> Stages<'a> {
         // A platform by its name is the image's if that has no other.
         let is_only = |platform: Platform| self.platforms.iter().all(|wanted| *wanted == platform);
         ["TARGETPLATFORM", "TARGETARCH"].iter().any(|variable| written.contains(variable))
-            || parse::expand(written, &[&self.arguments])
+            || words::expand(written, &[&self.arguments])
                 .is_ok_and(|written| Platform::of_builder(&written).is_ok_and(is_only))
     }
 
     /// The stages that `image` names, one for each platform if the platform is in the name.
     fn parents(&self, image: &str) -> Vec<usize> {
-        if let Ok(reference) = parse::expand(image, &[&self.arguments]) {
+        if let Ok(reference) = words::expand(image, &[&self.arguments]) {
             return self.find(&reference).into_iter().collect();
         }
         let names = self.platforms.iter().map(|platform| self.expand_for(platform, image));
@@ -159,11 +163,11 @@ impl<'a> Stages<'a> {
 
     /// What is in a `FROM` when `platform` is built.
     fn expand_for(&self, platform: &Platform, image: &str) -> Result<String, String> {
-        parse::expand(image, &[&variables(platform), &self.arguments])
+        words::expand(image, &[&variables(platform), &self.arguments])
     }
 
     fn base(&self, from: &Instruction, image: &str, findings: &mut Findings) -> Option<BaseImage> {
-        if let Ok(reference) = parse::expand(image, &[&self.arguments]) {
+        if let Ok(reference) = words::expand(image, &[&self.arguments]) {
             return self.image_or_stage(from.line, "FROM ", &reference, findings);
         }
         // `FROM native-${TARGETARCH}`: one stage per platform.
@@ -235,21 +239,12 @@ impl<'a> Stages<'a> {
     }
 }
 
-/// The variables to which an `ARG` or `ENV` gives a value. `ENV NAME value` is an older form of `ENV NAME=value`.
-pub(super) fn assigned(instruction: &Instruction) -> Vec<(&str, &str)> {
-    let words: Vec<_> = parse::arguments(instruction).collect();
-    match words[..] {
-        [(name, None), (value, None)] if instruction.is("ENV") => vec![(name, value)],
-        _ => words.into_iter().filter_map(|(name, value)| Some((name, value?))).collect(),
-    }
-}
-
 /// Adds the defaults of an `ARG` before the first `FROM`, except those that the build replaces. After a default that
 /// cannot be expanded the value is unknown, whatever it was before.
 pub(super) fn take_defaults(argument: &Instruction, known: &mut Values) {
-    for (name, default) in parse::arguments(argument) {
+    for (name, default) in words::assigned(argument) {
         let Some(default) = default.filter(|_| !BUILD_ARGUMENTS.contains(&name)) else { continue };
-        match parse::expand(default, &[known]) {
+        match words::expand(default, &[known]) {
             Ok(value) => drop(known.insert(name.to_owned(), value)),
             Err(_unknown) => drop(known.remove(name)),
         }

@@ -73,7 +73,9 @@ fn volumes_are_whole_paths_or_are_left_to_a_person() {
         ("VOLUME /a /b", &["/a", "/b"]),
         ("ARG DATA=/srv/data\nVOLUME $DATA", &["/srv/data"]),
         ("ENV DATA /srv/data\nVOLUME $DATA", &["/srv/data"]),
-        ("ENV DATA=/srv/data DATA=\"/my data\"\nVOLUME $DATA", &[]),
+        ("ENV DATA=/srv/data DATA=\"/my data\"\nVOLUME $DATA", &["/my data"]),
+        ("ENV DATA /my data\nVOLUME $DATA", &["/my data"]),
+        ("ENV DATA=/a\nENV DATA=/b MORE=$DATA/c\nVOLUME $MORE", &["/a/c"]),
         ("ARG DATA\nVOLUME $DATA", &[]),
         ("VOLUME $(pwd) /it's", &[]),
     ] {

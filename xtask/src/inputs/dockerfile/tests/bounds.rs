@@ -1,6 +1,7 @@
 //! A Dockerfile of a few hundred bytes whose variables double on each line, and others that grow.
 
-use super::super::parse::{LONGEST_VALUE, Values, expand, instructions};
+use super::super::parse::instructions;
+use super::super::words::{LONGEST_VALUE, Values, expand};
 use super::super::{existing, runtime, stages};
 use super::{PIN, read};
 

@@ -15,6 +15,7 @@ fn what_the_final_stage_is_based_on_follows_the_rules_of_the_final_stage() {
         ("RUN groupadd app".to_owned(), "line 2: `RUN groupadd app` in a stage on which"),
         (format!("ADD --link --checksum=sha256:{digest} https://example.org/x /x"), "the server's date"),
         ("ARG NODE_ENV=production".to_owned(), ""),
+        ("ARG MODE=\"a b\" OTHER='c'".to_owned(), ""),
     ] {
         for rest in ["FROM Base", "FROM base AS middle\nFROM middle", "FROM 0"] {
             hold(&[(format!("FROM {PIN} AS base\n{instruction}\n{rest} AS final\n"), expected)]);

@@ -1,0 +1,168 @@
+//! The words of an instruction, with their quotes, escapes and variables as `BuildKit` reads them: docs/facts.md,
+//! "Words of a Dockerfile".
+
+use std::collections::BTreeMap;
+
+use super::parse::Instruction;
+
+/// The values of variables, by name.
+pub(super) type Values = BTreeMap<String, String>;
+
+/// Variables are replaced up to this many bytes. No image reference and no path is longer, and since a value may name
+/// others twice, a few lines would fill the memory.
+pub(super) const LONGEST_VALUE: usize = 4096;
+
+/// The words with their quotes and escapes; none if a quote is not closed.
+pub(super) fn split(text: &str) -> Vec<&str> {
+    let (mut words, mut begin, mut quote) = (Vec::new(), None, None);
+    let mut chars = text.char_indices();
+    while let Some((at, c)) = chars.next() {
+        if quote.is_none() && c.is_whitespace() {
+            words.extend(begin.take().map(|begin| &text[begin..at]));
+            continue;
+        }
+        begin = begin.or(Some(at));
+        if c == '\\' && quote != Some('\'') {
+            chars.next();
+        } else if quote == Some(c) {
+            quote = None;
+        } else if quote.is_none() && matches!(c, '"' | '\'') {
+            quote = Some(c);
+        }
+    }
+    if quote.is_some() {
+        return Vec::new();
+    }
+    words.extend(begin.map(|begin| &text[begin..]));
+    words
+}
+
+/// The names in an `ARG` or `ENV`, and their values as written. `ENV NAME value` is an older form, whose value goes to the
+/// end of the line; `ENV` takes it for that if its first word has no `=`.
+pub(super) fn assigned(instruction: &Instruction) -> Vec<(&str, Option<&str>)> {
+    let rest = instruction.rest();
+    let words = split(rest);
+    if instruction.is("ENV")
+        && words.first().is_some_and(|first| !first.contains('='))
+        && let Some((name, value)) = rest.split_once(char::is_whitespace)
+    {
+        return vec![(name, Some(value.trim_start()))];
+    }
+    let parts = words
+        .into_iter()
+        .map(|word| word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value))));
+    parts.collect()
+}
+
+/// What a word means, with `$NAME`, `${NAME}` and `${NAME:-default}` replaced by the value in the first of `known` that has
+/// the name. `Err` names an unknown variable, or the one whose value does not fit into [`LONGEST_VALUE`].
+pub(super) fn expand(word: &str, known: &[&Values]) -> Result<String, String> {
+    meant(word, |rest, room| variable(rest, room, known))
+}
+
+/// What a word means in which no variable is replaced; `None` if a quote is not closed.
+pub(super) fn unquoted(word: &str) -> Option<String> {
+    meant(word, |rest, _room| Ok(("$".to_owned(), rest))).ok()
+}
+
+/// Takes off quotes and escapes. `replace` gets what follows a `$` and the number of bytes that its value may have, and
+/// returns the value and what follows it.
+fn meant<'a>(
+    word: &'a str,
+    replace: impl Fn(&'a str, usize) -> Result<(String, &'a str), String>,
+) -> Result<String, String> {
+    let (mut meant, mut quote) = (String::new(), None);
+    let mut chars = word.chars();
+    while let Some(c) = chars.next() {
+        let next = chars.as_str().chars().next();
+        let is_escape = match quote {
+            Some('\'') => false,
+            Some(_) => matches!(next, Some('"' | '$' | '\\')),
+            None => true,
+        };
+        if c == '\\' && is_escape {
+            meant.extend(chars.next());
+        } else if c == '$' && quote != Some('\'') {
+            let (value, rest) = replace(chars.as_str(), LONGEST_VALUE.saturating_sub(meant.len()))?;
+            meant.push_str(&value);
+            chars = rest.chars();
+        } else if quote == Some(c) {
+            quote = None;
+        } else if quote.is_none() && matches!(c, '"' | '\'') {
+            quote = Some(c);
+        } else {
+            meant.push(c);
+        }
+    }
+    if quote.is_none() { Ok(meant) } else { Err(word.to_owned()) }
+}
+
+/// The value of the variable that stands before the rest of a word, and that rest.
+fn variable<'a>(text: &'a str, room: usize, known: &[&Values]) -> Result<(String, &'a str), String> {
+    let (name, default, rest) = match text.strip_prefix('{') {
+        Some(inside) => {
+            let (inside, rest) = inside.split_once('}').ok_or_else(|| text.to_owned())?;
+            match inside.split_once(":-").or_else(|| inside.split_once('-')) {
+                Some((name, default)) => (name, Some(default), rest),
+                None => (inside, None, rest),
+            }
+        }
+        None => {
+            let end = text.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(text.len());
+            (&text[..end], None, &text[end..])
+        }
+    };
+    let value = match known.iter().find_map(|values| values.get(name)) {
+        Some(value) => Some(value.clone()),
+        None => default.map(|default| expand(default, known)).transpose()?,
+    };
+    let value = value.filter(|value| value.len() <= room).ok_or_else(|| name.to_owned())?;
+    Ok((value, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::parse::instructions;
+    use super::{Values, assigned, expand, split};
+
+    /// Each row was built with `BuildKit`, which recorded these values.
+    #[test]
+    fn words_mean_what_buildkit_records_of_them() {
+        let known = Values::from([("abc".to_owned(), "b y".to_owned())]);
+        for (line, expected) in [
+            ("ENV A one two  three ", &[("A", "one two  three")][..]),
+            ("ENV A \"quoted words\" after", &[("A", "quoted words after")]),
+            ("ENV A 'single'", &[("A", "single")]),
+            ("ENV A a=b c=d", &[("A", "a=b c=d")]),
+            ("ENV A $abc 'lit $abc' \"dq $abc\" \\$abc", &[("A", "b y lit $abc dq b y $abc")]),
+            ("ENV A=x=y B=w", &[("A", "x=y"), ("B", "w")]),
+            ("ENV A=a B=\"b c\" C=d\\ e D='f g'", &[("A", "a"), ("B", "b c"), ("C", "d e"), ("D", "f g")]),
+            ("ENV A=pre\"in ner\"post B=\"in\"ner'quotes'", &[("A", "prein nerpost"), ("B", "innerquotes")]),
+            (
+                "ENV A='$abc' B=\"$abc\" C=\\$abc D=\"\\$abc\"",
+                &[("A", "$abc"), ("B", "b y"), ("C", "$abc"), ("D", "$abc")],
+            ),
+            ("ENV A=\"a\\b\" B=a\\b", &[("A", "a\\b"), ("B", "ab")]),
+            ("ENV A=${none:-'x y'}", &[("A", "x y")]),
+            ("ENV A=\"${none:-x y}\"", &[("A", "x y")]),
+            ("ARG A=${abc}x B=\"q q\" C=${none:-$abc}", &[("A", "b yx"), ("B", "q q"), ("C", "b y")]),
+            ("ARG A B=1", &[("B", "1")]),
+        ] {
+            let found = instructions(line).remove(0);
+            let found: Vec<_> = assigned(&found)
+                .into_iter()
+                .filter_map(|(name, value)| Some((name, expand(value?, &[&known]).unwrap())))
+                .collect();
+            let found: Vec<_> = found.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            assert_eq!(found, expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_quote_or_brace_that_is_not_closed_has_no_meaning() {
+        for word in ["it's", "\"a", "${a", "'a\"", "\"\\\""] {
+            assert!(expand(word, &[]).is_err(), "{word}");
+        }
+        assert!(split("ENV A it's").is_empty());
+    }
+}
