@@ -133,7 +133,8 @@ fn last(survey: &Survey) -> String {
     let mut variables: Vec<_> =
         old.flat_map(|old| &old.variables).map(|env| survey.was.moved(&env.value)).collect();
     variables.extend(survey.command.variables.iter().map(|(name, value)| environment(name, value)));
-    let is_set = variables.iter().any(|env| env.split_whitespace().any(|word| word.starts_with("NODE_ENV")));
+    let is_mode = |word: &str| word.split('=').next() == Some("NODE_ENV");
+    let is_set = variables.iter().any(|env| env.split_whitespace().any(is_mode));
     let mode = (!is_set).then(|| "NODE_ENV=production".to_owned());
     let variables: String = mode.into_iter().chain(variables).map(|env| format!("ENV {env}\n")).collect();
     let volumes: String = survey.volumes().iter().map(|path| format!("VOLUME {}\n", volume(path))).collect();

@@ -61,6 +61,8 @@ fn the_service_runs_in_its_own_directory_and_each_variable_is_set_once() {
     };
     let plain = last("FROM node\nENV TZ=UTC\nARG A\nENV A=$A\n");
     assert!(plain.contains("/out/ /\nWORKDIR /app\nENV NODE_ENV=production\nENV TZ=UTC\nUSER"), "{plain}");
+    let other = last("FROM node\nENV NODE_ENVIRONMENT=x\n");
+    assert!(other.contains("ENV NODE_ENV=production\nENV NODE_ENVIRONMENT=x\n"), "{other}");
     let given = last("FROM node\nENV NODE_ENV=production PORT=80\n");
     assert!(given.contains("WORKDIR /app\nENV NODE_ENV=production PORT=80\nUSER"), "{given}");
 }
