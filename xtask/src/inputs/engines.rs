@@ -5,15 +5,16 @@ use serde_json::Value;
 
 use super::PACKAGE_JSON;
 use super::lockfile::manifest;
+use crate::oci::reference::{undigested, untagged};
 
 /// The major version of node in an image, by its name: 22 for `node:22-slim@sha256:…`, distroless' `nodejs22-debian12`,
 /// Red Hat's `nodejs-22-minimal` and Lambda's `nodejs:22`.
 #[must_use]
 pub fn node_of(image: &str) -> Option<u32> {
-    let last = image.split('@').next()?.rsplit('/').next()?;
-    let (name, tag) = last.split_once(':').unwrap_or((last, ""));
+    let (name, tag) = untagged(undigested(image).0);
+    let name = name.rsplit('/').next()?;
     let version = match name {
-        "node" | "nodejs" => tag,
+        "node" | "nodejs" => tag?,
         _ => name.strip_prefix("nodejs")?,
     };
     leading_number(version.strip_prefix('-').unwrap_or(version))

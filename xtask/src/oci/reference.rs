@@ -132,6 +132,12 @@ impl FromStr for Image {
     }
 }
 
+/// Splits `name:tag@digest` into what is before the digest, and the digest, if it has one.
+#[must_use]
+pub fn undigested(text: &str) -> (&str, Option<&str>) {
+    text.split_once('@').map_or((text, None), |(tagged, digest)| (tagged, Some(digest)))
+}
+
 /// Splits `name:tag`, without a digest, into the name and its tag, if it has one. The port of a registry is no tag.
 #[must_use]
 pub fn untagged(text: &str) -> (&str, Option<&str>) {

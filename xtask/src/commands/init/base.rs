@@ -4,6 +4,7 @@ use anyhow::{Context as _, Result};
 
 use super::Options;
 use crate::inputs::dockerfile::existing::Existing;
+use crate::oci::reference::{undigested, untagged};
 
 /// This project's own Dockerfile; Renovate keeps its digest current.
 const OWN: &str = include_str!("../../../../Dockerfile");
@@ -44,10 +45,10 @@ pub(super) fn node(image: &str) -> &'static str {
 
 /// An image with a tag: docker takes `latest` where there is none.
 pub(super) fn tagged(image: &str) -> String {
-    let (name, digest) = image.split_once('@').map_or((image, None), |(name, digest)| (name, Some(digest)));
-    let has_tag = name.rsplit('/').next().is_some_and(|last| last.contains(':'));
+    let (name, digest) = undigested(image);
+    let latest = if untagged(name).1.is_some() { "" } else { ":latest" };
     let digest = digest.map_or_else(String::new, |digest| format!("@{digest}"));
-    format!("{name}{}{digest}", if has_tag { "" } else { ":latest" })
+    format!("{name}{latest}{digest}")
 }
 
 /// This project's own pin.

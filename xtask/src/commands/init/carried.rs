@@ -7,6 +7,7 @@ use crate::inputs::dockerfile::existing::{At, Existing};
 use crate::inputs::dockerfile::says_musl;
 use crate::inputs::engines::node_of;
 use crate::inputs::pin::document;
+use crate::oci::reference::undigested;
 use crate::process::secret::redact;
 use crate::process::shown;
 
@@ -92,7 +93,7 @@ fn base_became(old: &str, new: &str) -> String {
     if tagged(old) == new {
         return "is kept, with the tag by which updates are found".to_owned();
     }
-    let name = tagged(old.split('@').next().unwrap_or_default());
+    let name = tagged(undigested(old).0);
     let library = if says_musl(old) == says_musl(new) { "" } else { ", which has another C library" };
     let node = match (node_of(old), node_of(new)) {
         (Some(old), Some(new)) if old != new => format!(", with node {new} in place of {old}"),

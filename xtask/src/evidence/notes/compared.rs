@@ -8,6 +8,7 @@ use crate::inputs::engines::node_of;
 use crate::inputs::lockfile::pinned::Pinned;
 use crate::inputs::shape::{Part, Shape, Shapes, Trial};
 use crate::inputs::version::ReleaseTag;
+use crate::oci::reference::undigested;
 use crate::process::shown::few;
 
 use super::text::as_written;
@@ -79,7 +80,7 @@ impl Compared {
         if before == after {
             return;
         }
-        let ((old_name, old_digest), (new_name, new_digest)) = (parts(before), parts(after));
+        let ((old_name, old_digest), (new_name, new_digest)) = (undigested(before), undigested(after));
         let names = if old_name == new_name {
             as_written(old_name)
         } else {
@@ -171,11 +172,6 @@ impl Compared {
             self.dependencies.push(format!("New licences, by what the packages say: {}", listed(&new)));
         }
     }
-}
-
-/// `name:tag`, and the digest.
-fn parts(reference: &str) -> (&str, Option<&str>) {
-    reference.split_once('@').map_or((reference, None), |(name, digest)| (name, Some(digest)))
 }
 
 fn listed(values: &BTreeSet<String>) -> String {

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use crate::oci::reference::{Digest, Registry, Tag, untagged};
+use crate::oci::reference::{Digest, Registry, Tag, undigested, untagged};
 
 /// A base image, as a `FROM` line pins it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,10 +30,7 @@ impl BaseImage {
     /// # Errors
     /// When it has no tag or no digest, or is no reference.
     pub fn parse(written: &str, reference: &str) -> Result<Self> {
-        let (tagged, digest) = match reference.split_once('@') {
-            Some((tagged, digest)) => (tagged, Some(digest)),
-            None => (reference, None),
-        };
+        let (tagged, digest) = undigested(reference);
         let (name, tag) = untagged(tagged);
         // First of all: the messages below and the commands of `verify` repeat it.
         check_name(name).with_context(|| format!("reading `{written}{reference}`"))?;
