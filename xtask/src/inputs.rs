@@ -52,7 +52,7 @@ pub const PACKAGE_JSON: &str = "package.json";
 /// The dependencies that it gets, in the same folder.
 pub const PACKAGE_LOCK: &str = "package-lock.json";
 /// The npm configuration for that folder.
-const NPMRC: &str = ".npmrc";
+pub const NPMRC: &str = ".npmrc";
 /// The public half of the signing key.
 pub const PUBLIC_KEY: &str = "cosign.pub";
 /// Who may sign a tag, in the format of `gpg.ssh.allowedSignersFile` (ssh-keygen(1), "ALLOWED SIGNERS"). Only the file

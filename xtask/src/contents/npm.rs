@@ -8,10 +8,8 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::inputs::PACKAGE_JSON;
 use crate::inputs::lockfile::without_mark;
-
-/// The file's name.
-pub(super) const MANIFEST: &str = "package.json";
 
 /// A larger file is not a `package.json`.
 pub(super) const LARGEST_MANIFEST: u64 = 4 << 20;
@@ -145,7 +143,7 @@ pub fn place(path: &str) -> Place {
 #[must_use]
 pub fn is_installed_manifest(path: &str) -> bool {
     let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
-    name == MANIFEST && place(directory) == Place::Installed
+    name == PACKAGE_JSON && place(directory) == Place::Installed
 }
 
 /// npm gives no package a name with a dot in front, as in `.bin` and `.cache`.

@@ -10,14 +10,12 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 
 use super::yaml::{self, Node};
+use crate::evidence::provenance::RELEASE_WORKFLOW;
 use crate::inputs::finding::{Finding, Rule};
 use crate::oci::reference::Digest;
 
 /// Where forges look for workflows, from the top of the repository.
 const DIRECTORIES: [&str; 3] = [".forgejo/workflows", ".gitea/workflows", ".github/workflows"];
-
-/// The only workflow that may have secrets.
-const RELEASE: &str = ".forgejo/workflows/release.yml";
 
 /// Tokens that the runner sets by itself, unless a step overrides them.
 const AUTOMATIC_TOKENS: [&str; 3] = ["FORGEJO_TOKEN", "GITEA_TOKEN", "GITHUB_TOKEN"];
@@ -45,10 +43,11 @@ pub(super) fn findings(root: &Path) -> Vec<Finding> {
             }
         }
     }
-    if !trees.iter().any(|(file, _)| file == RELEASE) && !found.iter().any(|finding| finding.file == RELEASE)
+    if !trees.iter().any(|(file, _)| file == RELEASE_WORKFLOW)
+        && !found.iter().any(|finding| finding.file == RELEASE_WORKFLOW)
     {
-        let text = format!("there is no `{RELEASE}`; write it with `cargo xtask init .`");
-        found.push(Finding::error(Rule::WorkflowUnreadable, RELEASE, text));
+        let text = format!("there is no `{RELEASE_WORKFLOW}`; write it with `cargo xtask init .`");
+        found.push(Finding::error(Rule::WorkflowUnreadable, RELEASE_WORKFLOW, text));
     }
     found.extend(shared_label(&trees));
     found
@@ -102,10 +101,10 @@ fn of_workflow(file: &str, tree: &Node) -> Vec<Finding> {
         "uses" => workflow.action(node),
         "container" => workflow.image(node),
         "services" => node.entries().iter().for_each(|(_, service)| workflow.image(service)),
-        "secrets" if file != RELEASE => workflow.secret(node.line),
+        "secrets" if file != RELEASE_WORKFLOW => workflow.secret(node.line),
         _ => {}
     });
-    if file == RELEASE {
+    if file == RELEASE_WORKFLOW {
         workflow.concurrency(tree);
     } else {
         tree.each_text(&mut |text, line| {
@@ -163,7 +162,7 @@ impl Workflow<'_> {
 
     fn secret(&mut self, line: usize) {
         let text = format!(
-            "secrets are for `{RELEASE}` alone; take them out of this workflow, and use the automatic token \
+            "secrets are for `{RELEASE_WORKFLOW}` alone; take them out of this workflow, and use the automatic token \
              (`github.token`) where one is needed"
         );
         self.error(Rule::WorkflowSecretPlace, line, text);
@@ -247,7 +246,7 @@ fn shared_label(trees: &[(String, Node)]) -> Vec<Finding> {
         }
         found
     };
-    let (release, others): (Vec<_>, Vec<_>) = trees.iter().partition(|(file, _)| file == RELEASE);
+    let (release, others): (Vec<_>, Vec<_>) = trees.iter().partition(|(file, _)| file == RELEASE_WORKFLOW);
     let others: BTreeSet<_> =
         others.iter().flat_map(|(_, tree)| labels(tree)).map(|(label, _)| label).collect();
     let of_release = release.iter().flat_map(|(_, tree)| labels(tree));
@@ -258,7 +257,7 @@ fn shared_label(trees: &[(String, Node)]) -> Vec<Finding> {
                 "`runs-on: {label}` is the label of other workflows as well, so the release runs where unreviewed code has \
                  run; give the release a runner with a label of its own, such as `runs-on: release`"
             );
-            Finding::note(Rule::WorkflowRunnerLabel, RELEASE, text).at(line)
+            Finding::note(Rule::WorkflowRunnerLabel, RELEASE_WORKFLOW, text).at(line)
         })
         .collect()
 }

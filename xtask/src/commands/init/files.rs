@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::survey::Survey;
 use super::{Options, base, dockerfile, tool, verifying};
+use crate::evidence::provenance::RELEASE_WORKFLOW;
 use crate::inputs::DOCKERFILE;
 use crate::inputs::config::{Config, MANIFEST};
 
@@ -19,9 +20,6 @@ const TOOLCHAIN: &str = include_str!("../../../../rust-toolchain.toml");
 
 /// The package with the pinned tool, from the top of the repository.
 pub(super) const PACKAGE: &str = "xtask/Cargo.toml";
-
-/// The workflow that releases, from the top of the repository.
-pub(super) const RELEASE_WORKFLOW: &str = ".forgejo/workflows/release.yml";
 
 /// The label of the runner in this repository's workflows.
 const RUNNER: &str = "docker";

@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::{Options, existing, files, listed, tool};
+use crate::evidence::provenance::RELEASE_WORKFLOW;
 use crate::inputs::DOCKERFILE;
 use crate::inputs::config::{Config, MANIFEST};
 use crate::inputs::dockerfile::{BaseImage, existing};
@@ -20,7 +21,7 @@ pub(super) fn check(options: &Options, root: &Path, known: Option<&Config>) -> R
         options,
         existing(root, files::PACKAGE)?.as_deref(),
         existing(root, DOCKERFILE)?.as_deref(),
-        existing(root, files::RELEASE_WORKFLOW)?.as_deref(),
+        existing(root, RELEASE_WORKFLOW)?.as_deref(),
     ));
     if refused.is_empty() {
         return Ok(());
@@ -79,7 +80,7 @@ fn against_files(
     if let Some(label) = &options.runner {
         let runs_on = format!("runs-on: {label}");
         if workflow.is_some_and(|text| !text.lines().any(|line| line.trim() == runs_on)) {
-            refused.push(format!("`--runner {label}`: write `{runs_on}` in `{}`", files::RELEASE_WORKFLOW));
+            refused.push(format!("`--runner {label}`: write `{runs_on}` in `{RELEASE_WORKFLOW}`"));
         }
     }
     refused

@@ -6,6 +6,7 @@ use anyhow::{Result, anyhow};
 
 use super::survey::Survey;
 use super::{Options, files, listed, notes};
+use crate::evidence::provenance::RELEASE_WORKFLOW;
 use crate::inputs::DOCKERFILE;
 use crate::inputs::config::MANIFEST;
 use crate::inputs::pin::document;
@@ -92,8 +93,7 @@ pub(super) fn say(survey: &Survey, options: &Options) {
     if options.runner.is_none() {
         stderr::line(format_args!(
             "`check` notes that CI and the release run on the same runner; once the release has one of its own, write its label \
-             after `runs-on:` in `{}`",
-            files::RELEASE_WORKFLOW
+             after `runs-on:` in `{RELEASE_WORKFLOW}`"
         ));
     }
 }

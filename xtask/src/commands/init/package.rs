@@ -8,13 +8,10 @@ use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 
 use crate::inputs::lockfile::{self, LARGEST_MANIFEST, Local, pinned};
-use crate::inputs::{PACKAGE_JSON, PACKAGE_LOCK};
+use crate::inputs::{NPMRC, PACKAGE_JSON, PACKAGE_LOCK};
 
 /// What SPDX writes for a license that nobody named.
 pub(super) const UNKNOWN_LICENSE: &str = "NOASSERTION";
-
-/// npm's configuration for the package.
-pub(super) const NPMRC: &str = ".npmrc";
 
 /// The largest lockfile that is read.
 const LARGEST_LOCK: usize = 32 << 20;

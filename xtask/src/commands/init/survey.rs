@@ -9,13 +9,13 @@ use anyhow::Result;
 use super::command::{Command, HOME};
 use super::local::Local;
 use super::missing::Missing;
-use super::package::{self, NPMRC, Package, read};
+use super::package::{self, Package, read};
 use super::shipped::Shipped;
 use super::was::Was;
 use super::{Options, base, folder, home};
-use crate::inputs::DOCKERFILE;
 use crate::inputs::config::{self, Config};
 use crate::inputs::dockerfile::existing::{self, Existing};
+use crate::inputs::{DOCKERFILE, NPMRC};
 use crate::tool::git::Git;
 
 /// Where the path of the smoke test was found.

@@ -7,6 +7,7 @@ use anyhow::{Result, bail, ensure};
 
 use super::super::facts::{Fact, LayerFacts};
 use super::super::npm;
+use crate::inputs::PACKAGE_JSON;
 
 /// The facts at the paths of an image, each with the number of its layer, from 0.
 pub(super) type Seen<'a> = BTreeMap<String, (usize, &'a Fact)>;
@@ -77,7 +78,7 @@ pub(super) fn stack<L: Borrow<LayerFacts>>(layers: &[L], base_layers: Option<usi
         for (path, target) in &layer.hard_links {
             let name = path.rsplit('/').next();
             // The name says what a file is read as, and the file may have been read under another one.
-            let is_meant = |fact: &Fact| matches!(fact, Fact::Manifest(_)) == (name == Some(npm::MANIFEST));
+            let is_meant = |fact: &Fact| matches!(fact, Fact::Manifest(_)) == (name == Some(PACKAGE_JSON));
             match seen.get(target).map(|(_, fact)| *fact).filter(|fact| is_meant(fact)) {
                 Some(fact) => drop(seen.insert(path.clone(), (number, fact))),
                 None => ensure!(

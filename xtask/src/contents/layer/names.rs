@@ -1,6 +1,7 @@
 //! The names by which files are read.
 
 use super::super::npm::{self, Place};
+use crate::inputs::PACKAGE_JSON;
 
 /// What a file is read as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +22,7 @@ pub(super) enum ReadAs {
 pub(super) fn read_as(path: &str) -> Option<ReadAs> {
     let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
     match path {
-        _ if name == npm::MANIFEST && npm::place(directory) != Place::Part => Some(ReadAs::Manifest),
+        _ if name == PACKAGE_JSON && npm::place(directory) != Place::Part => Some(ReadAs::Manifest),
         "var/lib/dpkg/status" => Some(ReadAs::Debian),
         _ if is_one_of_debian(path) => Some(ReadAs::Debian),
         "lib/apk/db/installed" | "usr/lib/apk/db/installed" => Some(ReadAs::Alpine),

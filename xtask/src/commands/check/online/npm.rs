@@ -15,7 +15,7 @@ use crate::build::logins::docker_config;
 use crate::build::missing_secrets;
 use crate::inputs::config::build_secrets;
 use crate::inputs::dockerfile::BaseImage;
-use crate::inputs::{PACKAGE_JSON, PACKAGE_LOCK, stand_in};
+use crate::inputs::{NPMRC, PACKAGE_JSON, PACKAGE_LOCK, stand_in};
 use crate::oci::exact;
 use crate::process::progress::Steps;
 use crate::process::scratch::Scratch;
@@ -28,9 +28,6 @@ const LARGEST: u64 = 32 << 20;
 
 /// The longest part of npm's error output that an error quotes, in characters.
 const LAST_WORDS: usize = 600;
-
-/// The service's npm settings.
-const NPMRC: &str = ".npmrc";
 
 /// npm's answers: JSON, or the reason why there is none.
 pub(super) struct Answers {

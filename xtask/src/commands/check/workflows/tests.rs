@@ -1,6 +1,6 @@
 //! The rules of workflows, as tables.
 
-use super::{Finding, RELEASE, Rule, read, shared_label};
+use super::{Finding, RELEASE_WORKFLOW, Rule, read, shared_label};
 
 const CI: &str = ".forgejo/workflows/ci.yml";
 
@@ -90,7 +90,7 @@ fn only_the_release_has_secrets() {
         "${{ secrets . KEY }}",
     ] {
         assert_eq!(rules(CI, &step(bad)), [Rule::WorkflowSecretPlace], "{bad}");
-        assert!(!rules(RELEASE, &step(bad)).contains(&Rule::WorkflowSecretPlace), "{bad}");
+        assert!(!rules(RELEASE_WORKFLOW, &step(bad)).contains(&Rule::WorkflowSecretPlace), "{bad}");
     }
     assert_eq!(rules(CI, &job("    secrets: inherit\n")), [Rule::WorkflowSecretPlace]);
 }
@@ -100,9 +100,9 @@ fn a_step_that_has_secrets_runs_no_cargo() {
     let key = "KEY: ${{ secrets.KEY }}\n";
     let cargo = |file: &str, text: &str| rules(file, text).contains(&Rule::WorkflowSecretCargo);
     let step = |run: &str| job(&format!("    steps:\n      - run: {run}\n        env:\n          {key}"));
-    assert!(!cargo(RELEASE, &step("exec target/debug/xtask release")));
+    assert!(!cargo(RELEASE_WORKFLOW, &step("exec target/debug/xtask release")));
     for bad in ["cargo xtask release", "|\n          cargo build\n          target/debug/xtask release"] {
-        assert!(cargo(RELEASE, &step(bad)), "{bad}");
+        assert!(cargo(RELEASE_WORKFLOW, &step(bad)), "{bad}");
     }
     for (run, expected) in [
         ("|\n          \"$HOME/.cargo/bin/cargo\" xtask release", true),
@@ -112,7 +112,7 @@ fn a_step_that_has_secrets_runs_no_cargo() {
         ("|\n          exec target/debug/xtask release --cargo", false),
         ("|\n          . \"$HOME/.cargo/env\"", false),
     ] {
-        assert_eq!(cargo(RELEASE, &step(run)), expected, "{run}");
+        assert_eq!(cargo(RELEASE_WORKFLOW, &step(run)), expected, "{run}");
     }
     for (container, expected) in [
         ("env: {KEY: '${{ secrets.KEY }}'}", true),
@@ -123,21 +123,25 @@ fn a_step_that_has_secrets_runs_no_cargo() {
         let text = job(&format!(
             "    container:\n      image: x\n      {container}\n    steps: [{{run: cargo build}}]\n"
         ));
-        assert_eq!(cargo(RELEASE, &text), expected, "{container}");
+        assert_eq!(cargo(RELEASE_WORKFLOW, &text), expected, "{container}");
     }
     let of_job = job(&format!("    env:\n      {key}    steps:\n      - run: cargo build\n"));
-    assert!(cargo(RELEASE, &of_job));
-    assert!(cargo(RELEASE, &format!("env:\n  {key}{}", job("    steps: [{run: cargo build}]\n"))));
+    assert!(cargo(RELEASE_WORKFLOW, &of_job));
+    assert!(cargo(RELEASE_WORKFLOW, &format!("env:\n  {key}{}", job("    steps: [{run: cargo build}]\n"))));
 }
 
 #[test]
 fn a_release_is_never_cancelled() {
     let group = "concurrency:\n  group: 'release-${{ github.ref }}'\n  cancel-in-progress: false\n";
-    assert_eq!(rules(RELEASE, &format!("{group}{}", job(""))), []);
+    assert_eq!(rules(RELEASE_WORKFLOW, &format!("{group}{}", job(""))), []);
     for bad in
         ["", "concurrency: release\n", &group.replace("false", "true"), &group.replace(" }}", "_name }}")]
     {
-        assert_eq!(rules(RELEASE, &format!("{bad}{}", job(""))), [Rule::WorkflowConcurrency], "{bad}");
+        assert_eq!(
+            rules(RELEASE_WORKFLOW, &format!("{bad}{}", job(""))),
+            [Rule::WorkflowConcurrency],
+            "{bad}"
+        );
     }
 }
 
@@ -149,9 +153,11 @@ fn a_shared_runner_and_an_unused_token_are_notes() {
         found.iter().map(|note| (note.rule, note.is_error())).collect::<Vec<_>>(),
         [(Rule::WorkflowAutomaticToken, false)]
     );
-    let release = |label: &str| read(RELEASE, &job("").replace("docker", label), &mut Vec::new()).unwrap();
-    let shared =
-        |label: &str| shared_label(&[(CI.to_owned(), ci.clone()), (RELEASE.to_owned(), release(label))]);
+    let release =
+        |label: &str| read(RELEASE_WORKFLOW, &job("").replace("docker", label), &mut Vec::new()).unwrap();
+    let shared = |label: &str| {
+        shared_label(&[(CI.to_owned(), ci.clone()), (RELEASE_WORKFLOW.to_owned(), release(label))])
+    };
     assert_eq!(shared("release"), []);
     for label in ["docker", "[self-hosted, docker]"] {
         assert_eq!(shared(label)[0].rule, Rule::WorkflowRunnerLabel, "{label}");
