@@ -1,11 +1,12 @@
 //! Directories and files that only this user sees, and removals that accept that nothing is there.
 
 use std::fs::{self, DirBuilder, File};
-use std::io::{self, Write as _};
+use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use xtask::process::file::if_any;
 
 /// Makes `dir` and its parents, readable by this user alone.
 pub(crate) fn private_dir(dir: &Path) -> Result<()> {
@@ -18,22 +19,12 @@ pub(crate) fn private_dir(dir: &Path) -> Result<()> {
 
 /// Removes a file that may not be there.
 pub(crate) fn remove_file(path: &Path) -> Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("removing `{}`", path.display()))
-        }
-        _ => Ok(()),
-    }
+    if_any(fs::remove_file(path)).map(drop).with_context(|| format!("removing `{}`", path.display()))
 }
 
 /// Removes a directory tree that may not be there.
 pub(crate) fn remove_dir(path: &Path) -> Result<()> {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("removing `{}`", path.display()))
-        }
-        _ => Ok(()),
-    }
+    if_any(fs::remove_dir_all(path)).map(drop).with_context(|| format!("removing `{}`", path.display()))
 }
 
 /// Writes a file that only this user can read, whole or not at all.
@@ -52,9 +43,5 @@ pub(crate) fn write_private(path: &Path, text: &str) -> Result<()> {
 
 /// The text of a file that may not be there.
 pub(crate) fn read_file(path: &Path) -> Result<Option<String>> {
-    match fs::read_to_string(path) {
-        Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).with_context(|| format!("reading `{}`", path.display())),
-    }
+    if_any(fs::read_to_string(path)).with_context(|| format!("reading `{}`", path.display()))
 }
