@@ -51,6 +51,9 @@ struct SignedImage {
 }
 
 /// Parses the output of `cosign verify`: an array of payloads for each image in the command.
+///
+/// # Errors
+/// When it is another output, or a payload is none of cosign's.
 pub fn signatures(output: &str) -> Result<Vec<Signature>> {
     let arrays: Vec<Vec<SignaturePayload>> =
         exact::parse_all(output).context("what cosign printed is not the expected JSON")?;
@@ -105,6 +108,9 @@ pub fn is_of_bundles(output: &str) -> bool {
 ///
 /// If the image is read from where it was released, `image` is its name there, and each signature must name it: podman
 /// and skopeo refuse others.
+///
+/// # Errors
+/// When the output cannot be read, a signature says something else, or a digest lacks one that it needs.
 pub fn check_signatures(
     output: &str,
     source: &Source,
@@ -159,6 +165,9 @@ pub fn envelopes(output: &str) -> impl Iterator<Item = &str> {
 }
 
 /// The only attestation that cosign accepted.
+///
+/// # Errors
+/// When there are none or several, or it is not about `digest` or not of `predicate_type`.
 pub fn only_attestation(output: &str, predicate_type: &str, digest: &Digest) -> Result<Attestation> {
     let envelopes: Vec<_> = envelopes(output).collect();
     let [envelope] = envelopes[..] else {
@@ -168,6 +177,9 @@ pub fn only_attestation(output: &str, predicate_type: &str, digest: &Digest) -> 
 }
 
 /// The predicate of [`only_attestation`].
+///
+/// # Errors
+/// As [`only_attestation`].
 pub fn only_predicate(output: &str, predicate_type: &str, digest: &Digest) -> Result<Value> {
     Ok(only_attestation(output, predicate_type, digest)?.predicate)
 }
