@@ -10,6 +10,51 @@ use crate::process::file::if_any;
 
 const FILE: &str = "renovate.json";
 
+/// What must not be proposed on the day it is published, by datasource: the image's contents, and the crates of the
+/// program that gets the key.
+const AGED: [&str; 3] = ["npm", "docker", "crate"];
+
+/// Managers and datasources of the image, of the program that gets the key, and of actions beside it. Each manager may
+/// also have a block at the top level.
+const OURS: [&str; 19] = [
+    "npm",
+    "docker",
+    "dockerfile",
+    "cargo",
+    "crate",
+    "rust-toolchain",
+    "rust-version",
+    "github-actions",
+    "github-tags",
+    "github-releases",
+    "github-digest",
+    "gitea-tags",
+    "gitea-releases",
+    "forgejo-tags",
+    "forgejo-releases",
+    "git-tags",
+    "git-refs",
+    "custom.regex",
+    "custom.jsonata",
+];
+
+/// Blocks at the top level for kinds of update, whatever they update.
+const BLOCKS: [&str; 10] = [
+    "lockFileMaintenance",
+    "vulnerabilityAlerts",
+    "major",
+    "minor",
+    "patch",
+    "digest",
+    "pin",
+    "pinDigest",
+    "replacement",
+    "rollback",
+];
+
+/// Presets whose names begin like those that merge.
+const HARMLESS_PRESETS: [&str; 2] = ["automergeDisabled", "automergeRequireAllStatusChecks"];
+
 /// The findings in the file of the repository at `root`.
 pub(super) fn findings(root: &Path) -> Vec<Finding> {
     let text = match if_any(fs::read(root.join(FILE))) {
@@ -30,18 +75,21 @@ pub(super) fn of_file(bytes: &[u8]) -> Vec<Finding> {
     };
     let rules = file["packageRules"].as_array().map(Vec::as_slice).unwrap_or_default();
     let mut found = Vec::new();
-    let blocks = ["lockFileMaintenance", "npm", "dockerfile", "patch", "minor", "digest", "pin", "major"];
-    let blocks = blocks.iter().map(|name| (format!("`{name}`"), &file[*name]));
-    let reaching = rules.iter().zip(1..).filter(|(rule, _)| reaches_image(rule));
-    let reaching = reaching.map(|(rule, number)| (format!("number {number} of `packageRules`"), rule));
-    for (place, block) in blocks.chain(reaching).chain([("the top level".to_owned(), &file)]) {
-        if block["automerge"] == Value::Bool(true) {
-            let text =
-                format!("{place} has `automerge` for what ends up in the signed image; set it to false");
-            found.push(Finding::error(Rule::RenovateAutomerge, FILE, text));
-        }
+    let of_rules = rules.iter().zip(1..).filter(|(rule, _)| reaches_release(rule));
+    let of_rules = of_rules.map(|(rule, number)| (format!("number {number} of `packageRules`"), rule));
+    let of_top = BLOCKS.iter().chain(&OURS).map(|name| (format!("`{name}`"), &file[*name]));
+    let top = ("the top level".to_owned(), &file);
+    let places: Vec<_> = of_top.chain(of_rules).collect();
+    let merging = places.iter().filter(|(_, block)| merges_within(block));
+    let merging = merging.chain(Some(&top).filter(|(_, block)| merges_itself(block)));
+    for (place, _) in merging {
+        let text = format!(
+            "{place} has `automerge` for what ends up in the signed image, or runs beside the key that signs it; set it to \
+             false"
+        );
+        found.push(Finding::error(Rule::RenovateAutomerge, FILE, text));
     }
-    for datasource in ["npm", "docker"] {
+    for datasource in AGED {
         let names = |rule: &&Value| {
             let list = rule["matchDatasources"].as_array();
             list.is_some_and(|list| list.iter().any(|name| name == datasource))
@@ -59,14 +107,29 @@ pub(super) fn of_file(bytes: &[u8]) -> Vec<Finding> {
     found
 }
 
-/// Whether a Renovate rule may apply to the base image or the service's packages. It does, unless it names only others.
-fn reaches_image(rule: &Value) -> bool {
-    let names_others = |key: &str| {
-        let list = rule[key].as_array();
-        list.is_some_and(|list| {
-            !list.iter().any(|name| ["npm", "docker", "dockerfile"].iter().any(|image| name == image))
-        })
-    };
+/// Whether a block says that updates merge themselves, or extends a preset that says so.
+fn merges_itself(block: &Value) -> bool {
+    let extended = block["extends"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let mut presets = extended.map(|name| name.rsplit(':').next().unwrap_or_default());
+    block["automerge"] == Value::Bool(true)
+        || presets.any(|name| name.starts_with("automerge") && !HARMLESS_PRESETS.contains(&name))
+}
+
+/// As [`merges_itself`], for a block and all blocks in it: `npm` may have a block `minor`.
+fn merges_within(block: &Value) -> bool {
+    match block {
+        Value::Object(entries) => merges_itself(block) || entries.values().any(merges_within),
+        Value::Array(items) => items.iter().any(merges_within),
+        _ => false,
+    }
+}
+
+/// Whether a Renovate rule may apply to the base image, the service's packages, or what runs where the key is. It does,
+/// unless it names only others. A pattern, such as `!npm` or `*`, may name anything.
+fn reaches_release(rule: &Value) -> bool {
+    let is_word = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c));
+    let is_other = |name: &Value| name.as_str().is_some_and(|name| is_word(name) && !OURS.contains(&name));
+    let names_others = |key: &str| rule[key].as_array().is_some_and(|list| list.iter().all(is_other));
     !names_others("matchManagers") && !names_others("matchDatasources")
 }
 
@@ -82,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_ends_up_in_the_image_merges_itself() {
+    fn nothing_that_ends_up_in_the_image_or_beside_the_key_merges_itself() {
         let aged = |more: Value| {
             let mut file = json!({"minimumReleaseAge": "7 days"});
             file.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -91,8 +154,11 @@ mod tests {
         let rule = |rule: Value| aged(json!({"packageRules": [rule]}));
         for good in [
             aged(json!({})),
-            rule(json!({"matchManagers": ["cargo"], "automerge": true})),
+            aged(json!({"extends": ["config:recommended", ":automergeDisabled"]})),
+            rule(json!({"matchManagers": ["docker-compose"], "automerge": true})),
+            rule(json!({"matchManagers": ["docker-compose"], "minor": {"automerge": true}})),
             rule(json!({"matchManagers": ["dockerfile"], "automerge": false})),
+            aged(json!({"docker-compose": {"automerge": true}})),
         ] {
             assert_eq!(rules(&good), [], "{good}");
         }
@@ -101,18 +167,31 @@ mod tests {
             aged(json!({"lockFileMaintenance": {"automerge": true}})),
             rule(json!({"automerge": true})),
             rule(json!({"matchManagers": ["dockerfile"], "matchUpdateTypes": ["digest"], "automerge": true})),
-            rule(json!({"matchDatasources": ["npm", "crate"], "automerge": true})),
+            rule(json!({"matchDatasources": ["npm", "pypi"], "automerge": true})),
+            rule(json!({"matchManagers": ["cargo"], "automerge": true})),
+            rule(
+                json!({"matchManagers": ["github-actions"], "matchUpdateTypes": ["digest"], "automerge": true}),
+            ),
+            rule(json!({"matchManagers": ["!cargo"], "automerge": true})),
+            rule(json!({"matchManagers": ["*"], "automerge": true})),
+            rule(json!({"matchDatasources": ["/^n/"], "automerge": true})),
+            rule(json!({"matchManagers": ["npm"], "patch": {"automerge": true}})),
+            rule(json!({"matchManagers": ["npm"], "extends": [":automergeMinor"]})),
+            aged(json!({"npm": {"minor": {"automerge": true}}})),
+            aged(json!({"vulnerabilityAlerts": {"automerge": true}})),
+            aged(json!({"extends": ["config:recommended", ":automergeAll"]})),
+            aged(json!({"extends": ["default:automergeDigest"]})),
         ] {
             assert_eq!(rules(&bad), [Rule::RenovateAutomerge], "{bad}");
         }
     }
 
     #[test]
-    fn packages_and_images_have_a_minimum_age() {
+    fn packages_images_and_crates_have_a_minimum_age() {
         let age = |datasources: Value| json!({"packageRules": [{"matchDatasources": datasources, "minimumReleaseAge": "7 days"}]});
-        assert_eq!(rules(&age(json!(["npm", "docker"]))), []);
-        assert_eq!(rules(&age(json!(["npm"]))), [Rule::RenovateMinimumAge]);
-        assert_eq!(rules(&json!({})), [Rule::RenovateMinimumAge, Rule::RenovateMinimumAge]);
+        assert_eq!(rules(&age(json!(["npm", "docker", "crate"]))), []);
+        assert_eq!(rules(&age(json!(["npm", "docker"]))), [Rule::RenovateMinimumAge]);
+        assert_eq!(rules(&json!({})), [Rule::RenovateMinimumAge; 3]);
         assert_eq!(of_file(b"{").len(), 1);
         assert_eq!(of_file(include_bytes!("../../../../renovate.json")), []);
     }
