@@ -11,7 +11,7 @@ use xtask::oci::reference::Image;
 use xtask::oci::registry::{self, Credentials};
 use xtask::process::secret::Secret;
 
-use super::{Client, Release, State, Status};
+use super::{Client, Release, State, Status, User};
 
 /// Enough to push a whole project while the machine also builds images.
 const PUSH: Duration = Duration::from_secs(5 * 60);
@@ -33,6 +33,41 @@ pub struct Repository {
 impl Repository {
     pub(super) fn new(client: Client, owner: String, name: String, image: Image) -> Self {
         Self { client, owner, name, image }
+    }
+
+    /// The same repository with the rights of `user`.
+    #[must_use]
+    pub fn with_rights_of(&self, user: &User) -> Self {
+        Self { client: self.client.with_token(user.token()), ..self.clone() }
+    }
+
+    /// Lets `user` write to it.
+    ///
+    /// # Errors
+    /// When the forge refuses.
+    pub fn let_write(&self, user: &User) -> Result<()> {
+        let path = self.path(&format!("collaborators/{}", user.name()));
+        self.client.expect(&[204], Method::Put, &path, Some(&json!({ "permission": "write" }))).map(|_| ())
+    }
+
+    /// Protects what matches `pattern`: only `users` may push it. `kind` is `tag` or `branch`.
+    ///
+    /// # Errors
+    /// When the forge refuses.
+    pub fn protect(&self, kind: &str, pattern: &str, users: &[&User]) -> Result<()> {
+        let names: Vec<_> = users.iter().map(|user| user.name()).collect();
+        let body = match kind {
+            "tag" => json!({ "name_pattern": pattern, "whitelist_usernames": names }),
+            _ => json!({
+                "rule_name": pattern,
+                "enable_push": true,
+                "enable_push_whitelist": true,
+                "push_whitelist_usernames": names,
+            }),
+        };
+        self.client
+            .expect(&[201], Method::Post, &self.path(&format!("{kind}_protections")), Some(&body))
+            .map(|_| ())
     }
 
     /// `owner/name`

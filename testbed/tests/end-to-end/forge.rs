@@ -39,3 +39,4 @@ mod two_runs;
 mod two_tags;
 mod verifying;
 mod workflow;
+mod writers;

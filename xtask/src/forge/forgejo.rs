@@ -11,6 +11,7 @@ mod read;
 mod runs;
 mod status;
 mod write;
+mod writers;
 
 use std::sync::OnceLock;
 

@@ -61,6 +61,7 @@ impl Forgejo {
             found.problems.extend(problems);
             found.missing.extend(missing);
         }
+        found.said.extend(self.writers()?);
         Ok(found)
     }
 
@@ -73,7 +74,7 @@ impl Forgejo {
     }
 
     /// `None` if the token may not ask, or if there is no token.
-    fn rules<T: serde::de::DeserializeOwned>(&self, rest: &str) -> Result<Option<Vec<T>>> {
+    pub(super) fn rules<T: serde::de::DeserializeOwned>(&self, rest: &str) -> Result<Option<Vec<T>>> {
         if self.token.is_none() {
             return Ok(None);
         }
