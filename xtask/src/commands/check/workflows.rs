@@ -139,6 +139,13 @@ impl Workflow<'_> {
         let pin = action.rsplit_once('@').map_or("", |(_, pin)| pin);
         let is_commit = pin.len() == 40 && pin.chars().all(|c| c.is_ascii_hexdigit());
         let is_image = action.starts_with("docker://") && pin.parse::<Digest>().is_ok();
+        if action.starts_with("./") {
+            // Its own file may name actions, images and scripts that no rule here has looked at.
+            let text = format!(
+                "`uses: {action}` is in this repository, where it is not checked; write its steps into the workflow"
+            );
+            return self.error(Rule::WorkflowActionPin, node.line, text);
+        }
         if !is_commit && !is_image {
             let text = format!(
                 "`uses: {action}` names no commit: anyone who can move its tag can run code beside our secrets; pin it by \

@@ -66,6 +66,16 @@ fn what_runs_beside_secrets_is_pinned_in_every_spelling() {
 }
 
 #[test]
+fn an_action_of_the_repository_itself_has_no_commit_to_be_pinned_by() {
+    for place in ["    steps: [{uses: './a'}]\n", "    uses: ./.forgejo/workflows/x.yml\n"] {
+        let mut found = Vec::new();
+        read(CI, &job(place), &mut found);
+        let text = &found.iter().find(|finding| finding.rule == Rule::WorkflowActionPin).unwrap().text;
+        assert!(text.ends_with("write its steps into the workflow") && !text.contains("40 digits"), "{text}");
+    }
+}
+
+#[test]
 fn only_the_release_has_secrets() {
     let step =
         |value: &str| job(&format!("    steps:\n      - run: x\n        env:\n          K: {value}\n"));
