@@ -29,25 +29,30 @@ pub fn problems(decisions: &[Native], installed: &Installed, downloads: &[Downlo
     problems
 }
 
+/// A package is decided about once, whichever of its versions are installed.
 fn undecided(decisions: &[Native], installed: &Installed) -> Vec<String> {
-    let mut platforms: BTreeMap<(&str, &str), Vec<&Platform>> = BTreeMap::new();
+    let mut open: BTreeMap<&str, (BTreeSet<&str>, Vec<&Platform>)> = BTreeMap::new();
+    let is_decided = |package: &str| decisions.iter().any(|native| native.package == package);
     for (platform, packages) in installed {
-        for locked in packages.values().filter(|locked| locked.has_install_script && !locked.local) {
-            let found = platforms.entry((&locked.name, &locked.version)).or_default();
-            if !found.contains(&platform) {
-                found.push(platform);
+        let with_script = packages.values().filter(|locked| locked.has_install_script && !locked.local);
+        for locked in with_script.filter(|locked| !is_decided(&locked.name)) {
+            let (versions, platforms) = open.entry(&locked.name).or_default();
+            versions.insert(&locked.version);
+            if !platforms.contains(&platform) {
+                platforms.push(platform);
             }
         }
     }
-    let is_decided = |package: &str| decisions.iter().any(|native| native.package == package);
-    let open = platforms.into_iter().filter(|((package, _), _)| !is_decided(package));
-    open.map(|((package, version), platforms)| ways(package, version, &platforms)).collect()
+    let versions = |found: BTreeSet<&str>| found.into_iter().collect::<Vec<_>>().join(", ");
+    open.into_iter()
+        .map(|(package, (found, platforms))| ways(package, &versions(found), &platforms))
+        .collect()
 }
 
-fn ways(package: &str, version: &str, platforms: &[&Platform]) -> String {
+fn ways(package: &str, versions: &str, platforms: &[&Platform]) -> String {
     const HEAD: &str = "[[workspace.metadata.release.native]]";
     let mut text = format!(
-        "`{package}` {version} brings an install script. The image does not run it, so decide what replaces it. \
+        "`{package}` {versions} brings an install script. The image does not run it, so decide what replaces it. \
          Write one of these into `Cargo.toml`. It works without the script (try it):\n\
          {HEAD}\npackage = \"{package}\"\nscript = \"unneeded\"\n\
          The Dockerfile builds it in a stage of the target platform ({}):\n\

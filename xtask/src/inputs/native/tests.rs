@@ -52,6 +52,20 @@ fn downloads(urls: &[&str]) -> Vec<Download> {
 }
 
 #[test]
+fn a_package_in_two_versions_needs_one_decision() {
+    let mut installed = installed();
+    for (_, packages) in &mut installed {
+        let older = Locked { version: "0.9.0".to_owned(), ..packages["node_modules/a"].clone() };
+        packages.insert("node_modules/b/node_modules/a".to_owned(), older);
+    }
+    let [problem] = &problems(&[], &installed, &[])[..] else { panic!("it is told once") };
+    assert!(problem.starts_with("`a` 0.9.0, 1.0.0 brings an install script"), "{problem}");
+    let typed = problem.lines().skip(1).take(3).collect::<Vec<_>>().join("\n");
+    let decided = decisions(&typed.replace("workspace.metadata.release.", "")).unwrap();
+    assert_eq!(problems(&decided, &installed, &[]), [] as [String; 0], "{typed}");
+}
+
+#[test]
 fn every_package_with_a_script_needs_one_decision_for_every_platform() {
     let other = "https://example.org/b.tgz";
     let way = |line: &str| format!("[[native]]\npackage = \"a\"\n{line}\n");
