@@ -13,7 +13,7 @@ use crate::process::environment::Environment;
 use crate::process::scratch::Scratch;
 
 /// Raised whenever the facts that are read from a layer change: [`LayerFacts`] and the code that fills it.
-const FORMAT: u32 = 4;
+const FORMAT: u32 = 5;
 
 /// Enough for the facts of two million files.
 const LARGEST: u64 = 512 << 20;

@@ -2,12 +2,17 @@
 //! needs (System V ABI, "Object Files" and "Program Loading and Dynamic Linking"). It accepts any bytes: a part that
 //! cannot be read counts as missing.
 
+mod parts;
 #[cfg(test)]
 pub(crate) mod tests;
 
+use std::ops::Range;
+
+use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use crate::inputs::lockfile::Libc;
+use parts::Parts;
 
 /// The first bytes of every ELF file.
 pub const MAGIC: &[u8] = b"\x7fELF";
@@ -19,10 +24,13 @@ const LONGEST_PATH: usize = 4096;
 const LONGEST_NAME: usize = 255;
 
 /// A file has about a dozen segments, and with some linkers a few dozen.
-const MOST_SEGMENTS: usize = 256;
+const MOST_SEGMENTS: u64 = 256;
 
 /// No library needs more others.
 const MOST_DYNAMIC: usize = 4096;
+
+/// The header, the segments and, in a program, the name of the interpreter are here.
+const FIRST: u64 = 64 << 10;
 
 const PT_DYNAMIC: u32 = 2;
 const PT_INTERP: u32 = 3;
@@ -47,23 +55,58 @@ impl Elf {
     /// Parses `bytes`: a whole file, or its beginning, which yields less. `None` if it is not an ELF file.
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Option<Self> {
-        if !bytes.starts_with(MAGIC) {
-            return None;
-        }
-        let is_64 = match bytes.get(4)? {
-            1 => false,
-            2 => true,
-            _ => return None,
-        };
-        let is_big_endian = match bytes.get(5)? {
-            1 => false,
-            2 => true,
-            _ => return None,
-        };
-        let file = File { bytes, is_64, is_big_endian };
-        let machine = u16::try_from(file.number(18, 2)?).ok()?;
-        Some(Self { machine, is_64, is_big_endian, libc: file.libc() })
+        Self::of(&Parts::of(bytes.to_vec()))
     }
+
+    /// Reads a file of `size` bytes of which `begin` was read. `ahead` passes over so many bytes, and appends so many
+    /// more to the buffer. Only the parts that say something are kept, so a large file takes no more memory than the
+    /// bound for them. `None` if it is not an ELF file.
+    ///
+    /// # Errors
+    /// Those of `ahead`.
+    pub fn read(
+        begin: &[u8],
+        size: u64,
+        mut ahead: impl FnMut(u64, u64, &mut Vec<u8>) -> Result<()>,
+    ) -> Result<Option<Self>> {
+        let mut parts = Parts::of(begin.to_vec());
+        // Each range ends behind the last one, and only a handful of ranges is needed.
+        while let Some(wanted) = parts.next(&needed(&parts), size) {
+            parts.add(&wanted, &mut ahead)?;
+        }
+        Ok(Self::of(&parts))
+    }
+
+    fn of(parts: &Parts) -> Option<Self> {
+        let file = File::of(parts)?;
+        let machine = u16::try_from(file.number(18, 2)?).ok()?;
+        Some(Self { machine, is_64: file.is_64, is_big_endian: file.is_big_endian, libc: file.libc() })
+    }
+}
+
+/// The ranges of a file that say something about it, as far as what was read tells where they are.
+fn needed(parts: &Parts) -> Vec<Range<u64>> {
+    let range = |offset: u64, size: u64| offset..offset.saturating_add(size);
+    let mut needed = vec![range(0, FIRST)];
+    let Some(file) = File::of(parts) else { return needed };
+    let Some((table, entry_size, count)) = file.table() else { return needed };
+    let Some(segments) = file.segments() else {
+        needed.push(range(table, entry_size * count));
+        return needed;
+    };
+    if file.libc_of_interpreter(&segments).is_some() {
+        return needed;
+    }
+    let longest_dynamic = 2 * file.width() * MOST_DYNAMIC as u64;
+    for (kind, longest) in [(PT_INTERP, LONGEST_PATH as u64), (PT_DYNAMIC, longest_dynamic)] {
+        let found = segments.iter().find(|segment| segment.kind == kind);
+        needed.extend(found.map(|segment| range(segment.offset, segment.size.min(longest))));
+    }
+    let names = file.needed_libraries(&segments).unwrap_or_default();
+    if let (Some(first), Some(last)) = (names.iter().min(), names.iter().max()) {
+        needed.push(*first..last.saturating_add(LONGEST_NAME as u64 + 1));
+    }
+    needed
 }
 
 /// The C library to which a loader or library of that file name belongs.
@@ -94,44 +137,60 @@ struct Segment {
 }
 
 struct File<'a> {
-    bytes: &'a [u8],
+    parts: &'a Parts,
     is_64: bool,
     is_big_endian: bool,
 }
 
 impl<'a> File<'a> {
-    fn slice(&self, offset: u64, size: u64) -> Option<&'a [u8]> {
-        let start = usize::try_from(offset).ok()?;
-        let end = start.checked_add(usize::try_from(size).ok()?)?;
-        self.bytes.get(start..end)
+    /// `None` if it is not an ELF file.
+    fn of(parts: &'a Parts) -> Option<Self> {
+        let is = |at: u64| match parts.slice(at, 1)? {
+            [1] => Some(false),
+            [2] => Some(true),
+            _ => None,
+        };
+        let is_elf = parts.slice(0, MAGIC.len() as u64)? == MAGIC;
+        let (is_64, is_big_endian) = (is(4)?, is(5)?);
+        is_elf.then_some(Self { parts, is_64, is_big_endian })
     }
 
     fn number(&self, offset: u64, size: u64) -> Option<u64> {
-        let bytes = self.slice(offset, size)?;
+        let bytes = self.parts.slice(offset, size)?;
         let fold = |number: u64, byte: &u8| (number << 8) | u64::from(*byte);
         Some(if self.is_big_endian { bytes.iter().fold(0, fold) } else { bytes.iter().rev().fold(0, fold) })
     }
 
+    /// The number of bytes of an address.
+    fn width(&self) -> u64 {
+        if self.is_64 { 8 } else { 4 }
+    }
+
     /// A number with the width of an address.
     fn word(&self, offset: u64) -> Option<u64> {
-        self.number(offset, if self.is_64 { 8 } else { 4 })
+        self.number(offset, self.width())
     }
 
     fn text(&self, offset: u64, longest: usize) -> Option<&'a str> {
-        let rest = self.bytes.get(usize::try_from(offset).ok()?..)?;
+        let rest = self.parts.rest(offset)?;
         let length = rest.iter().take(longest + 1).position(|byte| *byte == 0)?;
         std::str::from_utf8(&rest[..length]).ok()
     }
 
-    fn segments(&self) -> Option<Vec<Segment>> {
+    /// Where the segments are listed, the size of an entry and how many are read.
+    fn table(&self) -> Option<(u64, u64, u64)> {
         let (table, entry_size, count) = if self.is_64 {
             (self.word(32)?, self.number(54, 2)?, self.number(56, 2)?)
         } else {
             (self.word(28)?, self.number(42, 2)?, self.number(44, 2)?)
         };
-        let count = usize::try_from(count).ok()?.min(MOST_SEGMENTS);
+        Some((table, entry_size, count.min(MOST_SEGMENTS)))
+    }
+
+    fn segments(&self) -> Option<Vec<Segment>> {
+        let (table, entry_size, count) = self.table()?;
         let mut segments = Vec::new();
-        for index in 0..count as u64 {
+        for index in 0..count {
             let at = table.checked_add(index.checked_mul(entry_size)?)?;
             let (offset, address, size) = if self.is_64 { (8, 16, 32) } else { (4, 8, 16) };
             let field = |field: u64| self.word(at.checked_add(field)?);
@@ -148,14 +207,22 @@ impl<'a> File<'a> {
     /// The C library by the interpreter, else by the needed libraries.
     fn libc(&self) -> Option<Libc> {
         let segments = self.segments()?;
-        let of_kind = |kind: u32| segments.iter().find(move |segment| segment.kind == kind);
-        let interpreter = of_kind(PT_INTERP).and_then(|segment| self.text(segment.offset, LONGEST_PATH));
-        let of_interpreter = interpreter.and_then(|path| libc_of(path.rsplit('/').next().unwrap_or(path)));
-        of_interpreter.or_else(|| self.libc_of_libraries(of_kind(PT_DYNAMIC)?, &segments))
+        self.libc_of_interpreter(&segments).or_else(|| {
+            let names = self.needed_libraries(&segments)?;
+            names.iter().find_map(|name| libc_of(self.text(*name, LONGEST_NAME)?))
+        })
     }
 
-    fn libc_of_libraries(&self, dynamic: &Segment, segments: &[Segment]) -> Option<Libc> {
-        let width: u64 = if self.is_64 { 8 } else { 4 };
+    fn libc_of_interpreter(&self, segments: &[Segment]) -> Option<Libc> {
+        let segment = segments.iter().find(|segment| segment.kind == PT_INTERP)?;
+        let path = self.text(segment.offset, LONGEST_PATH)?;
+        libc_of(path.rsplit('/').next().unwrap_or(path))
+    }
+
+    /// Where the names of the needed libraries are in the file.
+    fn needed_libraries(&self, segments: &[Segment]) -> Option<Vec<u64>> {
+        let dynamic = segments.iter().find(|segment| segment.kind == PT_DYNAMIC)?;
+        let width = self.width();
         let (mut names, mut table) = (Vec::new(), None);
         let count = usize::try_from(dynamic.size / (2 * width)).ok()?.min(MOST_DYNAMIC);
         for index in 0..count as u64 {
@@ -174,6 +241,6 @@ impl<'a> File<'a> {
         };
         let loaded = segments.iter().find(is_in)?;
         let offset = loaded.offset.checked_add(address - loaded.address)?;
-        names.iter().find_map(|name| libc_of(self.text(offset.checked_add(*name)?, LONGEST_NAME)?))
+        Some(names.into_iter().filter_map(|name| offset.checked_add(name)).collect())
     }
 }

@@ -1,6 +1,8 @@
 //! Small ELF files, whole and damaged.
 
-use super::{Elf, Libc};
+use std::cell::Cell;
+
+use super::{Elf, Libc, MAGIC};
 
 /// A small ELF file, with an interpreter and a needed library if these are given.
 pub(crate) fn file(machine: u16, is_64: bool, big: bool, interpreter: &str, needed: &str) -> Vec<u8> {
@@ -77,6 +79,75 @@ fn machine_width_byte_order_and_c_library_are_read() {
     }
 }
 
+/// Reads the `size` bytes that `bytes` and zeros after them are, from the beginning to the end and no further. Also
+/// returns how many bytes were kept.
+fn read_once(bytes: &[(u64, Vec<u8>)], size: u64) -> (Option<Elf>, u64) {
+    let (at, kept) = (Cell::new(MAGIC.len() as u64), Cell::new(MAGIC.len() as u64));
+    let read = Elf::read(MAGIC, size, |pass, take, buffer| {
+        let (from, had) = (at.get() + pass, buffer.len());
+        assert!(from + take <= size, "{from} and {take} of {size}");
+        buffer.resize(had + usize::try_from(take).unwrap(), 0);
+        for (place, part) in bytes {
+            let (begin, end) = ((*place).max(from), (place + part.len() as u64).min(from + take));
+            if begin < end {
+                let inner = |at: u64, of: u64| usize::try_from(at - of).unwrap();
+                buffer[had + inner(begin, from)..had + inner(end, from)]
+                    .copy_from_slice(&part[inner(begin, *place)..inner(end, *place)]);
+            }
+        }
+        at.set(from + take);
+        kept.set(kept.get() + take);
+        Ok(())
+    });
+    (read.unwrap(), kept.get())
+}
+
+/// The parts of a library of `size` bytes whose segments are where a linker or `patchelf` writes them; the rest is zeros.
+pub(crate) fn large(size: u64, dynamic: u64, names: u64, needed: &str) -> [(u64, Vec<u8>); 3] {
+    let small = file(62, true, false, "", needed);
+    let (mut head, mut section) = (small[..512].to_vec(), small[512..608].to_vec());
+    let put = |bytes: &mut Vec<u8>, at: usize, value: u64| {
+        bytes[at..at + 8].copy_from_slice(&value.to_le_bytes());
+    };
+    // The first segment is loaded as a whole. The dynamic section is the third segment.
+    put(&mut head, 64 + 32, size);
+    put(&mut head, 64 + 2 * 56 + 8, dynamic);
+    put(&mut section, 24, 0x10000 + names);
+    [(0, head), (dynamic, section), (names, small[640..768].to_vec())]
+}
+
+#[test]
+fn the_c_library_of_a_large_file_is_read_wherever_its_parts_are() {
+    for (dynamic, names) in [
+        (99 << 20, 4096),
+        (99 << 20, 60 << 20),
+        ((64 << 20) - 8, 4096),
+        (99 << 20, 150 << 20),
+        (4096, 150 << 20),
+        (150 << 20, (150 << 20) + 96),
+    ] {
+        let (read, kept) = read_once(&large(200 << 20, dynamic, names, "libc.so"), 200 << 20);
+        assert_eq!(read.unwrap().libc, Some(Libc::Musl), "{dynamic} {names}");
+        assert!(kept <= 66 << 20, "{kept} bytes are kept");
+    }
+    let (passed, _) = read_once(&large(200 << 20, 150 << 20, 99 << 20, "libc.so"), 200 << 20);
+    assert_eq!(
+        passed.unwrap().libc,
+        None,
+        "the names are behind the bound and before what says where they are"
+    );
+}
+
+#[test]
+fn little_is_kept_of_a_program_and_of_a_library_that_needs_none() {
+    for (interpreter, libc) in [("/lib64/ld-linux-x86-64.so.2", Some(Libc::Glibc)), ("", None)] {
+        let head = file(62, true, false, interpreter, "");
+        let (read, kept) = read_once(&[(0, head)], 120 << 20);
+        assert_eq!(read.unwrap().libc, libc);
+        assert!(kept <= 64 << 10, "{kept} bytes are kept");
+    }
+}
+
 #[test]
 fn what_is_no_elf_file_is_none() {
     let mut wrong_class = file(62, true, false, "", "");
@@ -107,7 +178,10 @@ fn damaged_bytes_are_read_without_end_or_panic() {
                 for run in [1, 2, 4, 8] {
                     let mut bytes = whole.clone();
                     bytes[at..at + run].fill(value);
-                    let _found = Elf::parse(&bytes);
+                    let found = Elf::parse(&bytes);
+                    if at >= MAGIC.len() {
+                        assert_eq!(read_once(&[(0, bytes)], whole.len() as u64).0, found, "{value} at {at}");
+                    }
                 }
             }
         }

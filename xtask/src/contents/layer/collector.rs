@@ -14,9 +14,6 @@ use super::super::system;
 use super::names::{ReadAs, is_loader, read_as};
 use super::places::{Places, Was};
 
-/// A longer ELF file is read up to this size. Then its machine and interpreter are known, but not its libraries.
-const LARGEST_ELF: u64 = 64 << 20;
-
 /// Enough for the list of a system with every package of its distribution.
 const LARGEST_LIST: u64 = 256 << 20;
 
@@ -204,10 +201,12 @@ impl<'a> Collector<'a> {
         if self.buffer != elf::MAGIC {
             return Ok(None);
         }
-        self.part(size.min(LARGEST_ELF), archive)?;
         let name = path.rsplit('/').next().unwrap_or(path);
-        let loader = elf::libc_of(name).filter(|_| is_loader(path)).map(Fact::Loader);
-        Ok(loader.or_else(|| Elf::parse(&self.buffer).map(Fact::Elf)))
+        if let Some(libc) = elf::libc_of(name).filter(|_| is_loader(path)) {
+            return Ok(Some(Fact::Loader(libc)));
+        }
+        let read = Elf::read(elf::MAGIC, size, |pass, take, buffer| archive.read_after(pass, take, buffer))?;
+        Ok(read.map(Fact::Elf))
     }
 
     /// The contents of the whole file.

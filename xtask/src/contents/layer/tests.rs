@@ -57,6 +57,21 @@ fn a_layer_is_the_digest_of_its_uncompressed_bytes_and_what_is_in_it() {
     assert_eq!(plain.hard_links["app/same.node"], "app/node_modules/a/x.node");
 }
 
+/// Next.js brings a module of a hundred megabytes for each C library, and names the library at the end.
+#[test]
+fn a_large_module_in_a_layer_is_told_by_its_c_library() {
+    let size = 66 << 20;
+    let mut module = vec![0; usize::try_from(size).unwrap()];
+    for (at, part) in elf::large(size, size - 4096, 4096, "libc.so") {
+        let at = usize::try_from(at).unwrap();
+        module[at..at + part.len()].copy_from_slice(&part);
+    }
+    let facts = facts(&[file("app/x.node", &module), file("app/y.node", b"\x7fELF")]);
+    let Fact::Elf(found) = &facts.facts["app/x.node"] else { panic!("it is an ELF file") };
+    assert_eq!(found.libc, Some(Libc::Musl));
+    assert_eq!(facts.others, ["app/y.node"]);
+}
+
 #[test]
 fn a_layer_that_engines_unpack_in_different_ways_is_told() {
     let (directory, text) = (|path: &str| entry(b'5', path, "", b""), |path: &str| file(path, b""));
