@@ -223,10 +223,7 @@ impl<'a> Collector<'a> {
         if size <= elf::MAGIC.len() {
             self.buffer.clear();
         }
-        let had = self.buffer.len().min(size);
-        self.buffer.resize(size, 0);
-        let got = archive.read(&mut self.buffer[had..])?;
-        ensure!(had + got == size, "it is shorter than it says");
-        Ok(())
+        let more = size.saturating_sub(self.buffer.len()) as u64;
+        archive.read_after(0, more, &mut self.buffer)
     }
 }
