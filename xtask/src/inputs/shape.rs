@@ -1,5 +1,5 @@
-//! What a commit says about its image: the packages, the base image, and what it asks of the person who runs it. It is
-//! read to compare two releases. A part that cannot be read, for example because it follows older rules, is left out of
+//! What a commit says about its image: its name and key, the packages, the base image, and what it asks of the person who
+//! runs it. It is read to compare two releases. A part that cannot be read, for example because it follows older rules, is left out of
 //! the comparison and is no error.
 
 use std::collections::BTreeSet;
@@ -8,8 +8,10 @@ use anyhow::Result;
 
 use crate::inputs::config::{Config, Folder, MANIFEST};
 use crate::inputs::dockerfile::{self, runtime};
+use crate::inputs::keys::PublicKey;
 use crate::inputs::lockfile::pinned::Pinned;
-use crate::inputs::{DOCKERFILE, PACKAGE_LOCK};
+use crate::inputs::{DOCKERFILE, PACKAGE_LOCK, PUBLIC_KEY, is_placeholder};
+use crate::oci::reference::Digest;
 use crate::tool::git::{Commit, Git, NoFile};
 
 /// A larger Dockerfile or configuration is not read; in bytes.
@@ -37,6 +39,17 @@ pub struct Trial {
     pub writable: BTreeSet<String>,
 }
 
+/// What the configuration promises to those who pull the image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// The name of the image.
+    pub image: String,
+    /// The platforms that it is for.
+    pub platforms: BTreeSet<String>,
+    /// The licences of the service.
+    pub licenses: String,
+}
+
 /// What a commit says about its image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shape {
@@ -46,6 +59,10 @@ pub struct Shape {
     pub runtime: Part<runtime::Runtime>,
     /// From the configuration.
     pub trial: Part<Trial>,
+    /// From the configuration.
+    pub offer: Part<Offer>,
+    /// The fingerprint of the key that signs.
+    pub key: Part<Digest>,
 }
 
 /// The shapes of two releases.
@@ -64,8 +81,9 @@ impl Shapes {
     /// # Errors
     /// When git does not answer: another run might get an answer and write different notes.
     pub fn of(git: &Git, before: &Commit, after: &Commit) -> Result<Self> {
-        let asked = [(before, MANIFEST), (before, DOCKERFILE), (after, MANIFEST), (after, DOCKERFILE)];
-        let [before_config, before_image, after_config, after_image] = files(git, asked)?;
+        let asked = [before, after].map(|at| [(at, MANIFEST), (at, DOCKERFILE), (at, PUBLIC_KEY)]);
+        let [[before_config, before_image, before_key], [after_config, after_image, after_key]] =
+            files(git, asked)?;
         let (before_config, after_config) = (config(before_config), config(after_config));
         let folder = |config: &Part<Config>| match config {
             Part::Read(config) => Some(config.service.clone()),
@@ -77,20 +95,31 @@ impl Shapes {
             folder.map_or_else(|| PACKAGE_LOCK.to_owned(), |folder| folder.join(PACKAGE_LOCK))
         };
         let (before_lock, after_lock) = (lockfile(before_folder), lockfile(after_folder));
-        let [before_lock, after_lock] = files(git, [(before, &*before_lock), (after, &*after_lock)])?;
+        let [[before_lock], [after_lock]] = files(git, [[(before, &*before_lock)], [(after, &*after_lock)]])?;
         Ok(Self {
-            before: Shape::of(before_config, before_image, before_lock),
-            after: Shape::of(after_config, after_image, after_lock),
+            before: Shape::of(before_config, before_image, before_lock, before_key),
+            after: Shape::of(after_config, after_image, after_lock, after_key),
         })
     }
 }
 
 impl Shape {
-    fn of(config: Part<Config>, dockerfile: Part<Vec<u8>>, lockfile: Part<Vec<u8>>) -> Self {
+    fn of(
+        config: Part<Config>,
+        dockerfile: Part<Vec<u8>>,
+        lockfile: Part<Vec<u8>>,
+        key: Part<Vec<u8>>,
+    ) -> Self {
+        let key = match key {
+            Part::Read(pem) if is_placeholder(&pem) => Part::Absent,
+            key => key.read(|pem| PublicKey::parse(&pem).ok()).read(|key| Some(key.fingerprint())),
+        };
         Self {
             packages: lockfile.read(|bytes| Pinned::read(&bytes).ok()),
             runtime: dockerfile.read(|bytes| image(&bytes, &config)),
+            offer: config.clone().read(|config| offer(&config)),
             trial: config.read(|config| Some(trial(&config))),
+            key,
         }
     }
 }
@@ -106,12 +135,14 @@ impl<T> Part<T> {
 }
 
 /// A folder in place of a file counts as a file that cannot be read.
-fn files<const N: usize>(git: &Git, asked: [(&Commit, &str); N]) -> Result<[Part<Vec<u8>>; N]> {
-    let mut found = git.files_of(&asked)?.into_iter();
-    Ok(asked.map(|_| match found.next() {
-        Some(Ok(Some(bytes))) => Part::Read(bytes),
-        Some(Ok(None)) => Part::Absent,
-        Some(Err(NoFile { .. })) | None => Part::Unread,
+fn files<const N: usize>(git: &Git, asked: [[(&Commit, &str); N]; 2]) -> Result<[[Part<Vec<u8>>; N]; 2]> {
+    let mut found = git.files_of(asked.as_flattened())?.into_iter();
+    Ok(asked.map(|of_commit| {
+        of_commit.map(|_| match found.next() {
+            Some(Ok(Some(bytes))) => Part::Read(bytes),
+            Some(Ok(None)) => Part::Absent,
+            Some(Err(NoFile { .. })) | None => Part::Unread,
+        })
     }))
 }
 
@@ -139,6 +170,14 @@ fn image(bytes: &[u8], config: &Part<Config>) -> Option<runtime::Runtime> {
         found.base = Some(recipe.base.last.reference);
     }
     Some(found)
+}
+
+fn offer(config: &Config) -> Option<Offer> {
+    Some(Offer {
+        image: config.image().ok()?.to_string(),
+        platforms: config.platforms.iter().map(ToString::to_string).collect(),
+        licenses: config.licenses.clone(),
+    })
 }
 
 fn trial(config: &Config) -> Trial {

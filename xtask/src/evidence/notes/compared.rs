@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use crate::inputs::dockerfile::runtime::Runtime;
 use crate::inputs::engines::node_of;
 use crate::inputs::lockfile::pinned::Pinned;
-use crate::inputs::shape::{Part, Shape, Shapes, Trial};
+use crate::inputs::shape::{Offer, Part, Shape, Shapes, Trial};
 use crate::inputs::version::ReleaseTag;
 use crate::oci::reference::undigested;
 use crate::process::shown::few;
@@ -31,6 +31,16 @@ impl Compared {
     pub(super) fn of(previous: &ReleaseTag, shapes: &Shapes) -> Self {
         let Shapes { before, after } = shapes;
         let mut compared = Self::default();
+        if let (Part::Read(before), Part::Read(after)) = (&before.offer, &after.offer) {
+            compared.offer(before, after);
+        }
+        if let (Part::Read(before), Part::Read(after)) = (&before.key, &after.key)
+            && before != after
+        {
+            compared.upgrade.push(format!(
+                "The key that signs it: `{before}` → `{after}`. Policies and copies of the key have to have the new one."
+            ));
+        }
         if let (Part::Read(before), Part::Read(after)) = (&before.runtime, &after.runtime) {
             compared.image(before, after);
         }
@@ -42,9 +52,13 @@ impl Compared {
             compared.packages(before, after);
         }
         for (shape, whose) in [(before, format!("of {previous}")), (after, "of this release".to_owned())] {
-            let is_unread =
-                [shape.packages == Part::Unread, shape.runtime == Part::Unread, shape.trial == Part::Unread];
-            let names = ["lockfile", "Dockerfile", "configuration"].into_iter().zip(is_unread);
+            let is_unread = [
+                shape.packages == Part::Unread,
+                shape.runtime == Part::Unread,
+                shape.trial == Part::Unread,
+                shape.key == Part::Unread,
+            ];
+            let names = ["lockfile", "Dockerfile", "configuration", "public key"].into_iter().zip(is_unread);
             for (name, _) in names.filter(|(_, is_unread)| *is_unread) {
                 compared
                     .unread
@@ -52,6 +66,21 @@ impl Compared {
             }
         }
         compared
+    }
+
+    /// A new platform asks nothing of anybody, so only one that is gone is worth a line here.
+    fn offer(&mut self, before: &Offer, after: &Offer) {
+        if before.image != after.image {
+            let (old, new) = (as_written(&before.image), as_written(&after.image));
+            self.upgrade.push(format!("The image: {old} → {new}. The old name gets no new versions."));
+        }
+        if !before.platforms.is_subset(&after.platforms) {
+            self.set("Platforms", &before.platforms, &after.platforms);
+        }
+        if before.licenses != after.licenses {
+            let (old, new) = (as_written(&before.licenses), as_written(&after.licenses));
+            self.upgrade.push(format!("Licence: {old} → {new}."));
+        }
     }
 
     fn image(&mut self, before: &Runtime, after: &Runtime) {

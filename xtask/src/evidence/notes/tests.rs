@@ -129,7 +129,8 @@ fn a_long_range_ends_between_two_entries_and_counts_the_rest() {
 fn upgrade_notes_are_there_however_much_the_breaking_changes_say() {
     let shape = |dockerfile: &str| {
         let runtime = Part::Read(runtime::read(dockerfile));
-        Shape { packages: Part::Absent, runtime, trial: Part::Absent }
+        let (packages, trial, offer, key) = (Part::Absent, Part::Absent, Part::Absent, Part::Absent);
+        Shape { packages, runtime, trial, offer, key }
     };
     let shapes = Shapes { before: shape("FROM x\nUSER 1"), after: shape("FROM x\nUSER 2") };
     let long = format!("feat!: a\n\n{}", format!("BREAKING CHANGE: {}\n", "words ".repeat(300)).repeat(8));

@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use super::Compared;
 use crate::inputs::dockerfile::runtime;
 use crate::inputs::lockfile::pinned::Pinned;
-use crate::inputs::shape::{Part, Shape, Shapes, Trial};
+use crate::inputs::shape::{Offer, Part, Shape, Shapes, Trial};
 use crate::inputs::words::block;
 
 fn set(values: &[&str]) -> BTreeSet<String> {
@@ -16,7 +16,8 @@ fn pinned(direct: &[&str], versions: &[(&str, &[&str])]) -> Part<Pinned> {
 }
 
 fn shape() -> Shape {
-    Shape { packages: pinned(&[], &[]), runtime: Part::Absent, trial: Part::Absent }
+    let (offer, key) = (Part::Absent, Part::Absent);
+    Shape { packages: pinned(&[], &[]), runtime: Part::Absent, trial: Part::Absent, offer, key }
 }
 
 fn image(dockerfile: &str) -> Shape {
@@ -77,6 +78,52 @@ fn what_a_person_has_to_do_is_read_from_the_two_commits() {
     // A port that the Dockerfile now names too is not a new one.
     let named = Shape { runtime: image("FROM x\nEXPOSE 3000").runtime, ..tried(&[], Some(3000), &[]) };
     assert_eq!(compared(tried(&[], Some(3000), &[]), named), Compared::default());
+}
+
+#[test]
+fn what_the_image_is_called_and_for_whom_and_who_signs_it_are_told_where_they_change() {
+    let offered = |image: &str, platforms: &[&str], licenses: &str| {
+        let (image, licenses) = (image.to_owned(), licenses.to_owned());
+        let offer = Offer { image, platforms: set(platforms), licenses };
+        Shape { offer: Part::Read(offer), ..shape() }
+    };
+    let signed = |digit: &str| Shape {
+        key: Part::Read(format!("sha256:{}", digit.repeat(64)).parse().unwrap()),
+        ..shape()
+    };
+    let both = || offered("r/a", &["linux/amd64", "linux/arm64"], "MIT");
+    let (one, two) = ("1".repeat(64), "2".repeat(64));
+    let keys = format!(
+        "The key that signs it: `sha256:{one}` → `sha256:{two}`. Policies and copies of the key have to have the new one."
+    );
+    for (before, after, expected) in [
+        (both(), both(), &[][..]),
+        (offered("r/a", &["linux/amd64"], "MIT"), both(), &[]),
+        (
+            both(),
+            offered("r/a", &["linux/amd64"], "MIT"),
+            &["Platforms: `linux/amd64`, `linux/arm64` → `linux/amd64`."],
+        ),
+        (
+            both(),
+            offered("r/b", &["linux/amd64", "linux/arm64"], "Apache-2.0"),
+            &[
+                "The image: `r/a` → `r/b`. The old name gets no new versions.",
+                "Licence: `MIT` → `Apache-2.0`.",
+            ],
+        ),
+        (both(), Shape { offer: Part::Unread, ..shape() }, &[]),
+        (signed("1"), signed("1"), &[]),
+        (signed("1"), signed("2"), &[&*keys]),
+        (shape(), signed("2"), &[]),
+    ] {
+        assert_eq!(compared(before.clone(), after.clone()).upgrade, expected, "{before:?}\n{after:?}");
+    }
+    let unread = compared(signed("1"), Shape { key: Part::Unread, ..shape() }).unread;
+    assert_eq!(
+        unread,
+        ["The public key of this release could not be read, so what it says is not compared."]
+    );
 }
 
 #[test]
