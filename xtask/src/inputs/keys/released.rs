@@ -1,5 +1,6 @@
-//! Whether the list agrees with the releases. One that the old key signed after `rotate` had chosen the first version of
-//! the new key, and before that was merged, would be false for ever.
+//! Whether the list agrees with the release tags. A release that the old key signed after `rotate` had chosen the first
+//! version of the new key, and before that was merged, would be false for ever. A tag that was set later, at a commit with
+//! the old key, looks the same: `release` refuses it, so it can be removed.
 
 use anyhow::Result;
 
@@ -70,9 +71,10 @@ pub fn check_released(entries: &[&Entry], released: &[Released]) -> Result<()> {
         ),
     };
     refuse!(
-        "`{HISTORY}` names key {number} for {first}, whose commit has key {signer}: it was released between `rotate` and its \
-         merge, and by this list it is false for ever; {remedy}. Add to `also` of key {number} what that key has signed below \
-         its new `from`"
+        "`{HISTORY}` names key {number} for {first}, whose commit has key {signer}. If {first} has no page and no image, it was \
+         never released: remove the tag with `git tag --delete {first}` and `git push --delete origin {first}`, and tag a commit \
+         that has key {number}. If it has, it was released between `rotate` and its merge, and by this list it is false for \
+         ever: {remedy}. Add to `also` of key {number} what that key has signed below its new `from`"
     )
 }
 
@@ -109,6 +111,7 @@ mod tests {
             (two, &[("v1.0.1", 0)], "names key 2 for v1.0.1, whose commit has key 1"),
             (two, &[("v1.0.3", 0), ("v1.0.1-rc.1", 0), ("v1.0.4", 1)], "names key 2 for v1.0.1-rc.1,"),
             (two, &[("v1.0.1", 0)], "`cargo xtask rotate DIR` again"),
+            (two, &[("v1.0.1", 0)], "`git push --delete origin v1.0.1`"),
             (two, &[("v0.9.5", 0)], "names key 2 for v0.9.5, whose commit has key 1"),
             // From before the history, by a key that nobody listed, or in a branch that has not got the list yet.
             (two, &[("v0.0.9", 0), ("v1.0.1", 3), ("v0.9.6", 1), ("v2.0.0", 2)], "ok"),
