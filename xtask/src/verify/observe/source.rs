@@ -58,11 +58,20 @@ pub(in crate::verify) fn check_current(
 ) -> Result<()> {
     let Some(forge) = forge else { return Ok(()) };
     let there = forge.branch(name)?;
-    ensure!(
-        there.as_ref() == Some(at),
-        "{what} was read at {at}, and `{name}` is elsewhere on the forge; run `git fetch origin`, then verify again"
-    );
-    Ok(())
+    if there.as_ref() == Some(at) {
+        return Ok(());
+    }
+    let where_to = if there.is_some() { "elsewhere" } else { "no longer" };
+    bail!("{what} was read at {at}, and `{name}` is {where_to} on the forge; {}", catch_up(there.is_some()))
+}
+
+/// What brings a clone up to date. A branch that is not on the forge any more stays in a clone that is only fetched.
+fn catch_up(is_there: bool) -> &'static str {
+    if is_there {
+        "run `git fetch origin`, then verify again"
+    } else {
+        "run `git fetch --prune origin && git remote set-head origin --auto`, then verify again"
+    }
 }
 
 /// The head of the branch that is checked out, if there is one and it has a configuration. A commit that is checked out
@@ -137,7 +146,8 @@ fn check_all_there(git: &Git, source: &Source, default: &KnownDefault) -> Result
         ensure!(
             git.upstream_branch(&default.upstream, name)?.is_some(),
             "`{name}` is in `branches` at {}, and the forge has no such branch: nobody can tell whether {} was on it; ask the \
-             maintainers to push it again as it was when it was deleted, then verify again",
+             maintainers to push it again as it was when it was deleted, or if it was renamed, to write its new name in \
+             `branches`, then verify again",
             default.head,
             source.commit
         );
@@ -159,16 +169,19 @@ fn containing(git: &Git, source: &Source, default: &KnownDefault) -> Result<Opti
 
 /// A checkout that has not been fetched for a while says nothing about a commit that is missing from its branches.
 fn check_not_behind(git: &Git, forge: Option<&dyn Read>, default: &KnownDefault) -> Result<()> {
-    const REMEDY: &str = "run `git fetch origin`, then verify again";
     for name in &default.config.branches {
         let here = git.upstream_branch(&default.upstream, name)?;
         let Some(forge) = forge else {
-            bail!("the commit is on no branch that may be released, as far as this clone knows; {REMEDY}");
+            bail!(
+                "the commit is on no branch that may be released, as far as this clone knows; {}",
+                catch_up(true)
+            );
         };
         let there = forge.branch(name)?;
         if here != there {
             let at = |head: &Option<Commit>| head.as_ref().map_or("nowhere".to_owned(), ToString::to_string);
-            bail!("`{name}` is at {} in this clone and at {} on the forge; {REMEDY}", at(&here), at(&there));
+            let remedy = catch_up(there.is_some());
+            bail!("`{name}` is at {} in this clone and at {} on the forge; {remedy}", at(&here), at(&there));
         }
     }
     Ok(())
