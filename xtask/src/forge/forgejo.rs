@@ -8,6 +8,7 @@ mod checks;
 mod protections;
 pub mod pulls;
 mod read;
+mod renamed;
 mod runs;
 mod status;
 mod write;
@@ -19,7 +20,7 @@ use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
 use crate::http::{Authorization, Curl, Method, Request, Response};
-use crate::inputs::config::Config;
+use crate::inputs::config::{Config, RepositoryName};
 use crate::inputs::run::Run;
 use crate::process::failure::NotPublic;
 use crate::process::secret::Secret;
@@ -44,6 +45,8 @@ pub struct Forgejo {
     own_run: status::OwnRun,
     /// Whether anyone may read the repository; asked only if needed.
     is_public: OnceLock<bool>,
+    /// The repository's present name, if the forge has redirected from the configured one.
+    renamed: OnceLock<RepositoryName>,
 }
 
 impl Forgejo {
@@ -56,21 +59,37 @@ impl Forgejo {
             None => format!("{}/api/v1", config.forge),
         };
         let own_run = status::OwnRun::new(run);
-        let (git, config, is_public) = (git.clone(), config.clone(), OnceLock::new());
-        Self { curl, git, config, api, token, own_run, is_public }
+        let (git, config) = (git.clone(), config.clone());
+        let (is_public, renamed) = (OnceLock::new(), OnceLock::new());
+        Self { curl, git, config, api, token, own_run, is_public, renamed }
+    }
+
+    /// The repository's name on the forge, as far as it is known.
+    fn name(&self) -> &RepositoryName {
+        self.renamed.get().unwrap_or(&self.config.repository)
     }
 
     fn url(&self, rest: &str) -> String {
-        let address = format!("{}/repos/{}", self.api, self.config.repository);
+        let address = format!("{}/repos/{}", self.api, self.name());
         if rest.is_empty() { address } else { format!("{address}/{rest}") }
     }
 
+    /// Sends the request to the API. If the forge answers that the repository has another name now, it has done nothing,
+    /// and gets the same request again under that name.
     fn send(&self, request: Request) -> Result<Response> {
         let request = request.header("Accept", "application/json");
-        self.curl.send(&match &self.token {
+        let request = match &self.token {
             Some(token) => request.authorization(Authorization::Token(token.clone())),
             None => request,
-        })
+        };
+        renamed::follow(&format!("{}/repos/", self.api), request, |request| self.curl.send(request)).map(
+            |(response, name)| {
+                if let Some(name) = name {
+                    self.renamed.get_or_init(|| name);
+                }
+                response
+            },
+        )
     }
 
     fn get<T: serde::de::DeserializeOwned>(&self, rest: &str) -> Result<Option<T>> {

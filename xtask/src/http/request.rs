@@ -67,6 +67,12 @@ impl Request {
         }
     }
 
+    /// The same request, with its authorization, for another address of the same server.
+    #[must_use]
+    pub fn renamed(self, url: impl Into<String>) -> Self {
+        Self { url: url.into(), ..self }
+    }
+
     /// The address that it goes to.
     #[must_use]
     pub fn url(&self) -> &str {

@@ -51,7 +51,7 @@ impl Forgejo {
 
     /// The request goes to the forge's own address, not to one named in an answer, so a token is sent nowhere else.
     fn file_request(&self, tag: &ReleaseTag, name: &str) -> Request {
-        let (base, repository) = (self.base(), &self.config.repository);
+        let (base, repository) = (self.base(), self.name());
         Request::new(Method::Get, format!("{base}/{repository}/releases/download/{tag}/{name}"))
     }
 

@@ -27,12 +27,19 @@ pub(super) struct Off {
 }
 
 impl Forgejo {
-    /// Whether this run may see the repository at all.
+    /// Whether this run may see the repository at all, and under the configured name: a run and a provenance name it.
     pub(super) fn check_sight(&self) -> Result<Option<Problem>> {
         let response = self.send(Request::new(Method::Get, self.url("")))?;
         let repository = self.config.source_url();
         match response.status {
-            200 => Ok(None),
+            200 => Ok(self.renamed.get().map(|name| {
+                let old = &self.config.repository;
+                let text = format!(
+                    "`{old}` is now `{name}` on the forge; write `repository = \"{name}\"` in `Cargo.toml`, and the address of \
+                     the image as `image` if it is to stay the same, run `cargo xtask policies`, commit, and release that commit"
+                );
+                Problem::new("repository", text)
+            })),
             401 | 403 | 404 if self.token.is_none() => {
                 let text = format!("`{repository}` is not there, or not public: {NO_TOKEN}");
                 Ok(Some(Problem::new("forge token", text)))

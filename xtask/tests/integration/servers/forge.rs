@@ -170,6 +170,46 @@ fn a_file_that_leads_in_a_circle_is_none() -> Result<()> {
     Ok(())
 }
 
+/// A forge whose repository acme/carol became acme/dave, and then new/dave. Its API answers for the last name alone.
+fn renamed() -> Result<Server> {
+    Server::start(|asked, _| {
+        let api = |rest: &str| format!("/api/v1/repos/{rest}");
+        let path = asked.what.split_once(' ').map_or("", |(_, path)| path);
+        for (from, to) in [("acme/carol", "new/carol"), ("new/carol", "new/dave")] {
+            if let Some(rest) = path.strip_prefix(&api(from)) {
+                return (307, vec![("Location", api(&format!("{to}{rest}")))], Vec::new());
+            }
+        }
+        match path {
+            "/api/v1/repos/new/dave/tags/v1.0.0" => {
+                let tag = json!({ "id": "a".repeat(40), "commit": { "sha": "a".repeat(40) } });
+                (200, Vec::new(), tag.to_string().into_bytes())
+            }
+            "/new/dave/releases/download/v1.0.0/SHA256SUMS" => (200, Vec::new(), b"sums".to_vec()),
+            "/api/v1/repos/new/dave" => (200, Vec::new(), b"{\"default_branch\": \"main\"}".to_vec()),
+            "/api/v1/repos/new/dave/releases/7/assets/1" => empty(204),
+            _ => empty(404),
+        }
+    })
+}
+
+#[test]
+fn a_renamed_repository_is_asked_under_its_present_name_and_releases_nothing_under_the_old_one() -> Result<()>
+{
+    let (server, token) = (renamed()?, Some(Secret::new("token-of-alice")));
+    let forge = forge(&server, &[], token)?;
+    let (tag, commit) = ("v1.0.0".parse()?, Commit::parse(&"a".repeat(40))?);
+    assert_eq!(forge.tag(&tag)?, Some(commit.clone()));
+    assert_eq!(server.log()?.len(), 3, "the old name, the next one, the present one");
+    assert_eq!(file(&forge)?, Some(b"sums".to_vec()));
+    assert_eq!(server.log()?.len(), 1, "the present name is known by now");
+
+    let problems = forge.preflight(&tag, &commit)?;
+    let [problem] = &problems[..] else { panic!("{problems:?}") };
+    ensure!(problem.text.contains("`acme/carol` is now `new/dave`"), "{problem:?}");
+    Ok(())
+}
+
 #[test]
 fn an_upload_is_sent_once_and_a_refusal_names_the_settings() -> Result<()> {
     let page = Page {
