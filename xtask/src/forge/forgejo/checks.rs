@@ -7,7 +7,7 @@ use super::answers::AttachmentSettings;
 use super::{Forgejo, PAGE_SIZE, status};
 use crate::forge::{CiState, NO_TOKEN, Read as _};
 use crate::http::{LARGEST_LISTING, Method, Request};
-use crate::inputs::config::CiStatus;
+use crate::inputs::config::{CiStatus, RepositoryName};
 use crate::process::command_line::quote;
 use crate::process::problem::Problem;
 use crate::tool::git::Commit;
@@ -32,14 +32,7 @@ impl Forgejo {
         let response = self.send(Request::new(Method::Get, self.url("")))?;
         let repository = self.config.source_url();
         match response.status {
-            200 => Ok(self.renamed.get().map(|name| {
-                let old = &self.config.repository;
-                let text = format!(
-                    "`{old}` is now `{name}` on the forge; write `repository = \"{name}\"` in `Cargo.toml`, and the address of \
-                     the image as `image` if it is to stay the same, run `cargo xtask policies`, commit, and release that commit"
-                );
-                Problem::new("repository", text)
-            })),
+            200 => self.renamed.get().map(|name| self.is_renamed(name)).transpose(),
             401 | 403 | 404 if self.token.is_none() => {
                 let text = format!("`{repository}` is not there, or not public: {NO_TOKEN}");
                 Ok(Some(Problem::new("forge token", text)))
@@ -54,6 +47,21 @@ impl Forgejo {
             }
             _ => Err(response.unexpected()),
         }
+    }
+
+    fn is_renamed(&self, name: &RepositoryName) -> Result<Problem> {
+        let old = &self.config.repository;
+        // Images belong to the owner, whatever the repository is called.
+        let image = if name.owner == old.owner {
+            format!(" (and `image = \"{}\"` if the image is to keep its name)", self.config.image()?)
+        } else {
+            String::new()
+        };
+        let text = format!(
+            "`{old}` is now `{name}` on the forge; write `repository = \"{name}\"`{image} in `Cargo.toml` on the default \
+             branch, run `cargo xtask policies`, commit both, and tag the next version there"
+        );
+        Ok(Problem::new("repository", text))
     }
 
     pub(super) fn check_branch(&self, commit: &Commit) -> Result<Option<Problem>> {

@@ -54,7 +54,7 @@ fn named<'a>(api: &str, url: &'a str) -> Option<(RepositoryName, &'a str)> {
 #[cfg(test)]
 mod tests {
     use super::read;
-    use crate::http::{Request, Response};
+    use crate::http::{Method, Request, Response};
 
     #[test]
     fn only_the_same_question_about_another_name_on_the_same_forge_is_a_renaming() {
@@ -88,16 +88,16 @@ mod tests {
             ("/tags/v1.0.0", 301, "/api/v1/repos/a%2f/dave/tags/v1.0.0", None),
             ("/tags/v1.0.0", 301, "tags/v1.0.0", None),
         ] {
-            let request = Request::new("GET", format!("{asked}{rest}"));
+            let request = Request::new(Method::Get, format!("{asked}{rest}"));
             let found = read(api, &request, &Response::of(status, &[("Location", location)], b""));
             assert_eq!(found.map(|(name, _)| name.to_string()).as_deref(), expected, "{rest} {location}");
         }
-        let elsewhere = Request::new("GET", "https://forge.example.org/api/v1/version");
+        let elsewhere = Request::new(Method::Get, "https://forge.example.org/api/v1/version");
         assert_eq!(
             read(api, &elsewhere, &Response::of(301, &[("Location", "/api/v1/repos/a/b")], b"")),
             None
         );
-        let silent = Request::new("GET", asked);
+        let silent = Request::new(Method::Get, asked);
         assert_eq!(read(api, &silent, &Response::of(301, &[], b"")), None);
     }
 }

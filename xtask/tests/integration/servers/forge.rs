@@ -207,6 +207,7 @@ fn a_renamed_repository_is_asked_under_its_present_name_and_releases_nothing_und
     let problems = forge.preflight(&tag, &commit)?;
     let [problem] = &problems[..] else { panic!("{problems:?}") };
     ensure!(problem.text.contains("`acme/carol` is now `new/dave`"), "{problem:?}");
+    ensure!(!problem.text.contains("image"), "it went with its owner: {problem:?}");
     Ok(())
 }
 
