@@ -82,3 +82,22 @@ fn after_a_move_the_present_forge_tells_whether_the_clone_is_behind() -> Result<
     ensure!(is_asked(&new)? && !is_asked(&old)?, "{:?}", old.log()?);
     Ok(())
 }
+
+#[test]
+fn a_clone_whose_default_branch_was_renamed_is_told_more_than_to_fetch() -> Result<()> {
+    // The forge has the repository, and no branch of that name.
+    let forge = Server::start(|asked, _| match asked.what.ends_with("/repos/acme/carol") {
+        true => (200, Vec::new(), b"{}".to_vec()),
+        false => empty(404),
+    })?;
+    let (scratch, host) = (Scratch::new()?, forge.address.to_string());
+    let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
+    release(&dir, "AAAABBBB", "v0.1.1")?;
+    git(&dir, &["remote", "add", "origin", &format!("http://{host}/acme/carol")])?;
+    git(&dir, &["update-ref", "refs/remotes/origin/main", "HEAD"])?;
+    git(&dir, &["symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/main"])?;
+    let report = said(&verify(&dir, &["v0.1.1"], &[])?);
+    let words = "`main` is no longer on the forge; run `git fetch --prune origin && git remote set-head origin --auto`";
+    ensure!(report.contains(words), "{report}");
+    Ok(())
+}
