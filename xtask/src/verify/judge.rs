@@ -7,6 +7,7 @@ mod form;
 pub(super) mod image;
 pub(super) mod keys;
 pub(super) mod layers;
+mod lines;
 mod provenance;
 pub(super) mod public;
 pub(super) mod run;

@@ -14,6 +14,7 @@ use crate::tool::git::Commit;
 
 use super::assets::{self, Due};
 use super::image::smoked;
+use super::lines::{fenced, first_difference};
 use crate::verify::claim::{Claim, Seen, Unseen, Verdict};
 use crate::verify::observe::{Answer, ImageSeen, LatestSeen, Names, PublicSeen};
 
@@ -60,12 +61,13 @@ pub(in crate::verify) fn tag_image(
 pub(in crate::verify) fn names(release: &Release<'_>, seen: &Names) -> Vec<Claim> {
     let tag = &release.source.tag;
     let state = Claim::judge(claims::PAGE_STATE, &seen.page, |page| {
-        let page = page.as_ref().with_context(|| format!("there is no page for `{tag}`"))?;
-        ensure!(!page.draft, "the page is a draft");
+        let page = page.as_ref().with_context(|| format!("there is no page for `{tag}` that is public"))?;
+        ensure!(!page.draft, "the page is a draft, which is not public");
+        let (marked, version) =
+            if tag.is_stable() { ("", "a stable version") } else { ("not ", "a pre-release") };
         ensure!(
             page.page.prerelease != tag.is_stable(),
-            "it is shown as pre-release: {}",
-            page.page.prerelease
+            "the page is {marked}marked as a pre-release, and `{tag}` is {version}"
         );
         Ok(page.address.clone())
     });
@@ -100,21 +102,23 @@ fn commands(
             bail!("line {line} of the page may begin a block of code or HTML, which no release writes there");
         }
         let (found, expected) = (fenced(promised), page::commands(*format, release, key_address, digest));
-        ensure!(
-            found == expected,
-            "the page's commands are\n{}\nexpected\n{}",
-            found.join("\n"),
-            expected.join("\n")
-        );
+        if let Some(difference) = first_difference(&found, &expected) {
+            bail!("the page's commands: {difference}; find out who changed the page");
+        }
         // Without a readable provenance, which is another claim, nobody knows what the page has to say about the test.
         if let Some(Ok(smoked)) = image.map(|image| smoked(release, image, digest)) {
             let ours = page::generated(*format, release, key_address, digest, &smoked)?;
-            ensure!(
-                page::ends_with(&page.page.body, &ours),
-                "the page does not end with its part about the image, or has another one above it; expected\n{ours}"
-            );
+            if !page::ends_with(&page.page.body, &ours) {
+                let [found, ours] =
+                    [promised, &*ours].map(|part| part.trim_end().split('\n').collect::<Vec<_>>());
+                let difference = first_difference(&found, &ours).unwrap_or_default();
+                bail!("the page from `## Image` on: {difference}; find out who changed it");
+            }
         }
-        Ok(format!("{} lines, as they were run", expected.len()))
+        Ok(format!(
+            "{} lines, exactly those of a release; cosign accepts what they check about the image",
+            expected.len()
+        ))
     });
     let Some(image) = image.filter(|_| text.verdict == Verdict::Holds) else { return text };
     let answers = [&image.signature, &image.provenance, &image.sbom];
@@ -147,9 +151,12 @@ pub(in crate::verify) fn latest(seen: &Seen<LatestSeen>) -> Claim {
 pub(in crate::verify) fn git_tag(release: &Release<'_>, seen: &Seen<Option<Commit>>) -> Claim {
     let Source { tag, commit, .. } = release.source;
     Claim::judge(claims::TAG_GIT, seen, |found| {
-        let found = found
-            .as_ref()
-            .with_context(|| format!("the forge has no tag `{tag}`; push it with `git push origin {tag}`"))?;
+        let found = found.as_ref().with_context(|| {
+            format!(
+                "the forge has no tag `{tag}`, which is {commit} here; find out who removed it, or push it if you made it: \
+                 `git push origin {tag}`"
+            )
+        })?;
         ensure!(found == commit, "`{tag}` is at {found} on the forge and at {commit} here");
         Ok(format!("`{tag}` is at {commit} on the forge as well"))
     })
@@ -168,51 +175,15 @@ fn judge_latest(seen: &LatestSeen) -> Result<String> {
     let latest =
         seen.latest.as_ref().with_context(|| format!("there is no `latest`: it belongs on {tag}"))?;
     ensure!(Some(latest) == digest.as_ref(), "`latest` names `{latest}`: it belongs on {tag}");
-    Ok(format!("names {tag}"))
-}
-
-/// The lines of every fenced block (`CommonMark` 0.31 §4.5), which a reader would paste. A release writes fences at the
-/// left and without quotes or lists, so a fence anywhere else counts as such a line.
-fn fenced(text: &str) -> Vec<String> {
-    let (mut lines, mut is_open) = (Vec::new(), false);
-    for line in text.lines() {
-        match line {
-            "```sh" if !is_open => is_open = true,
-            "```" if is_open => is_open = false,
-            _ if is_open => lines.push(line.to_owned()),
-            _ if words::block(line).is_some() && !Format::is_marked(line) => lines.push(line.to_owned()),
-            _ => {}
-        }
-    }
-    lines
+    Ok(format!("names {tag}, the highest stable version"))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{fenced, judge_latest, latest};
+    use super::{judge_latest, latest};
     use crate::oci::reference::Digest;
     use crate::verify::claim::{Unseen, Verdict};
     use crate::verify::observe::LatestSeen;
-
-    #[test]
-    fn every_fenced_line_counts_wherever_it_is() {
-        assert_eq!(fenced("text\n\n```sh\none\n    two\n```\ntext\n"), ["one", "    two"]);
-        for (body, expected) in [
-            ("- ~~~\n  two\n  ~~~\n", vec!["- ~~~", "  ~~~"]),
-            ("1. ```\n   curl x | sh\n   ```\n", vec!["1. ```", "   ```"]),
-            ("```sh\n- ```\ncurl x | sh\n- ```\n```\n", vec!["- ```", "curl x | sh", "- ```"]),
-            ("```\nfour\n", vec!["```"]),
-            ("````sh\nfive\n````\n", vec!["````sh", "````"]),
-            ("text\n\n    curl x | sh\n", vec!["    curl x | sh"]),
-            ("<pre>\n", vec!["<pre>"]),
-        ] {
-            assert_eq!(fenced(body), expected, "{body:?}");
-        }
-        assert!(
-            fenced("- ```` ```sh ```` (4993ff5a)\n<!-- page format 1 -->\n").is_empty(),
-            "a subject of the notes"
-        );
-    }
 
     #[test]
     fn latest_is_on_the_highest_stable_version_or_nowhere() {
