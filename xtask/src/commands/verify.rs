@@ -12,6 +12,7 @@ mod reading;
 mod report;
 mod secrets;
 mod subject;
+mod wanted;
 
 use std::collections::BTreeSet;
 
@@ -28,7 +29,6 @@ use crate::oci::reference::{Digest, Image};
 use crate::oci::registry::Client;
 use crate::process::Runner;
 use crate::process::environment::Environment;
-use crate::process::failure::Misuse;
 use crate::process::parallel::side_by_side;
 use crate::process::stderr;
 use crate::tool::cosign::{Program, SigningKey};
@@ -42,6 +42,7 @@ use reading::Reading;
 use report::Entry;
 use secrets::Allowed;
 use subject::{Repository, Subject, release_of_image};
+use wanted::Wanted;
 
 /// More releases than any project has. Each of them is dozens of requests.
 const MOST_RELEASES: usize = 5_000;
@@ -73,31 +74,18 @@ struct Verify<'a> {
     shared: SharedClone,
 }
 
-/// What to verify.
-enum Wanted {
-    VersionTag,
-    Digest(Image, Digest),
-}
-
 /// Verifies what `options` name.
 ///
 /// # Errors
 /// [`Verdicts`] with exit code 1 when a claim is false, 4 when one could not be checked or any other problem occurred;
-/// [`Misuse`] for invalid arguments.
+/// [`crate::process::failure::Misuse`] for invalid arguments.
 pub fn run(environment: &Environment, options: &Options) -> Result<()> {
     asked(environment, options).map_err(outcome::of_error)
 }
 
 fn asked(environment: &Environment, options: &Options) -> Result<()> {
     let runner = &Runner::new(environment);
-    let image = options.what.as_deref().and_then(|what| what.split_once('@'));
-    let wanted = match image {
-        None => Wanted::VersionTag,
-        Some((image, digest)) => {
-            let misuse = |error: anyhow::Error| Misuse::new(format!("{error:#}"));
-            Wanted::Digest(image.parse().map_err(misuse)?, digest.parse().map_err(misuse)?)
-        }
-    };
+    let wanted = Wanted::of(options.what.as_deref())?;
     options.check_paths()?;
     let key = options.read_key()?;
     let attest_key = options.attest_key.as_deref().map(|file| attest::key(environment, file)).transpose()?;

@@ -100,13 +100,16 @@ fn an_argument_of_verify_that_cannot_be_right_is_told_before_anything_is_asked()
     let host = server.address.to_string();
     let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
     let there = scratch.path().display().to_string();
-    let cases: [(&[&str], &str); 7] = [
+    let tagged = format!("forge.example.org/acme/carol:v0.1.0@sha256:{}", "0".repeat(64));
+    let cases: [(&[&str], &str); 9] = [
         (&["v0.1.0", "--save", &there], "is there already: name a new directory"),
         (&["v0.1.0", "--offline", "nowhere"], "`nowhere` is no directory"),
         (&["v0.1.0", "--key", "nowhere.pub"], "reading the public key `nowhere.pub`"),
         (&["v0.1.0", "--key", "Cargo.toml"], "it is not one public key in PEM"),
         (&["0.1.0"], "`0.1.0` is not a release tag"),
         (&["Acme@sha256:1"], "`Acme`"),
+        (&["forge.example.org/acme/carol:latest"], "names an image without its digest"),
+        (&[&tagged], "leave `:v0.1.0` out"),
         (&["forge.example.org/acme/carol@sha256:1"], "`sha256:1`"),
     ];
     for (arguments, words) in cases {
