@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use serde::Deserialize;
 
 use crate::contents::read::Part as Layered;
@@ -131,8 +131,10 @@ impl Layout {
 }
 
 fn labels(store: &dyn Store, pinned: &str, index: Option<Vec<u8>>) -> Result<BTreeMap<String, String>> {
-    let found = index.with_context(|| format!("there is no `{pinned}`"))?;
-    let platforms = index::platforms(&found).with_context(|| format!("reading `{pinned}`"))?;
+    let found = index.with_context(|| {
+        format!("there is no `{pinned}`; compare the digest with the one on the release page")
+    })?;
+    let platforms = platforms_of(pinned, &found)?;
     let first = platforms.first().with_context(|| format!("`{pinned}` has no platform"))?;
     let manifests = store.fetch(&[Wanted::Manifest(first.1.clone())]).into_iter().map(seen).collect();
     let parts = look_at_parts(store, std::slice::from_ref(first), manifests);
@@ -140,6 +142,18 @@ fn labels(store: &dyn Store, pinned: &str, index: Option<Vec<u8>>) -> Result<BTr
     let part = part.with_context(|| format!("`{pinned}` was not looked at"))?;
     let said = part.said.with_context(|| format!("`{pinned}` lacks {}", part.missing.join(", ")))?;
     Ok(said.labels)
+}
+
+/// The platforms of the index `bytes`. Programs also show the digest of the manifest that they picked from it, and cosign
+/// accepts that one's signature, but a release is known by its index.
+fn platforms_of(pinned: &str, bytes: &[u8]) -> Result<Vec<(String, Digest)>> {
+    let platforms = index::platforms(bytes);
+    ensure!(
+        platforms.is_ok() || ImageManifest::parse(bytes).is_err(),
+        "`{pinned}` is the image for one platform: verify the digest of the release, which is on its page and covers every \
+         platform"
+    );
+    platforms.with_context(|| format!("reading `{pinned}`"))
 }
 
 /// The second round: configs and layers, each once, because platforms share some.
@@ -220,4 +234,21 @@ fn of_attached(
 ) -> Seen<Attached> {
     let (signatures, attestations) = (signatures?, attestations?);
     Ok(Attached { signatures, attestations, of_parts: of_parts.into_iter().collect::<Seen<_>>()? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::platforms_of;
+    use crate::oci::manifest::tests::descriptor;
+    use serde_json::json;
+
+    #[test]
+    fn the_image_for_one_platform_is_not_taken_for_a_release() {
+        let manifest = json!({ "config": descriptor("config", 1), "layers": [descriptor("layer", 1)] });
+        let index = json!({ "manifests": [descriptor("manifest", 1)] });
+        let words = |bytes: &str| platforms_of("x", bytes.as_bytes()).map_err(|error| format!("{error:#}"));
+        assert_eq!(words(&index.to_string()).unwrap().len(), 1);
+        assert!(words(&manifest.to_string()).unwrap_err().contains("the digest of the release"));
+        assert!(words("{}").unwrap_err().contains("reading `x`: it is not an image index"));
+    }
 }
