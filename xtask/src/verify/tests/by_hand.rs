@@ -21,6 +21,18 @@ fn the_files_of_a_page_are_fetched_before_they_are_checked() {
     assert!(fetched < verified && verified < compared, "{command}");
 }
 
+#[test]
+fn the_history_of_keys_is_shown_also_where_there_is_none_yet() {
+    let (_, dir) = all().unwrap().pop().unwrap();
+    let recording = Recording::load(&dir).unwrap();
+    let mut claims = [Claim::judge(claims::KEY_HISTORY, &Ok(()), |()| Ok(String::new()))];
+    by_hand::add(&recording.release(), None, Given::default(), &mut claims);
+    let command = claims[0].by_hand.clone().unwrap();
+    let tag = &recording.world.tag;
+    assert!(command.starts_with(&format!("for each in {tag} origin/HEAD; do git show $each:cosign.pub | ")));
+    assert!(command.ends_with(" -- keys/history.toml || echo 'no keys/history.toml'"), "{command}");
+}
+
 /// The commands for some claims about the image of a recorded release.
 fn commands(given: Given<'_>) -> [Option<String>; 4] {
     let (_, dir) = all().unwrap().pop().unwrap();
