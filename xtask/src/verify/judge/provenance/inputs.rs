@@ -32,10 +32,12 @@ pub(super) fn judge(release: &Release<'_>, provenance: &Provenance) -> Result<St
     let expected: Vec<_> = files.chain(named).chain(["source"]).collect();
     let is_other = |resource: &&Resource| !expected.contains(&resource.name.as_str());
     let others: Vec<_> = definition.resolved_dependencies.iter().filter(is_other).collect();
-    ensure!(
-        others.iter().all(|resource| resource.name == "stand-in-image"),
-        "it names more than the source, its files, its base images and its archives"
-    );
+    if let Some(other) = others.iter().find(|resource| resource.name != "stand-in-image") {
+        bail!(
+            "it names {}, which is not the source, one of its files, a base image or an archive",
+            described(other)
+        );
+    }
     let stand_in = !others.is_empty();
     // Only a rehearsal or a test may be made of something other than what the Dockerfile says, and it has to say so.
     ensure!(!stand_in || release.is_trial(), "a stand-in took the base image's place");
@@ -53,7 +55,12 @@ pub(super) fn judge(release: &Release<'_>, provenance: &Provenance) -> Result<St
     }
     let place = definition.resolved_dependencies.iter().position(|resource| resource.name == "source");
     ensure!(place.is_none_or(|place| place == 0), "it names an input before its source");
-    ensure!(found.len() == ours.len(), "it names {} inputs: expected {}", found.len(), ours.len());
+    if let Some(more) = found.get(ours.len()) {
+        bail!("it names {}, which the commit does not", described(more));
+    }
+    if let Some(missing) = ours.get(found.len()) {
+        bail!("it does not name {}", described(missing));
+    }
     check_network(release, definition)?;
     let what = if archives.is_empty() { "" } else { ", and the archives the configuration's" };
     let steps = definition.internal_parameters.get(NETWORK);
