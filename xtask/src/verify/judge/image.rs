@@ -37,6 +37,9 @@ pub(in crate::verify) fn judge(
     let parts = seen.part_signatures.as_ref().map(|answer| {
         let looked_at = borrow(answer).and_then(|answer| Ok((answer, seen.platforms()?)));
         Claim::judge(claims::SIGNATURE_PLATFORMS, &looked_at, |(answer, platforms)| {
+            if let Answer::Rejected(words) = answer {
+                bail!(unsigned_part(release, platforms, words)?);
+            }
             let digests: Vec<_> = platforms.iter().map(|(_, digest)| digest.clone()).collect();
             let said = signed(release, answer, build_type, &digests)?;
             bundles::promised(&signatures(accepted(answer)?)?)?;
@@ -182,7 +185,25 @@ fn signed(
     let count = check_signatures(accepted(answer)?, release.source, image, build_type, digests)?;
     let has_commit = build_type.is_some_and(BuildType::has_signed_commit);
     let commit = if has_commit { format!(" and `commit={commit}`") } else { String::new() };
-    Ok(format!("{count} by the key, with `version={}`{commit}, of {} digests", tag.version(), digests.len()))
+    let plural = if digests.len() == 1 { "" } else { "s" };
+    Ok(format!(
+        "{count} by the key, with `version={}`{commit}, of {} digest{plural}",
+        tag.version(),
+        digests.len()
+    ))
+}
+
+/// Why the claim about the platforms' signatures is false. Copies of an image often lack them: cosign does not ask for
+/// them, and they are under tags of their own.
+fn unsigned_part(release: &Release<'_>, platforms: &[(String, Digest)], words: &str) -> Result<String> {
+    let platforms: Vec<_> = platforms.iter().map(|(platform, _)| platform.as_str()).collect();
+    let is_copy = *release.image != release.config.image()?;
+    let remedy =
+        if is_copy { "; a mirror needs their `.sig` tags as well (docs/verifying.md#mirrors)" } else { "" };
+    Ok(format!(
+        "cosign does not accept the images for {} one by one, as podman and skopeo look at them: {words}{remedy}",
+        platforms.join(", ")
+    ))
 }
 
 /// The claim that there is exactly one such attestation and that `check` accepts it; and its predicate if the claim
@@ -228,7 +249,11 @@ fn judge_labels(release: &Release<'_>, index: &[u8], said: &[(&str, &Said)]) -> 
         let other = found.keys().find(|key| !expected.iter().any(|(ours, _)| ours == key));
         ensure!(other.is_none(), "there is an annotation `{}` of {place}", other.map_or("", String::as_str));
     }
-    Ok(format!("{} of each on the index and {} platforms", expected.len(), said.len()))
+    Ok(format!(
+        "the {} of the release are annotations of the index, and annotations and labels of {} platforms",
+        expected.len(),
+        said.len()
+    ))
 }
 
 /// How the image was tested, according to its provenance.
