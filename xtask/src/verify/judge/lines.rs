@@ -7,7 +7,12 @@ use crate::inputs::words;
 pub(super) fn first_difference<T: AsRef<str>>(found: &[T], expected: &[T]) -> Option<String> {
     let line = |lines: &[T], place: usize| lines.get(place).map(|line| line.as_ref().to_owned());
     let differs = |place: &usize| line(found, *place) != line(expected, *place);
-    let place = (0..found.len().max(expected.len())).find(differs)?;
+    let all = 0..found.len().max(expected.len());
+    // Of lines that were added at the end, an empty one says nothing.
+    let is_said = |place: &usize| *place < expected.len() || !found[*place].as_ref().is_empty();
+    let mut differing = all.filter(differs);
+    let first = differing.next()?;
+    let place = if is_said(&first) { first } else { differing.find(is_said).unwrap_or(first) };
     let shown = |lines| line(lines, place).map_or_else(|| "missing".to_owned(), |line| format!("{line:?}"));
     let expected =
         line(expected, place).map_or_else(|| "no more lines".to_owned(), |line| format!("{line:?}"));
@@ -61,6 +66,8 @@ mod tests {
             (&["a", "x", "y"], &["a", "b", "c"], Some("line 2 is \"x\": expected \"b\"")),
             (&["a"], &["a", "b"], Some("line 2 is missing: expected \"b\"")),
             (&["a", "b"], &["a"], Some("line 2 is \"b\": expected no more lines")),
+            (&["a", "", "b"], &["a"], Some("line 3 is \"b\": expected no more lines")),
+            (&["a", ""], &["a"], Some("line 2 is \"\": expected no more lines")),
             (&["a "], &["a"], Some("line 1 is \"a \": expected \"a\"")),
         ] {
             assert_eq!(first_difference(found, expected).as_deref(), words, "{found:?} {expected:?}");
