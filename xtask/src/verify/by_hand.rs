@@ -85,8 +85,8 @@ fn of_image(release: &Release<'_>, digest: &Digest, layout: Option<&Path>, id: &
             quote(&release.inputs.base.last.reference)
         ),
         claims::IMAGE_MACHINE => format!(
-            "mkdir root && docker export $(docker create {pinned}) | tar --extract --directory root && \
-             find root -name '*.node' -exec file {{}} +"
+            "mkdir root && made=$(docker create {pinned}) && docker export $made | tar --extract --directory root && \
+             docker rm $made && find root -name '*.node' -exec file {{}} +"
         ),
         _ => return None,
     })
