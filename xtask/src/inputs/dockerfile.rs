@@ -16,6 +16,7 @@ mod shell;
 mod stages;
 #[cfg(test)]
 mod tests;
+mod unclear;
 mod words;
 
 use anyhow::{Result, bail};
@@ -134,6 +135,7 @@ fn look(text: &str, platforms: &[Platform]) -> (Option<Recipe>, Vec<Finding>) {
         install::check(instruction, &stages, &mut findings);
         on_target.extend((instruction.is("RUN") && stages.is_on_target()).then_some(instruction.line));
     }
+    unclear::check(text, &instructions, &mut findings);
     dates::check(&instructions, &mut findings);
     final_stage::check(&instructions, &stages, &mut findings);
     let base = stages.finish(&mut findings);

@@ -1,7 +1,6 @@
 //! The heredocs that an instruction opens, such as `<<EOF`, `<<-EOF` and `<<"EOF"`, as `BuildKit` finds them: only whole
 //! words open one, and a quote that is not closed means that there is none.
 
-use super::parse::Instruction;
 use super::words;
 
 pub(super) struct Heredoc {
@@ -26,16 +25,44 @@ impl Heredoc {
     }
 }
 
-pub(super) fn heredocs(instruction: &Instruction) -> Vec<Heredoc> {
-    let mut words = instruction.text.split_whitespace();
+/// The heredocs that an instruction opens, from its lines as they were joined.
+pub(super) fn heredocs(text: &str) -> Vec<Heredoc> {
+    if !may_open(text) {
+        return Vec::new();
+    }
+    words::split(text, '\\').into_iter().filter_map(Heredoc::opened_by).collect()
+}
+
+fn may_open(text: &str) -> bool {
+    let mut words = text.split_whitespace();
     let mut keyword = words.next().unwrap_or_default();
     if keyword.eq_ignore_ascii_case("ONBUILD") {
         keyword = words.next().unwrap_or_default();
     }
-    if !["RUN", "COPY", "ADD"].iter().any(|known| known.eq_ignore_ascii_case(keyword)) {
-        return Vec::new();
+    ["RUN", "COPY", "ADD"].iter().any(|known| known.eq_ignore_ascii_case(keyword))
+}
+
+/// Whether versions of `BuildKit` find different heredocs in an instruction (docs/facts.md, "Heredocs"): it has a word
+/// `<<`, which opens one in newer versions, or a `${…}` in which another version may see an error, and then no heredoc.
+pub(super) fn is_unclear(text: &str) -> bool {
+    if !may_open(text) || !text.contains("<<") {
+        return false;
     }
-    words::split(&instruction.text).into_iter().filter_map(Heredoc::opened_by).collect()
+    let is_bare = |word: &str| word.trim_start_matches(|c: char| c.is_ascii_digit()) == "<<";
+    words::split(text, '\\').into_iter().any(is_bare)
+        || words::substitutions(text).any(|inside| !is_plain(inside))
+}
+
+/// Whether what is between `${` and `}` is a name, perhaps with a modifier and plain characters.
+fn is_plain(inside: &str) -> bool {
+    let is_of_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let rest = inside.trim_start_matches(is_of_name);
+    let word =
+        [":-", ":+", ":?", "-", "+", "?", "%", "#"].iter().find_map(|modifier| rest.strip_prefix(modifier));
+    rest.len() < inside.len()
+        && (rest.is_empty()
+            || word
+                .is_some_and(|word| !word.contains(|c: char| c.is_whitespace() || "'\"\\`$<{".contains(c))))
 }
 
 #[cfg(test)]
@@ -69,6 +96,44 @@ mod tests {
             ("ENV X <<EOF", "EOF", (false, false)),
         ] {
             assert_eq!(opens(text, end), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_versions_of_the_builder_read_differently_is_unclear() {
+        for (text, expected) in [
+            ("RUN cat << EOF", true),
+            ("COPY 3<< EOF /x", true),
+            ("RUN echo $((1 << 2))", true),
+            ("RUN cat <<EOF ${x^^}", true),
+            ("RUN cat ${x/a/b} <<EOF", true),
+            ("RUN cat ${x:?it's} <<EOF", true),
+            ("RUN cat \"${x:-'}\" <<EOF", true),
+            ("RUN cat ${x <<EOF", true),
+            ("RUN cat ${} <<EOF", true),
+            ("RUN cat ${x:-a} $y ${z} ${x%%.*} ${x:?no} <<EOF", false),
+            ("RUN cat '${x^^}' \\${y^^} <<EOF", false),
+            ("RUN echo ${x^^}", false),
+            ("RUN node -e '1 << 2'", false),
+            ("RUN cat << ", true),
+            ("RUN cat<< EOF", false),
+            ("RUN cat <<- EOF", false),
+            ("ENV X=${x^^}<<EOF", false),
+        ] {
+            assert_eq!(instructions(&format!("{text}\n"))[0].is_unclear, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn names_and_ends_are_read_to_the_last_character() {
+        for (text, end, expected) in [
+            ("COPY <<EOF /x", "EOF\r\r", false),
+            ("COPY <<\"E \\\n   F\" /x", "E    F", false),
+            ("COPY <<\"E \\\n   F\" /x", "E F", true),
+            ("COPY <<E\\\nOF /x", "EOF", false),
+        ] {
+            let found = instructions(&format!("{text}\n{end}\nRUN make\n"));
+            assert_eq!(!found[0].body.is_empty(), expected, "{text}");
         }
     }
 }

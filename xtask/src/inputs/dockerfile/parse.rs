@@ -1,15 +1,20 @@
 //! Parses a Dockerfile into instructions with line numbers. It reads what the rules need, so that problems are reported
 //! early and with advice. The builder decides what a Dockerfile means.
 
-use super::heredoc::heredocs;
+use super::heredoc::{self, heredocs};
 
 /// One instruction: its logical line, without the contents of its heredocs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Instruction {
     /// The line on which it begins, from 1.
     pub(super) line: usize,
-    /// The text with continuation lines joined and comments removed.
+    /// The text with continuation lines joined and comments removed. Of the white space with which a continuation line
+    /// begins, one blank is left.
     pub(super) text: String,
+    /// Whether it depends on the version of `BuildKit` which of the following lines belong to it.
+    pub(super) is_unclear: bool,
+    /// The character that escapes others in it.
+    pub(super) escape: char,
     /// The lines of its heredocs.
     pub(super) body: String,
     /// Those in which the builder replaces variables.
@@ -17,6 +22,20 @@ pub(super) struct Instruction {
 }
 
 impl Instruction {
+    fn begin(line: usize, escape: char) -> Self {
+        let (text, body, expanded) = <(String, String, String)>::default();
+        Self { line, text, is_unclear: false, escape, body, expanded }
+    }
+
+    /// Adds a line.
+    fn join(&mut self, part: &str) {
+        let words = part.trim_start();
+        if words.len() < part.len() && !self.text.is_empty() {
+            self.text.push(' ');
+        }
+        self.text.push_str(words);
+    }
+
     pub(super) fn is(&self, keyword: &str) -> bool {
         self.keyword().eq_ignore_ascii_case(keyword)
     }
@@ -94,11 +113,21 @@ fn directive<'a>(comment: &'a str, name: &str) -> Option<&'a str> {
 /// The escape character that joins lines, from the `escape` directive. As in `BuildKit`, the directive counts only
 /// among the directives before everything else.
 pub(super) fn escape(text: &str) -> char {
+    if backtick(text).is_some() { '`' } else { '\\' }
+}
+
+/// The line of a directive that makes the backtick the escape character.
+fn backtick(text: &str) -> Option<usize> {
     const DIRECTIVES: [&str; 3] = ["syntax", "escape", "check"];
-    let is_one = |comment: &&str| DIRECTIVES.iter().any(|name| directive(comment, name).is_some());
+    let is_one = |comment: &str| DIRECTIVES.iter().any(|name| directive(comment, name).is_some());
     let comments = without_mark(text).lines().map_while(|line| line.trim_start().strip_prefix('#'));
-    let is_backtick = |comment: &str| directive(comment, "escape") == Some("`");
-    if comments.take_while(is_one).any(is_backtick) { '`' } else { '\\' }
+    let mut directives = comments.zip(1..).take_while(|(comment, _)| is_one(comment));
+    directives.find(|(comment, _)| directive(comment, "escape") == Some("`")).map(|(_, line)| line)
+}
+
+/// The line of such a directive, where `BuildKit` 0.13 does not see it: it is indented, or below another directive.
+pub(super) fn late_escape(text: &str) -> Option<usize> {
+    backtick(text).filter(|line| *line > 1 || !without_mark(text).starts_with('#'))
 }
 
 /// A line without its continuation mark: an escape character at the end that is not itself escaped. `None` if the line
@@ -113,31 +142,32 @@ pub(super) fn without_mark(text: &str) -> &str {
     text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
+/// Lines are joined as `BuildKit` joins them (`parser.Parse`): nothing comes between, so that a word may continue on the
+/// next line.
 pub(super) fn instructions(text: &str) -> Vec<Instruction> {
     let escape = escape(text);
-    let text = without_mark(text);
     let mut instructions = Vec::new();
-    let mut lines = text.lines().zip(1..);
-    let mut current: Option<Instruction> = None;
+    let mut lines = without_mark(text).split('\n').map(|line| line.trim_end_matches('\r')).zip(1..);
+    let mut current: Option<(Instruction, String)> = None;
     while let Some((line, number)) = lines.next() {
-        let line = line.trim();
-        if line.is_empty() || line.starts_with('#') {
+        let words = line.trim_start();
+        if words.is_empty() || words.starts_with('#') {
             continue;
         }
-        let mut instruction = current.take().unwrap_or_else(|| Instruction {
-            line: number,
-            text: String::new(),
-            body: String::new(),
-            expanded: String::new(),
-        });
-        if let Some(part) = continued(line, escape) {
-            instruction.text.push_str(part);
-            instruction.text.push(' ');
-            current = Some(instruction);
+        let is_first = current.is_none();
+        let (mut instruction, mut exact) =
+            current.take().unwrap_or_else(|| (Instruction::begin(number, escape), String::new()));
+        let part = if is_first { words } else { line };
+        let continued = continued(part, escape);
+        instruction.join(continued.unwrap_or(part));
+        exact.push_str(continued.unwrap_or(part));
+        if continued.is_some() {
+            current = Some((instruction, exact));
             continue;
         }
-        instruction.text.push_str(line);
-        for heredoc in heredocs(&instruction) {
+        instruction.text.truncate(instruction.text.trim_end().len());
+        instruction.is_unclear = heredoc::is_unclear(&exact);
+        for heredoc in heredocs(&exact) {
             for (line, _) in lines.by_ref() {
                 if heredoc.is_ended_by(line) {
                     break;
@@ -150,6 +180,6 @@ pub(super) fn instructions(text: &str) -> Vec<Instruction> {
         }
         instructions.push(instruction);
     }
-    instructions.extend(current);
+    instructions.extend(current.map(|(instruction, _)| instruction));
     instructions
 }

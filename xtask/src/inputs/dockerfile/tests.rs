@@ -2,6 +2,7 @@
 
 mod bounds;
 mod final_stage;
+mod lines;
 mod npm;
 mod on_target;
 

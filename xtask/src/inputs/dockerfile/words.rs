@@ -13,7 +13,7 @@ pub(super) type Values = BTreeMap<String, String>;
 pub(super) const LONGEST_VALUE: usize = 4096;
 
 /// The words with their quotes and escapes; none if a quote is not closed.
-pub(super) fn split(text: &str) -> Vec<&str> {
+pub(super) fn split(text: &str, escape: char) -> Vec<&str> {
     let (mut words, mut begin, mut quote) = (Vec::new(), None, None);
     let mut chars = text.char_indices();
     while let Some((at, c)) = chars.next() {
@@ -22,7 +22,7 @@ pub(super) fn split(text: &str) -> Vec<&str> {
             continue;
         }
         begin = begin.or(Some(at));
-        if c == '\\' && quote != Some('\'') {
+        if c == escape && quote != Some('\'') {
             chars.next();
         } else if quote == Some(c) {
             quote = None;
@@ -41,7 +41,7 @@ pub(super) fn split(text: &str) -> Vec<&str> {
 /// end of the line; `ENV` takes it for that if its first word has no `=`.
 pub(super) fn assigned(instruction: &Instruction) -> Vec<(&str, Option<&str>)> {
     let rest = instruction.rest();
-    let words = split(rest);
+    let words = split(rest, instruction.escape);
     if instruction.is("ENV")
         && words.first().is_some_and(|first| !first.contains('='))
         && let Some((name, value)) = rest.split_once(char::is_whitespace)
@@ -120,6 +120,27 @@ fn variable<'a>(text: &'a str, room: usize, known: &[&Values]) -> Result<(String
     Ok((value, rest))
 }
 
+/// What is between each `${` and the next `}`, or the end. Between single quotes and after an escape there is none.
+pub(super) fn substitutions(text: &str) -> impl Iterator<Item = &str> {
+    let mut chars = text.char_indices().peekable();
+    let (mut is_single, mut is_double) = (false, false);
+    std::iter::from_fn(move || {
+        while let Some((at, c)) = chars.next() {
+            match c {
+                '\'' if !is_double => is_single = !is_single,
+                '"' if !is_single => is_double = !is_double,
+                '\\' if !is_single => drop(chars.next()),
+                '$' if !is_single && chars.peek().is_some_and(|(_, next)| *next == '{') => {
+                    let inside = &text[at + 2..];
+                    return Some(inside.split_once('}').map_or(inside, |(inside, _)| inside));
+                }
+                _ => {}
+            }
+        }
+        None
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::parse::instructions;
@@ -163,6 +184,6 @@ mod tests {
         for word in ["it's", "\"a", "${a", "'a\"", "\"\\\""] {
             assert!(expand(word, &[]).is_err(), "{word}");
         }
-        assert!(split("ENV A it's").is_empty());
+        assert!(split("ENV A it's", '\\').is_empty());
     }
 }

@@ -34,6 +34,7 @@ rules! {
     InputsUnreadable, "inputs-unreadable", "A file that cannot be read pins nothing.";
     DockerfileSyntax, "dockerfile-syntax", "A frontend is an image that reads the Dockerfile in its own way and is in no provenance.";
     DockerfilePolicy, "dockerfile-policy", "buildx would interpret it on the machine that builds, and nothing of a commit is interpreted there.";
+    DockerfileUnclear, "dockerfile-unclear", "What BuildKit reads differently from this tool would get into the image unchecked.";
     DockerfileFrom, "dockerfile-from", "If a `FROM` can be read in two ways, it is unclear what the image is made of.";
     DockerfileFromDigest, "dockerfile-from-digest", "A tag can be moved to another image, a digest cannot.";
     DockerfileVariable, "dockerfile-variable", "If a variable has no value, it is unclear which image is meant.";
