@@ -166,6 +166,14 @@ mod tests {
                 "80",
                 "a b",
             ),
+            ("FROM x\nENV UID=1\nENV UID=2 PORT=$UID\nUSER $UID\nEXPOSE $PORT\nVOLUME /d", "2", "1", "/d"),
+            (
+                "FROM x\nENV UID=1\nARG UID=2\nUSER $UID\nEXPOSE 1\nENV D /a b\nVOLUME [\"$D\"]",
+                "2",
+                "1",
+                "/a b",
+            ),
+            ("FROM x\nENV D=\"/a UID=2\" UID=3\nUSER $UID\nEXPOSE 1\nVOLUME [\"$D\"]", "3", "1", "/a UID=2"),
             ("FROM x\nUSER $UID\nEXPOSE ${PORT:-80}\nVOLUME $D\n", "$UID", "80", "$D"),
             ("FROM x\nARG VERSION=1\nUSER $VERSION\nEXPOSE 1\nVOLUME /d", "$VERSION", "1", "/d"),
         ] {
