@@ -6,6 +6,7 @@ mod address;
 #[cfg(test)]
 mod hostile;
 mod method;
+mod proxy;
 mod redirect;
 mod request;
 mod response;
@@ -142,10 +143,11 @@ impl Curl {
         sink.map_or(Ok(()), Sink::check).with_context(doing)?;
         if !output.status.success() {
             let code = output.status.code();
-            let words = format!("{}: no answer: {}", doing(), output.stderr.trim());
+            let (words, status) = proxy::words_and_status(&output.stderr);
+            let words = format!("{}: no answer: {words}{}", doing(), proxy::remedy(status));
             return Ok(match code {
                 _ if retry::is_silence(code) => Tried::NoAnswer(Transient::timeout(words).into()),
-                _ if retry::is_no_answer(code) => Tried::NoAnswer(Transient::new(words).into()),
+                _ if retry::is_no_answer(code, status) => Tried::NoAnswer(Transient::new(words).into()),
                 _ => Tried::Final(Error::msg(words)),
             });
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::{Address, Method};
+use super::{Address, Method, proxy};
 use crate::process::file::if_any;
 use crate::process::secret::Secret;
 
@@ -151,6 +151,7 @@ impl Request {
             "http1.1".to_owned(),
             option("header", "Expect:")?,
             option("header", "User-Agent: xtask")?,
+            option("write-out", proxy::WRITE_OUT)?,
         ];
         if Address::parse(&self.url).is_some_and(|address| address.is_loopback()) {
             // As docker and cosign do (Go's net/http, `ProxyFromEnvironment`): a proxy has another loopback.

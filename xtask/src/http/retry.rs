@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Response;
+use super::{Response, proxy};
 use crate::process::backoff::{self, MOST_TRIES};
 use crate::process::time::parse_http_date;
 
@@ -35,9 +35,10 @@ const MOST_PATIENCE: Duration = Duration::from_secs(20);
 /// a timeout, a failed handshake, an empty answer, and a connection that broke while sending or receiving.
 const NO_ANSWER: [i32; 10] = [5, 6, 7, 18, 28, 35, 52, 55, 56, 92];
 
-/// Whether curl's exit code means a transient fault.
-pub(super) fn is_no_answer(exit: Option<i32>) -> bool {
-    exit.is_some_and(|exit| NO_ANSWER.contains(&exit))
+/// Whether curl's exit code means a transient fault. A proxy that refuses to connect (RFC 9110 §9.3.6) makes the same
+/// exit code as a connection that broke; `proxy` is its answer.
+pub(super) fn is_no_answer(exit: Option<i32>, proxy: Option<u16>) -> bool {
+    exit.is_some_and(|exit| NO_ANSWER.contains(&exit)) && !proxy.is_some_and(proxy::is_refusal)
 }
 
 /// Whether curl's exit code means that the server was silent for too long: it may be away, or hang.
@@ -153,10 +154,15 @@ mod tests {
     #[test]
     fn exit_codes_tell_a_passing_fault() {
         for exit in [6, 7, 18, 28, 35, 52, 55, 56] {
-            assert!(is_no_answer(Some(exit)), "{exit}");
+            assert!(is_no_answer(Some(exit), None), "{exit}");
         }
         for exit in [Some(0), Some(1), Some(2), Some(3), Some(26), Some(60), Some(77), None] {
-            assert!(!is_no_answer(exit), "{exit:?}");
+            assert!(!is_no_answer(exit, None), "{exit:?}");
+        }
+        for (proxy, expected) in
+            [(200, true), (400, false), (403, false), (407, false), (429, true), (502, true), (503, true)]
+        {
+            assert_eq!(is_no_answer(Some(56), Some(proxy)), expected, "{proxy}");
         }
         assert!(is_silence(Some(28)) && ![Some(7), Some(52), None].into_iter().any(is_silence));
     }

@@ -10,6 +10,7 @@ use xtask::http::{Curl, Method, Request, is_silent};
 use xtask::oci::registry::Client;
 use xtask::process::Runner;
 use xtask::process::environment::Environment;
+use xtask::process::failure::is_transient;
 use xtask::process::scratch::Scratch;
 
 /// Answers the connections one after the other, and returns the first line of each request.
@@ -124,6 +125,31 @@ fn a_server_that_says_nothing_is_told_from_one_that_is_away_or_busy() -> Result<
     assert!(error.is_some_and(|error| is_silent(&error)));
     assert!(answers(away, 30)?.is_ok() && answers(&busy, 30)?.is_ok());
     assert_eq!(join(server)?, ["GET /v2/ HTTP/1.1"; 4]);
+    Ok(())
+}
+
+/// curl ends with the same exit code whether a proxy refuses to connect or the connection breaks.
+#[test]
+fn a_proxy_that_refuses_is_told_from_one_that_is_busy() -> Result<()> {
+    const DENIED: &str = "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    const LOGIN: &str = "HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=\"x\"\r\n\
+        Content-Length: 0\r\nConnection: close\r\n\r\n";
+    for (answers, is_passing, words) in [
+        (&[DENIED][..], false, "the proxy of `HTTPS_PROXY` refuses"),
+        (&[LOGIN], false, "the proxy asks for a login"),
+        (&[BUSY, BUSY, BUSY, BUSY], true, "response 503"),
+        (&["", "", "", ""], true, "no answer: curl: (56)"),
+    ] {
+        let (url, server) = serve(answers)?;
+        let environment =
+            Environment::of_this_process().with([("HTTPS_PROXY", url.clone()), ("https_proxy", url)]);
+        let curl = Curl::new(&Runner::new(&environment), Duration::from_secs(30));
+        let error = curl.send(&Request::new(Method::Get, "https://registry.example.org/v2/")).err();
+        let error = error.ok_or_else(|| anyhow!("an answer"))?;
+        assert_eq!(is_transient(&error), is_passing, "{error:#}");
+        assert!(format!("{error:#}").contains(words), "{error:#}");
+        assert_eq!(join(server)?, vec!["CONNECT registry.example.org:443 HTTP/1.1"; answers.len()]);
+    }
     Ok(())
 }
 

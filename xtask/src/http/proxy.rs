@@ -1,0 +1,67 @@
+//! A proxy that refuses to connect: for curl that is the same fault as a connection that breaks.
+
+use super::retry::is_transient;
+
+/// What curl writes to standard error behind its own words: the status with which a proxy answered `CONNECT` (RFC 9110
+/// §9.3.6). It is 000 without a proxy or without an answer.
+pub(super) const WRITE_OUT: &str = "%{stderr}\\nproxy-answered:%{http_connect}";
+
+/// Parts what curl wrote to standard error: its own words, and the proxy's status.
+pub(super) fn words_and_status(stderr: &str) -> (&str, Option<u16>) {
+    match stderr.rsplit_once("proxy-answered:") {
+        Some((words, status)) => (words.trim(), status.trim().parse().ok().filter(|status| *status > 0)),
+        None => (stderr.trim(), None),
+    }
+}
+
+/// Whether the proxy has refused, and would again.
+pub(super) fn is_refusal(status: u16) -> bool {
+    status >= 300 && !is_transient(status)
+}
+
+/// What to do about a proxy that answered `status`; nothing if it let the request through, or may do so later.
+pub(super) fn remedy(status: Option<u16>) -> &'static str {
+    match status {
+        Some(407) => {
+            "; the proxy asks for a login: write it into `HTTPS_PROXY`, as `http://USER:PASSWORD@HOST:PORT`"
+        }
+        Some(status) if is_refusal(status) => {
+            "; the proxy of `HTTPS_PROXY` refuses to connect to this host: have it allowed there, or write the host into \
+             `NO_PROXY` if this machine reaches it without the proxy"
+        }
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_refusal, remedy, words_and_status};
+
+    #[test]
+    fn what_the_proxy_answered_is_told_from_the_words_of_curl() {
+        const REFUSED: &str = "curl: (56) CONNECT tunnel failed, response 407";
+        let refused = format!("{REFUSED}\n\nproxy-answered:407");
+        for (stderr, expected) in [
+            (refused.as_str(), (REFUSED, Some(407))),
+            ("curl: (7) no\n\nproxy-answered:000", ("curl: (7) no", None)),
+            ("curl: (7) no\n", ("curl: (7) no", None)),
+            ("proxy-answered:x", ("", None)),
+        ] {
+            assert_eq!(words_and_status(stderr), expected);
+        }
+    }
+
+    #[test]
+    fn a_refusal_has_a_remedy_and_a_busy_proxy_needs_none() {
+        for (status, refuses) in
+            [(200, false), (400, true), (403, true), (407, true), (429, false), (502, false), (503, false)]
+        {
+            assert_eq!(
+                (is_refusal(status), remedy(Some(status)).is_empty()),
+                (refuses, !refuses),
+                "{status}"
+            );
+        }
+        assert!(remedy(None).is_empty());
+    }
+}
