@@ -17,3 +17,4 @@ pub mod machine;
 pub mod npm;
 pub mod read;
 pub mod system;
+pub mod unseen;

@@ -34,7 +34,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result};
 
 use crate::inputs::config::{Config, MANIFEST};
-use crate::inputs::dockerfile::{BaseImages, Download, NetworkedStep, Recipe};
+use crate::inputs::dockerfile::{BaseImages, Download, NetworkedStep, Own, Recipe};
 use crate::inputs::files::{Files, required};
 use crate::inputs::finding::{Finding, Rule, Unclear};
 use crate::inputs::lockfile::{Libc, Lockfile, Registries, Target};
@@ -76,6 +76,8 @@ pub struct Inputs {
     pub downloads: Vec<Download>,
     /// The steps of the Dockerfile that have a network.
     pub networked: Vec<NetworkedStep>,
+    /// What the Dockerfile adds to the base image.
+    pub own: Own,
     /// The packages, from the lockfile.
     pub lockfile: Lockfile,
     /// The path and digest of each file that decides what is built.
@@ -113,7 +115,7 @@ impl Inputs {
     pub fn read(config: &Config, read: Reader<'_>) -> Result<Self> {
         let files = Files::read(config, read)?;
         let recipe = files.read_recipe(&config.platforms)?;
-        let Recipe { base, downloads, networked, libc, runs_on_target, findings } = recipe;
+        let Recipe { base, downloads, networked, own, libc, runs_on_target, findings } = recipe;
         let (mut problems, mut notes): (Vec<_>, Vec<_>) = findings.into_iter().partition(Finding::is_error);
         let errors = |rule: Rule, file: &str, texts: Vec<String>| {
             let file = file.to_owned();
@@ -161,6 +163,7 @@ impl Inputs {
             base,
             downloads,
             networked,
+            own,
             lockfile,
             files: files.digests(),
             configuration: files.configuration,

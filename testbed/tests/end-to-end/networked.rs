@@ -96,11 +96,11 @@ fn buildkit_gives_a_network_to_the_steps_that_we_name_and_to_no_others() -> Resu
     })
 }
 
-/// Makes a base image with a trigger, on the stand-in, and returns it by digest.
-fn base_with_a_trigger() -> Result<String> {
+/// Makes a base image with the trigger `words`, on the stand-in, and returns it by digest.
+fn base_with_a_trigger(words: &str) -> Result<String> {
     let scratch = Scratch::new()?;
     let (_, stand_in) = base()?;
-    fs::write(scratch.path().join("Dockerfile"), format!("FROM {stand_in}\nONBUILD RUN true\n"))?;
+    fs::write(scratch.path().join("Dockerfile"), format!("FROM {stand_in}\nONBUILD {words}\n"))?;
     let name = format!("{}/{}/node:22-slim", export("TESTBED_REGISTRY")?, random_hex()?);
     let metadata = scratch.path().join("metadata.json");
     let options = ["--platform=linux/amd64,linux/arm64", "--provenance=false", "--push"];
@@ -120,10 +120,28 @@ fn a_step_that_the_base_image_brings_ends_the_release() -> Result<()> {
         let checkout = Checkout::as_committed()?;
         let run = Xtask::new(&checkout, &["rehearse"])
             .env("DOCKER_CONFIG", newest_buildx(&users)?)
-            .env("TESTBED_BASE_STAND_IN", base_with_a_trigger()?)
+            .env("TESTBED_BASE_STAND_IN", base_with_a_trigger("RUN true")?)
             .run()?;
         ensure!(run.code == REFUSED, "exit code {}:\n{}", run.code, run.stderr);
         ensure!(run.stderr.contains("`/bin/sh -c true` with a network"), "{}", run.stderr);
+        checkout.ensure_nothing_is_left()
+    })
+}
+
+/// A step without a network is in no list, and the oldest buildx records no steps: only the image shows it.
+#[test]
+fn what_a_base_image_runs_in_the_last_stage_is_refused() -> Result<()> {
+    test(|| {
+        let checkout = Checkout::as_committed()?;
+        let run = Xtask::new(&checkout, &["rehearse"])
+            .env("TESTBED_BASE_STAND_IN", base_with_a_trigger("RUN --network=none true")?)
+            .run()?;
+        ensure!(run.code == REFUSED, "exit code {}:\n{}", run.code, run.stderr);
+        ensure!(
+            run.stderr.contains("brings the others (`RUN /bin/sh -c true # buildkit`)"),
+            "{}",
+            run.stderr
+        );
         checkout.ensure_nothing_is_left()
     })
 }

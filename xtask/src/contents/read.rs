@@ -67,6 +67,8 @@ pub struct Part {
     pub diff_ids: Vec<Digest>,
     /// `NODE_VERSION` in the environment, and how many layers are below the instruction that sets it.
     pub node_version: Option<(String, usize)>,
+    /// The instruction that made each layer; empty if the config does not say it of all.
+    pub made_by: Vec<String>,
 }
 
 /// The config of a platform, as far as it says something of its layers.
@@ -121,6 +123,14 @@ impl ImageConfig {
             && version.chars().all(|c| c.is_ascii_alphanumeric() || ".-".contains(c));
         is_plain.then(|| (version.to_owned(), below))
     }
+
+    /// What [`Part::made_by`] is.
+    fn made_by(&self) -> Vec<String> {
+        let made = self.history.iter().flatten().filter(|instruction| !instruction.empty_layer);
+        let made: Vec<_> =
+            made.map(|instruction| instruction.created_by.clone().unwrap_or_default()).collect();
+        if made.len() == self.rootfs.diff_ids.len() { made } else { Vec::new() }
+    }
 }
 
 impl Part {
@@ -137,6 +147,7 @@ impl Part {
             platform: platform.to_owned(),
             layers: manifest.layers,
             node_version: config.node_version(),
+            made_by: config.made_by(),
             diff_ids: config.rootfs.diff_ids,
         })
     }
@@ -198,8 +209,10 @@ pub fn read(
             }
             own.push(found);
         }
-        // What a service's own Dockerfile sets says nothing of the base image's node.
-        let is_of_base = |below: usize| count.is_some_and(|count| below <= count);
+        // What a service's own Dockerfile sets says nothing of the base image's node, even if it is the first thing
+        // above the base image's layers.
+        let is_own = base.is_some_and(|base| base.own_sets_node_version);
+        let is_of_base = |below: usize| !is_own && count.is_some_and(|count| below <= count);
         let version = part.node_version.as_ref().filter(|(_, below)| is_of_base(*below));
         let version = version.map(|(version, _)| version.clone());
         let read = Contents::of(&part.platform, &own, count, version).map_err(|error| {

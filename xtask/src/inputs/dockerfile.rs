@@ -10,6 +10,7 @@ mod image;
 mod install;
 mod network;
 mod npm;
+mod own;
 mod parse;
 pub mod runtime;
 mod shell;
@@ -34,6 +35,7 @@ use stages::Stages;
 pub use image::{BaseImage, BaseImages, says_musl};
 pub use install::NPM_CPU;
 pub use network::NetworkedStep;
+pub use own::Own;
 
 /// The largest Dockerfile, in bytes. Each line is checked against the stages before it, so a file of a megabyte would
 /// take minutes.
@@ -48,6 +50,8 @@ pub struct Recipe {
     pub downloads: Vec<Download>,
     /// Every step that has a network.
     pub networked: Vec<NetworkedStep>,
+    /// What it adds to its base image.
+    pub own: Own,
     /// The C library for the image's packages: from the `--libc` of its `npm ci`, else from the name of the base image.
     pub libc: Libc,
     /// The first line before the final stage that runs on the image's platform instead of the building machine's.
@@ -138,6 +142,7 @@ fn look(text: &str, platforms: &[Platform]) -> (Option<Recipe>, Vec<Finding>) {
     unclear::check(text, &instructions, &mut findings);
     dates::check(&instructions, &mut findings);
     final_stage::check(&instructions, &stages, &mut findings);
+    let own = own::of(&instructions, &stages);
     let base = stages.finish(&mut findings);
     let libc = match &base {
         Some(base) => install::libc(&instructions, &base.last, &mut findings),
@@ -158,6 +163,7 @@ fn look(text: &str, platforms: &[Platform]) -> (Option<Recipe>, Vec<Finding>) {
         base,
         downloads,
         networked,
+        own,
         libc,
         runs_on_target,
         findings: findings.clone(),

@@ -7,7 +7,7 @@ use crate::contents::base::{self, Base, PinnedBase};
 use crate::contents::cache::Cache;
 use crate::contents::image::Contents;
 use crate::contents::read::{Known, Part, read};
-use crate::contents::{installed, machine};
+use crate::contents::{installed, machine, unseen};
 use crate::evidence::sbom;
 use crate::http::Curl;
 use crate::oci::manifest::ImageManifest;
@@ -40,6 +40,12 @@ pub(super) fn run(context: &Context<'_>, candidate: &Candidate) -> Result<Vec<u8
     let base = Base::of(&place.digest, &platforms, &cache, |digest| {
         base::through_docker(&tools.docker, &curl, &place, digest)
     })?;
+    let base = base.below(&release.inputs.own);
+    for part in &parts {
+        if let Some(unseen) = unseen::layers(part, base.count(part)?, release.inputs) {
+            return Err(Refusal::new(format!("{unseen}; {REMAINS}")).into());
+        }
+    }
     let contents = read(&parts, Some(&base), &tools.registry, &cache, Known::All)?;
     for contents in &contents {
         if let Err(wrong) = machine::check(contents) {

@@ -13,6 +13,7 @@ use super::super::budget::Budget;
 use super::super::cache::Cache;
 use super::super::image::tests::manifest;
 use super::{Damaged, Job, Known, Layers, Part, Source, read};
+use crate::inputs::dockerfile::Own;
 use crate::oci::manifest::tests::descriptor;
 use crate::oci::reference::Digest;
 use crate::oci::registry::WrongBytes;
@@ -134,6 +135,15 @@ fn the_version_of_node_is_the_base_images_own() {
         let found = part.node_version.filter(|(_, below)| *below <= base_layers);
         assert_eq!(found.is_some_and(|(version, _)| version == "22.1.0"), expected, "{config}");
     }
+}
+
+#[test]
+fn what_the_services_own_dockerfile_sets_is_not_the_base_images_word() {
+    let mut scene = scene();
+    let own = Own { from: 1, layers: 1, sets_node_version: true };
+    scene.base = scene.base.below(&own);
+    let (found, _) = scene.read(Some(&scene.base), Known::Base);
+    assert_eq!(found.unwrap()[0].node_version, None, "it may be the first thing above the base image");
 }
 
 #[test]

@@ -1,10 +1,10 @@
 //! The instructions that the final stage may have, and the stages on which it is based: all of them become the image.
 //! Nothing runs there, and every version of `BuildKit` must record the same: docs/facts.md, "What the last stage records".
 
-use super::Findings;
 use super::parse::Instruction;
 use super::stages::{BUILD_ARGUMENTS, Stages};
 use super::words;
+use super::{Findings, chain};
 use crate::inputs::finding::Rule;
 use crate::inputs::pin::document;
 
@@ -48,12 +48,15 @@ const REFUSED: [(&str, &str); 4] = [
     ),
 ];
 
-/// The instructions of the stages that become the image.
-fn published<'a>(instructions: &'a [Instruction], stages: &Stages<'_>) -> Vec<&'a Instruction> {
+/// The instructions of the stages that become the image, each with its `FROM`.
+pub(super) fn published<'a>(instructions: &'a [Instruction], stages: &Stages<'_>) -> Vec<&'a Instruction> {
     let numbers = stages.published();
-    // What comes before the first `FROM` is in no stage.
-    let all = instructions.split(|instruction| instruction.is("FROM")).skip(1).enumerate();
-    all.filter(|(number, _)| numbers.contains(number)).flat_map(|(_, stage)| stage).collect()
+    let (_, all) = chain::stages(instructions);
+    all.into_iter()
+        .enumerate()
+        .filter(|(number, _)| numbers.contains(number))
+        .flat_map(|(_, stage)| stage)
+        .collect()
 }
 
 /// Whether an earlier stage has the directory below `/out`, and a `COPY` before the line brings it: then nothing is

@@ -11,9 +11,10 @@ use anyhow::{Result, ensure};
 use super::{BaseImages, Libc, Recipe};
 use crate::oci::platform::Platform;
 
-const PIN: &str = "node:22-slim@sha256:83f487e0a63425e5b4d146fb5e5be574bcbe1b7b843d3ebafdd95eaf7767a7e5";
+pub(super) const PIN: &str =
+    "node:22-slim@sha256:83f487e0a63425e5b4d146fb5e5be574bcbe1b7b843d3ebafdd95eaf7767a7e5";
 
-fn read(text: &str) -> Result<Recipe> {
+pub(super) fn read(text: &str) -> Result<Recipe> {
     let platforms = ["linux/amd64", "linux/arm64"].map(|text| Platform::try_from(text.to_owned()).unwrap());
     super::read(text, &platforms)
 }

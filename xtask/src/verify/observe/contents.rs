@@ -72,7 +72,7 @@ pub(super) fn read_all(
     parts: &[Layered],
 ) -> Result<ContentsSeen> {
     let cache = Cache::new(verifier.environment)?;
-    let base = base(verifier, store, parts, &cache);
+    let base = base(verifier, store, parts, &cache).map(|base| base.below(&verifier.release.inputs.own));
     contents_of(parts, base, store, &cache, Known::Base)
 }
 

@@ -1,0 +1,94 @@
+//! Layers above the base image that the Dockerfile does not make. The builder runs what the base image prescribes
+//! (`ONBUILD`) in the stage that is based on it, where no rule has looked.
+
+use super::read::Part;
+use crate::inputs::Inputs;
+use crate::inputs::dockerfile::{BaseImage, Own};
+use crate::process::shown::named;
+
+/// How many instructions a message names, and how much of each.
+const MOST: usize = 3;
+const LONGEST: usize = 200;
+
+/// Why a platform's image, the lowest `of_base` layers of which are the base image's, has other layers than `inputs`
+/// make; `None` if it has not.
+#[must_use]
+pub fn layers(part: &Part, of_base: usize, inputs: &Inputs) -> Option<String> {
+    found(part, of_base, inputs.own, &inputs.base.last)
+}
+
+fn found(part: &Part, of_base: usize, own: Own, base: &BaseImage) -> Option<String> {
+    let above = part.layers.len().saturating_sub(of_base);
+    let made_by = part.made_by.get(of_base..).unwrap_or_default();
+    let runs: Vec<_> = made_by.iter().filter(|words| words.starts_with("RUN ")).collect();
+    if above <= own.layers && runs.is_empty() {
+        return None;
+    }
+    // Triggers come before the instructions of the stage.
+    let more: Vec<_> = made_by.iter().take(above.saturating_sub(own.layers)).collect();
+    let shown = if more.is_empty() { runs } else { more }.into_iter().take(MOST);
+    let shown: Vec<_> = shown.map(|words| words.chars().take(LONGEST).collect::<String>()).collect();
+    Some(format!(
+        "the image for {} has {above} layers above its base image, and the instructions of the Dockerfile make {}: the base \
+         image `{}` of line {} brings the others ({}), as an `ONBUILD` does; take another base image",
+        part.platform,
+        own.layers,
+        base.reference,
+        own.from,
+        named(shown)
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::found;
+    use crate::contents::read::Part;
+    use crate::inputs::dockerfile::{Own, read};
+    use crate::oci::manifest::tests::descriptor;
+    use crate::oci::reference::Digest;
+
+    #[test]
+    fn each_layer_above_the_base_image_is_made_by_the_dockerfile() {
+        let base = read(&format!("FROM node:22@{}\n", Digest::of(b"x")), &[]).unwrap().base.last;
+        let (add, copy, run) =
+            ("ADD root.tar / # buildkit", "COPY /out/ / # buildkit", "RUN /bin/sh -c make # buildkit");
+        for (made, layers, of_base, own, expected) in [
+            (&[run, add, copy][..], 3, 2, 1, None),
+            (&[add, copy, "WORKDIR /app"], 3, 1, 2, None),
+            (
+                &[add, run, copy],
+                3,
+                1,
+                1,
+                Some("has 2 layers above its base image, and the instructions of the Dockerfile make 1"),
+            ),
+            (&[add, run, copy], 3, 1, 1, Some("(`RUN /bin/sh -c make # buildkit`)")),
+            (
+                &[add, "COPY package.json / # buildkit", copy],
+                3,
+                1,
+                1,
+                Some("(`COPY package.json / # buildkit`)"),
+            ),
+            (&[add, run, copy], 3, 1, 2, Some("(`RUN /bin/sh -c make # buildkit`)")),
+            // A base image without a history.
+            (&[copy], 3, 2, 1, None),
+            (&[copy], 4, 2, 1, Some("brings the others (none)")),
+        ] {
+            let history: Vec<_> = made.iter().map(|words| json!({ "created_by": words })).collect();
+            let all: Vec<_> = (0..layers).map(|number: u8| descriptor(&number.to_string(), 1)).collect();
+            let digests: Vec<_> = (0..layers).map(|number| Digest::of(&[number])).collect();
+            let config = json!({ "rootfs": { "diff_ids": digests }, "history": history }).to_string();
+            let manifest = json!({ "config": descriptor("config", 1), "layers": all }).to_string();
+            let part = Part::of("linux/amd64", manifest.as_bytes(), config.as_bytes()).unwrap();
+            let own = Own { from: 1, layers: own, sets_node_version: false };
+            let words = found(&part, of_base, own, &base);
+            let holds = words
+                .as_deref()
+                .is_some_and(|words| expected.is_some_and(|expected| words.contains(expected)));
+            assert!(holds || (words.is_none() && expected.is_none()), "{made:?}: {words:?}");
+        }
+    }
+}
