@@ -83,7 +83,7 @@ mod tests {
             let config = json!({ "rootfs": { "diff_ids": digests }, "history": history }).to_string();
             let manifest = json!({ "config": descriptor("config", 1), "layers": all }).to_string();
             let part = Part::of("linux/amd64", manifest.as_bytes(), config.as_bytes()).unwrap();
-            let own = Own { from: 1, layers: own, sets_node_version: false };
+            let own = Own { from: 1, layers: own, sets_node_version: false, omits_optional: false };
             let words = found(&part, of_base, own, &base);
             let holds = words
                 .as_deref()

@@ -60,8 +60,7 @@ pub(super) fn run(context: &Context<'_>, candidate: &Candidate) -> Result<Vec<u8
         Err(error) => error,
     })?;
     // The release alone refuses this: `verify` takes what was released before.
-    let goes_without = release.inputs.networked.iter().any(|step| step.words.contains("--omit=optional"));
-    for contents in contents.iter().filter(|_| !goes_without) {
+    for contents in contents.iter().filter(|_| !release.inputs.own.omits_optional) {
         let lockfile = &release.inputs.lockfile;
         if let Some(wrong) = installed::without_binaries(contents, lockfile, release.config.dependencies)? {
             return Err(Refusal::new(format!("{wrong}; {REMAINS}")).into());

@@ -140,7 +140,7 @@ fn the_version_of_node_is_the_base_images_own() {
 #[test]
 fn what_the_services_own_dockerfile_sets_is_not_the_base_images_word() {
     let mut scene = scene();
-    let own = Own { from: 1, layers: 1, sets_node_version: true };
+    let own = Own { from: 1, layers: 1, sets_node_version: true, omits_optional: false };
     scene.base = scene.base.below(&own);
     let (found, _) = scene.read(Some(&scene.base), Known::Base);
     assert_eq!(found.unwrap()[0].node_version, None, "it may be the first thing above the base image");

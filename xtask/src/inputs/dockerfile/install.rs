@@ -182,6 +182,14 @@ fn check_cpu(instruction: &Instruction, platforms: &[Platform], findings: &mut F
     }
 }
 
+/// Whether an instruction has npm leave out optional packages.
+pub(super) fn omits_optional(instruction: &Instruction) -> bool {
+    let omits =
+        |call: &Call<'_>| call.values("--omit").any(|kind| kind == "optional") || call.has("--no-optional");
+    instruction.is("RUN")
+        && commands(instruction).iter().filter_map(|command| Call::of(command)).any(|call| omits(&call))
+}
+
 /// The C library that the last `npm ci` names, else the one in the name of the base image.
 pub(super) fn libc(instructions: &[Instruction], base: &BaseImage, findings: &mut Findings) -> Libc {
     let mut asked = None;

@@ -1,10 +1,9 @@
 //! What a Dockerfile itself adds to its base image. Anything else above the base image comes from instructions that no
 //! rule has seen, such as the `ONBUILD` of a base image.
 
-use super::final_stage;
 use super::parse::Instruction;
 use super::stages::Stages;
-use super::words;
+use super::{final_stage, install, words};
 
 /// What a Dockerfile adds to the image on which the final stage is based.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +14,8 @@ pub struct Own {
     pub layers: usize,
     /// Whether it may set `NODE_VERSION`.
     pub sets_node_version: bool,
+    /// Whether it has npm leave out optional packages.
+    pub omits_optional: bool,
 }
 
 /// The instructions that make a layer.
@@ -33,6 +34,7 @@ pub(super) fn of(instructions: &[Instruction], stages: &Stages<'_>) -> Own {
             .filter(|instruction| WITH_LAYER.iter().any(|keyword| instruction.is(keyword)))
             .count(),
         sets_node_version: all.iter().any(sets_node),
+        omits_optional: instructions.iter().any(install::omits_optional),
     }
 }
 
@@ -43,7 +45,7 @@ mod tests {
 
     #[test]
     fn what_the_dockerfile_adds_is_counted_in_every_stage_that_becomes_the_image() {
-        let none = Own { from: 1, layers: 0, sets_node_version: false };
+        let none = Own { from: 1, layers: 0, sets_node_version: false, omits_optional: false };
         for (text, expected) in [
             ("FROM P\n", none),
             (
@@ -57,6 +59,15 @@ mod tests {
             ("FROM P AS a\nENV NODE_VERSION=2\nFROM P\n", Own { from: 3, ..none }),
             ("FROM P\nENV NODE_VERSION 2\n", Own { sets_node_version: true, ..none }),
             ("FROM P\nENV ${X}=2\n", Own { sets_node_version: true, ..none }),
+            (
+                "FROM P AS a\nRUN <<E\nnpm ci --omit=dev --omit optional\nE\nFROM P\n",
+                Own { from: 5, omits_optional: true, ..none },
+            ),
+            (
+                "FROM P AS a\nRUN --network=none npm ci --no-optional\nFROM P\n",
+                Own { from: 3, omits_optional: true, ..none },
+            ),
+            ("FROM P AS a\nRUN npm ci --omit=dev && echo --omit=optional\nFROM P\n", Own { from: 3, ..none }),
         ] {
             assert_eq!(
                 read(&text.replace("FROM P", &format!("FROM {PIN}"))).unwrap().own,
