@@ -47,7 +47,11 @@ fn list(image: &Image, first: String, ask: impl Fn(String) -> Result<Response>) 
             _ => return Ok(tags),
         }
     }
-    bail!("no end after {MOST_PAGES} pages")
+    bail!(
+        "no end after {MOST_PAGES} pages with {} tags; find out who pushes them, and remove those that nothing needs, such as \
+         candidates of refused releases",
+        tags.len()
+    )
 }
 
 /// The address of the next page. It must be on this registry, because the request for it carries our credentials.
@@ -97,7 +101,7 @@ mod tests {
             format!("{:#}", found.unwrap_err())
         };
         let error = pages(0);
-        assert!(error.contains("no end after 200 pages"), "{error}");
+        assert!(error.contains("no end after 200 pages with 1 tags; find out who"), "{error}");
         let error = pages(LARGEST_LISTING / 4 * 3);
         assert!(error.contains("after the answers before it"), "{error}");
     }

@@ -175,10 +175,30 @@ fn before(git: &Git, source: &Source, shared: &SharedClone) -> Seen<Vec<Before>>
 /// The version tags of commits that have a key.
 fn tagged(git: &Git) -> Result<Vec<Released>> {
     let tags = release_tags(&git.tags()?);
-    ensure!(
-        tags.len() <= MOST_TAGS,
-        "this clone has {} version tags, and the keys of at most {MOST_TAGS} are compared",
-        tags.len()
-    );
+    check_count(tags.len())?;
     released(git, tags)
+}
+
+fn check_count(tags: usize) -> Result<()> {
+    ensure!(
+        tags <= MOST_TAGS,
+        "this clone has {tags} version tags, and the keys of at most {MOST_TAGS} are compared; find out who made them, \
+         delete those that are no releases in a copy of this clone (`git tag --delete TAG…`), then verify there"
+    );
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MOST_TAGS, check_count};
+
+    #[test]
+    fn more_tags_than_are_compared_are_named_with_what_to_do() {
+        assert!(check_count(MOST_TAGS).is_ok());
+        let words = check_count(MOST_TAGS + 1).unwrap_err().to_string();
+        assert!(
+            words.contains("has 5001 version tags") && words.contains("`git tag --delete TAG…`"),
+            "{words}"
+        );
+    }
 }
