@@ -154,7 +154,7 @@ impl Reader {
     /// A variable whose value comes from an `ARG` has no value without it.
     fn variable(&mut self, instruction: &Instruction) {
         let rest = instruction.rest();
-        if names_used(rest).any(|name| self.arguments.contains(name)) {
+        if words::names_used(rest).any(|name| self.arguments.contains(name)) {
             return self.other(instruction);
         }
         let meant = |value| words::expand(value, &[&self.values]).ok();
@@ -236,12 +236,4 @@ impl Reader {
         };
         found
     }
-}
-
-/// The names after `$` and `${`.
-fn names_used(text: &str) -> impl Iterator<Item = &str> {
-    text.split('$').skip(1).map(|rest| {
-        let rest = rest.strip_prefix('{').unwrap_or(rest);
-        &rest[..rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(rest.len())]
-    })
 }

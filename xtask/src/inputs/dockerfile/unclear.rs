@@ -1,8 +1,10 @@
 //! Lines of which it is unclear what the builder makes of them: an instruction that is unknown, one that runs in another
 //! stage, and text that versions of `BuildKit` read in different ways. What is read wrongly is checked by no other rule.
 
-use super::Findings;
+use std::collections::BTreeSet;
+
 use super::parse::{self, Instruction};
+use super::{Findings, words};
 use crate::inputs::finding::Rule;
 
 /// What `BuildKit` knows (its package `frontend/dockerfile/command`).
@@ -35,8 +37,10 @@ pub(super) fn check(text: &str, instructions: &[Instruction], findings: &mut Fin
             "older versions of BuildKit take `escape` for a comment here; write it as the first line, from its first column on",
         );
     }
+    let mut is_in_stage = false;
     for instruction in instructions {
-        if let Some(why) = why(instruction) {
+        is_in_stage |= instruction.is("FROM");
+        if let Some(why) = why(instruction, is_in_stage) {
             findings.problem(
                 Rule::DockerfileUnclear,
                 instruction.line,
@@ -46,7 +50,7 @@ pub(super) fn check(text: &str, instructions: &[Instruction], findings: &mut Fin
     }
 }
 
-fn why(instruction: &Instruction) -> Option<&'static str> {
+fn why(instruction: &Instruction, is_in_stage: bool) -> Option<&'static str> {
     if instruction.is("ONBUILD") {
         Some(
             "it runs in each stage that is based on this one, where no rule sees it; write the instruction into that stage",
@@ -58,9 +62,27 @@ fn why(instruction: &Instruction) -> Option<&'static str> {
             "versions of BuildKit may find different heredocs here; write `<<EOF` without a blank after `<<`, and in the same \
              instruction no `${…}` with quotes, blanks or modifiers of bash. Put quotes around a `<<` that is no heredoc",
         )
+    } else if is_in_stage && has_default_of_its_own(instruction) {
+        Some(
+            "versions of BuildKit differ in whether a default knows the variables to its left; write an `ARG` for each \
+             variable",
+        )
     } else {
         None
     }
+}
+
+/// Whether a default in an `ARG` names a variable that the same instruction declares before it (docs/facts.md,
+/// "Words of a Dockerfile").
+fn has_default_of_its_own(instruction: &Instruction) -> bool {
+    let mut declared = BTreeSet::new();
+    instruction.is("ARG")
+        && words::assigned(instruction).into_iter().any(|(name, default)| {
+            let is_of_its_own =
+                default.is_some_and(|default| words::names_used(default).any(|used| declared.contains(used)));
+            declared.insert(name);
+            is_of_its_own
+        })
 }
 
 #[cfg(test)]
@@ -87,6 +109,13 @@ mod tests {
             ("# check=skip=all\n# escape=`\nFROM a\n", "`Dockerfile` line 2: older versions"),
             ("# check=skip=all\n# escape=\\\nFROM a\n", ""),
             ("# why\n# escape=`\nFROM a\n", ""),
+            ("FROM a\nARG A=1 B=$A\n", "`Dockerfile` line 2: `ARG A=1 B=$A`: versions of BuildKit differ"),
+            (
+                "FROM a\nARG A B=x${A:-y}\n",
+                "`Dockerfile` line 2: `ARG A B=x${A:-y}`: versions of BuildKit differ",
+            ),
+            ("ARG A=1 B=$A\nFROM a\n", ""),
+            ("FROM a\nARG A=$B B=1 C=$AB\nENV C=1 D=$C\n", ""),
         ] {
             let mut findings = Findings::default();
             check(text, &instructions(text), &mut findings);

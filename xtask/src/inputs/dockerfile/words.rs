@@ -120,6 +120,14 @@ fn variable<'a>(text: &'a str, room: usize, known: &[&Values]) -> Result<(String
     Ok((value, rest))
 }
 
+/// The names after `$` and `${`.
+pub(super) fn names_used(text: &str) -> impl Iterator<Item = &str> {
+    text.split('$').skip(1).map(|rest| {
+        let rest = rest.strip_prefix('{').unwrap_or(rest);
+        &rest[..rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(rest.len())]
+    })
+}
+
 /// What is between each `${` and the next `}`, or the end. Between single quotes and after an escape there is none.
 pub(super) fn substitutions(text: &str) -> impl Iterator<Item = &str> {
     let mut chars = text.char_indices().peekable();
