@@ -133,6 +133,7 @@ impl Curl {
                 Some(path.display().to_string())
             }
         };
+        sink.map_or(Ok(()), Sink::clear).with_context(doing)?;
         let config = request.config(left, body.as_deref(), sink).with_context(doing)?;
         let watch = sink.map(|sink| Watch::new(LOOK, || sink.check()));
         // `-q` first: the user's own curlrc must not change what a request means.

@@ -205,6 +205,12 @@ pub(super) struct Sink<'a> {
 }
 
 impl Sink<'_> {
+    /// Removes what an earlier answer has left, which would count as part of this one.
+    pub(super) fn clear(&self) -> Result<()> {
+        let removed = if_any(std::fs::remove_file(self.file));
+        removed.map(|_| ()).with_context(|| format!("removing `{}`", self.file.display()))
+    }
+
     /// Whether the file is still small enough. Before 8.4, curl's own limit applies only to answers that announce their
     /// size (curl(1), `--max-filesize`).
     pub(super) fn check(&self) -> Result<()> {

@@ -1,6 +1,7 @@
 //! curl as `http.rs` runs it, against a small server on loopback that answers each connection as instructed.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -70,6 +71,26 @@ fn a_download_ends_at_its_bound_whether_or_not_the_answer_says_its_size() -> Res
         assert!(download(answer, 4)?.is_err());
     }
     Ok(())
+}
+
+/// A larger file from an earlier download ends no request whose answer is late.
+#[test]
+fn what_was_in_the_file_of_a_download_is_no_part_of_the_answer() -> Result<()> {
+    let scratch = Scratch::new()?;
+    let file = scratch.path().join("answer");
+    fs::write(&file, "of an earlier answer")?;
+    let (listener, left) = (TcpListener::bind("127.0.0.1:0")?, file.clone());
+    let url = format!("http://{}/", listener.local_addr()?);
+    let server = thread::spawn(move || {
+        let (mut stream, _) = listener.accept()?;
+        // Nothing is answered as long as the file is there, and the client is.
+        stream.set_read_timeout(Some(Duration::from_millis(10)))?;
+        while left.exists() && !matches!(stream.read(&mut [0; 1 << 10]), Ok(0)) {}
+        Ok::<_, Error>(stream.write_all(WHOLE.as_bytes())?)
+    });
+    let answer = curl().download(&Request::new(Method::Get, url), &file, 5, Duration::from_secs(30))?;
+    assert_eq!((answer.status, fs::read(&file)?), (200, b"whole".to_vec()));
+    server.join().map_err(|_panic| anyhow!("the server panicked"))?
 }
 
 /// A response without an end is not read forever.
