@@ -161,12 +161,7 @@ impl Reader {
         let assigned = words::assigned(instruction).into_iter();
         // All of a line is read before any of it counts.
         let set: Vec<_> = assigned.map(|(name, value)| (name, value.and_then(meant))).collect();
-        for (name, value) in set {
-            match value {
-                Some(value) => drop(self.values.insert(name.to_owned(), value)),
-                None => drop(self.values.remove(name)),
-            }
-        }
+        words::take(&mut self.values, set);
         self.found.variables.push(At { line: instruction.line, value: rest.to_owned() });
     }
 

@@ -91,14 +91,10 @@ fn take(runtime: &mut Runtime, variables: &mut Values, instruction: &Instruction
     }
 }
 
-/// A value that is not known replaces one that is. All values of a line are read before any of them counts.
+/// Takes what a line sets. All its values are read before any of them counts.
 fn take_all(variables: &mut Values, set: Vec<(&str, Option<String>)>) {
-    for (name, value) in set {
-        match value.filter(|value| value.len() <= LONGEST) {
-            Some(value) => variables.insert(name.to_owned(), value),
-            None => variables.remove(name),
-        };
-    }
+    let is_short = |value: &String| value.len() <= LONGEST;
+    words::take(variables, set.into_iter().map(|(name, value)| (name, value.filter(is_short))));
 }
 
 /// A word with the values of its variables. It stays as written if one of them has no known value.

@@ -244,10 +244,8 @@ impl<'a> Stages<'a> {
 pub(super) fn take_defaults(argument: &Instruction, known: &mut Values) {
     for (name, default) in words::assigned(argument) {
         let Some(default) = default.filter(|_| !BUILD_ARGUMENTS.contains(&name)) else { continue };
-        match words::expand(default, &[known]) {
-            Ok(value) => drop(known.insert(name.to_owned(), value)),
-            Err(_unknown) => drop(known.remove(name)),
-        }
+        let value = words::expand(default, &[known]).ok();
+        words::take(known, [(name, value)]);
     }
 }
 

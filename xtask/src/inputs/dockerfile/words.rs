@@ -54,6 +54,16 @@ pub(super) fn assigned(instruction: &Instruction) -> Vec<(&str, Option<&str>)> {
     parts.collect()
 }
 
+/// Takes what an instruction sets. A value that is not known replaces one that is.
+pub(super) fn take<'a>(values: &mut Values, set: impl IntoIterator<Item = (&'a str, Option<String>)>) {
+    for (name, value) in set {
+        match value {
+            Some(value) => drop(values.insert(name.to_owned(), value)),
+            None => drop(values.remove(name)),
+        }
+    }
+}
+
 /// What a word means, with `$NAME`, `${NAME}` and `${NAME:-default}` replaced by the value in the first of `known` that has
 /// the name. `Err` names an unknown variable, or the one whose value does not fit into [`LONGEST_VALUE`].
 pub(super) fn expand(word: &str, known: &[&Values]) -> Result<String, String> {
