@@ -148,25 +148,29 @@ impl<R: Read> Archive<R> {
     /// Passes over so many bytes of the current entry, and appends the next `take` to `buffer`.
     pub(super) fn read_after(&mut self, pass: u64, take: u64, buffer: &mut Vec<u8>) -> Result<()> {
         ensure!(pass.checked_add(take).is_some_and(|both| both <= self.left), "it is shorter than it says");
-        let mut pass = pass;
-        self.left -= pass;
-        while pass > 0 {
-            read(&mut self.stream, &mut pass, &mut self.skipped)?;
-        }
-        let mut take = take;
+        self.pass(pass)?;
+        let mut more = take;
         self.left -= take;
-        while take > 0 {
+        while more > 0 {
             // Without optimization, `Vec::resize` writes its zeros one by one.
-            let size = read(&mut self.stream, &mut take, &mut self.skipped)?;
+            let size = read(&mut self.stream, &mut more, &mut self.skipped)?;
             buffer.extend_from_slice(&self.skipped[..size]);
         }
         Ok(())
     }
 
-    fn skip(&mut self) -> Result<()> {
-        while self.left > 0 {
-            read(&mut self.stream, &mut self.left, &mut self.skipped)?;
+    /// Passes over `count` bytes of the current entry, which has as many.
+    fn pass(&mut self, count: u64) -> Result<()> {
+        let mut more = count;
+        self.left -= count;
+        while more > 0 {
+            read(&mut self.stream, &mut more, &mut self.skipped)?;
         }
+        Ok(())
+    }
+
+    fn skip(&mut self) -> Result<()> {
+        self.pass(self.left)?;
         read(&mut self.stream, &mut std::mem::take(&mut self.padding), &mut self.skipped).map(|_| ())
     }
 
