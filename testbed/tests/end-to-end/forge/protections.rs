@@ -44,7 +44,8 @@ fn what_doctor_prints_protects_tags_and_branches() -> Result<()> {
         let path = without_cosign(&project.checkout.beside("bin"))?;
         let without = project.laptop(&["doctor"]).env("PATH", path).run()?.stdout;
         ensure!(without.contains("?        signing key  not looked at"), "{without}");
-        let writers = format!("secrets by write access alone: whoever of `{}` may push", project.user.name());
+        let writers =
+            format!("everybody among `{}` who may push a branch can read the secrets", project.user.name());
         ensure!(found.contains(&writers), "no `{writers}` in:\n{found}");
         let nobody = project.laptop(&["doctor"]).env("FORGEJO_TOKEN", "").run()?.stdout;
         ensure!(nobody.contains("?        protections  not asked"), "{nobody}");

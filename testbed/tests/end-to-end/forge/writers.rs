@@ -98,7 +98,7 @@ fn commit(clone: &Path, path: &str, content: &str) -> Result<()> {
 }
 
 #[test]
-fn whoever_may_push_a_branch_reads_the_secrets_until_rules_cover_every_branch_and_tag() -> Result<()> {
+fn everybody_who_may_push_a_branch_reads_the_secrets_until_rules_cover_every_branch_and_tag() -> Result<()> {
     test(|| {
         let shared = Shared::new()?;
         shared.workflow("reads.yml", READS)?;

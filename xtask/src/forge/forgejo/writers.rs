@@ -5,6 +5,7 @@ use anyhow::Result;
 use serde::Deserialize;
 
 use super::Forgejo;
+use crate::process::shown::few;
 
 /// So many names are shown.
 const MOST_NAMES: usize = 10;
@@ -20,20 +21,15 @@ impl Forgejo {
     /// Names those who may write. `None` if the forge does not tell.
     pub(super) fn writers(&self) -> Result<Option<String>> {
         let accounts: Option<Vec<Account>> = self.rules("assignees")?;
-        let names = accounts.into_iter().flatten().map(|account| account.login).collect::<Vec<_>>();
-        Ok((!names.is_empty()).then(|| said(names)))
+        Ok(said(accounts.into_iter().flatten().map(|account| account.login).collect()))
     }
 }
 
-fn said(mut names: Vec<String>) -> String {
+/// `None` if there are no names.
+fn said(mut names: Vec<String>) -> Option<String> {
     names.sort();
-    let shown = names.iter().take(MOST_NAMES).map(|name| format!("`{}`", name.escape_debug()));
-    let shown = shown.collect::<Vec<_>>().join(", ");
-    let more = match names.len().saturating_sub(MOST_NAMES) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    format!("secrets by write access alone: whoever of {shown}{more} may push a branch can read them")
+    let shown = few(names.iter().map(|name| format!("`{}`", name.escape_debug())), MOST_NAMES)?;
+    Some(format!("everybody among {shown} who may push a branch can read the secrets"))
 }
 
 #[cfg(test)]
@@ -42,14 +38,14 @@ mod tests {
 
     #[test]
     fn those_who_can_read_the_secrets_are_named_in_order() {
-        let names = |names: &[&str]| said(names.iter().map(|name| (*name).to_owned()).collect());
+        let names = |names: &[&str]| said(names.iter().map(|name| (*name).to_owned()).collect()).unwrap();
         assert_eq!(
             names(&["owner", "dev"]),
-            "secrets by write access alone: whoever of `dev`, `owner` may push a branch can read them"
+            "everybody among `dev`, `owner` who may push a branch can read the secrets"
         );
         let text = names(&["m", "l", "k", "j", "i", "h", "g", "f", "e", "d", "c\u{202e}", "b"]);
         assert!(
-            text.contains("`b`, `c\\u{202e}`, `d`") && text.contains("`k` and 2 more may push"),
+            text.contains("`b`, `c\\u{202e}`, `d`") && text.contains("`k` and 2 more who may push"),
             "{text}"
         );
     }
