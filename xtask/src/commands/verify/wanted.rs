@@ -1,6 +1,6 @@
 //! Which release a person asks for: by its git tag, or by the digest of its image.
 
-use crate::oci::reference::{Digest, Image, untagged};
+use crate::oci::reference::{Digest, Image, undigested, untagged};
 use crate::process::failure::Misuse;
 
 /// What to verify.
@@ -21,7 +21,7 @@ impl Wanted {
     pub(super) fn of(what: Option<&str>) -> Result<Self, Misuse> {
         let misuse = |error: anyhow::Error| Misuse::new(format!("{error:#}"));
         let Some(what) = what else { return Ok(Self::VersionTag) };
-        let Some((name, digest)) = what.split_once('@') else {
+        let (name, Some(digest)) = undigested(what) else {
             // No release tag has a slash.
             return if what.contains('/') { Err(without_digest(what)) } else { Ok(Self::VersionTag) };
         };
