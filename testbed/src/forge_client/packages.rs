@@ -1,8 +1,8 @@
 //! The versions of an image in the forge's package list: tags, and manifests without a tag.
-use xtask::http::Method;
 
 use anyhow::Result;
 use serde::Deserialize;
+use xtask::http::Method;
 
 use super::Repository;
 

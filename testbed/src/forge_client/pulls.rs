@@ -1,5 +1,4 @@
 //! Pull requests, as people open and merge them.
-use xtask::http::Method;
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -7,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use serde::Deserialize;
 use serde_json::json;
+use xtask::http::Method;
 
 use super::Repository;
 

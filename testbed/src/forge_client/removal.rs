@@ -1,8 +1,8 @@
 //! Removes what a release left on the forge, so that the same tag can be released once more.
-use xtask::http::Method;
 
 use anyhow::Result;
 use serde::Deserialize;
+use xtask::http::Method;
 
 use super::Repository;
 

@@ -1,6 +1,6 @@
 //! What a commit says about its image: its name and key, the packages, the base image, and what it asks of the person who
-//! runs it. It is read to compare two releases. A part that cannot be read, for example because it follows older rules, is left out of
-//! the comparison and is no error.
+//! runs it. It is read to compare two releases. A part that cannot be read, for example because it follows older rules, is
+//! left out of the comparison and is no error.
 
 use std::collections::BTreeSet;
 

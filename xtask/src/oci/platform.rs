@@ -96,7 +96,7 @@ impl fmt::Display for Platform {
     }
 }
 
-/// A platform in the fields of an index or of an image's config, in the spelling of whoever built the image.
+/// A platform in the fields of an index or of an image's config, as the program that built the image spells it.
 #[derive(Deserialize)]
 pub struct PlatformFields {
     #[serde(deserialize_with = "word")]
