@@ -10,6 +10,7 @@ mod bundles;
 mod conflict;
 mod contents;
 mod finish;
+mod legacy;
 mod make;
 pub mod mark;
 mod page;

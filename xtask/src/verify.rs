@@ -149,15 +149,16 @@ pub fn fresh(verifier: &Verifier<'_>, digest: &Digest, attestations: &Attestatio
 pub type Gate = Result<Proven, (Verdict, String)>;
 
 /// The gate for an image that an earlier run published: the claims about it, and about the forge's tag, because a page
-/// for a missing tag would create that tag. There is a proof if all of them hold, else what [`broken`] says. Another run
-/// of the same release may be between its two formats at the same time (docs/decisions/0021-both-formats.md). So if only the attachments are
-/// wrong, everything is looked at once more.
+/// for a missing tag would create that tag. There is a proof if all of them hold, else what [`broken`] says. As in
+/// [`fresh`], another run of the same release may be storing its own attestations at the same time. So if a claim does
+/// not hold, everything is looked at once more, unless a server is away: that was asked repeatedly already.
 ///
 /// # Errors
 /// When nothing could be asked at all.
 pub fn of_public(verifier: &Verifier<'_>, digest: &Digest) -> Result<(Vec<Claim>, Gate)> {
     let (claims, proven) = public_once(verifier, digest)?;
-    if is_between_formats(&claims) { public_once(verifier, digest) } else { Ok((claims, proven)) }
+    let is_away = claims.iter().any(|claim| claim.is_transient);
+    if proven.is_err() && !is_away { public_once(verifier, digest) } else { Ok((claims, proven)) }
 }
 
 /// Whether only the attachments are wrong, as while a run is between its two formats, or after it died there.

@@ -12,7 +12,7 @@ use crate::forge::Write;
 use crate::inputs::version::ReleaseTag;
 use crate::oci::reference::Digest;
 use crate::process::failure::is_transient;
-use crate::release::bundles::Legacy;
+use crate::release::legacy::Legacy;
 use crate::release::tags::Published;
 use crate::release::{Context, resign};
 use crate::verify::claim::{Claim, Verdict};

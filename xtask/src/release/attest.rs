@@ -17,7 +17,8 @@ use crate::oci::registry::{Client, Manifest};
 use crate::process::parallel::{both, side_by_side};
 use crate::release::Context;
 use crate::release::build::Candidate;
-use crate::release::bundles::{self, Legacy, Signature, Uploaded};
+use crate::release::bundles::{self, Signature, Uploaded};
+use crate::release::legacy::Legacy;
 
 /// The signed attestations, not stored anywhere yet.
 pub(super) struct Signed {

@@ -3,10 +3,9 @@
 
 use std::thread;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Result, bail};
 
-use crate::evidence::attached::{self, Attested, Kind, Signed};
-use crate::evidence::attestation::predicate;
+use crate::evidence::attached::{Attested, Kind};
 use crate::evidence::bundle::{self, Bundle, EMPTY_CONFIG, Hint, Of, Subject};
 use crate::evidence::envelope::pae;
 use crate::evidence::provenance::BuildType;
@@ -15,6 +14,7 @@ use crate::oci::media_type;
 use crate::oci::reference::Digest;
 use crate::oci::registry::{Client, Manifest};
 use crate::process::parallel::joined;
+use crate::release::legacy::Legacy;
 use crate::release::{Context, stale};
 
 /// How often the bundles are made again because another run changed the attestations meanwhile.
@@ -38,76 +38,14 @@ impl Signature {
         let signature = context.tools.cosign.sign_blob(context.target.key()?, &signed)?;
         Ok(Self { bundle: Bundle::of_signature(digest, signed_as, &signature, &hint), hint })
     }
-}
 
-/// The attestations under the legacy tag.
-pub(super) struct Legacy {
-    /// The manifest that names the attestations.
-    manifest: Digest,
-    envelopes: Vec<(Attested, Vec<u8>)>,
-}
-
-impl Legacy {
-    /// The attestations that this run has just stored under `manifest`.
-    pub(super) fn stored(manifest: &Digest, envelopes: &[Signed]) -> Self {
-        let bytes = envelopes.iter().map(|envelope| envelope.bytes.clone());
-        Self { manifest: manifest.clone(), envelopes: Attested::ALL.into_iter().zip(bytes).collect() }
+    /// Its own bundle, then one of each attestation.
+    fn with_bundles_of(&self, legacy: &Legacy) -> Vec<Bundle> {
+        let bundle =
+            |(of, envelope): &(Attested, Vec<u8>)| Bundle::new(Of::Attestation(*of), envelope, &self.hint);
+        let attested = legacy.envelopes().iter().map(bundle);
+        [self.bundle.clone()].into_iter().chain(attested).collect()
     }
-
-    /// The attestations in the registry.
-    ///
-    /// # Errors
-    /// When they are not exactly one of each kind that the provenance's build type requires.
-    pub(super) fn read(registry: &Client, digest: &Digest) -> Result<Self> {
-        let tag = Kind::Attestations.tag(digest);
-        let doing = || format!("reading the attestations under `{tag}`");
-        let found = registry.manifest(&tag).with_context(doing)?;
-        let found = found.with_context(|| format!("there is no `{tag}` in the registry"))?;
-        let layers = attached::layers(Kind::Attestations, &found.bytes).with_context(doing)?;
-        let envelope = |of: Attested| {
-            let layer = layers.iter().find(|layer| layer.marked() == Some(of));
-            let layer = layer.with_context(|| format!("{}: there is none of the {of}", doing()))?;
-            let bytes = registry.blob(&layer.digest).with_context(doing)?;
-            anyhow::Ok((of, bytes.with_context(|| format!("{}: there is no `{}`", doing(), layer.digest))?))
-        };
-        let mut envelopes = vec![envelope(Attested::Provenance)?];
-        let due = build_type(&envelopes[0].1, digest)?.attested();
-        let (found_here, expected) = (layers.len(), due.len());
-        ensure!(found_here == expected, "{}: there are {found_here} of them: expected {expected}", doing());
-        for of in due.iter().filter(|of| **of != Attested::Provenance) {
-            envelopes.push(envelope(*of)?);
-        }
-        Ok(Self { manifest: found.digest, envelopes })
-    }
-
-    /// The build type of the provenance about `digest`.
-    ///
-    /// # Errors
-    /// When this xtask does not know the build type.
-    pub(super) fn build_type(&self, digest: &Digest) -> Result<BuildType> {
-        let provenance = self.envelopes.iter().find(|(of, _)| *of == Attested::Provenance);
-        let (_, provenance) = provenance.context("there is no provenance")?;
-        build_type(provenance, digest)
-    }
-
-    /// Each kind of attestation with its envelope.
-    pub(super) fn envelopes(&self) -> &[(Attested, Vec<u8>)] {
-        &self.envelopes
-    }
-
-    fn bundles(&self, signature: &Bundle, hint: &Hint) -> Vec<Bundle> {
-        let bundle = |(of, envelope): &(Attested, Vec<u8>)| Bundle::new(Of::Attestation(*of), envelope, hint);
-        let attested = self.envelopes.iter().map(bundle);
-        [signature.clone()].into_iter().chain(attested).collect()
-    }
-}
-
-/// The build type of the provenance in `envelope`, which is about `digest`.
-fn build_type(envelope: &[u8], digest: &Digest) -> Result<BuildType> {
-    let predicate = predicate(envelope, Attested::Provenance.predicate_type(), digest);
-    predicate
-        .and_then(|predicate| BuildType::of_predicate(&predicate))
-        .context("reading the attached provenance")
 }
 
 /// Bundles whose bytes the registry has, but that nothing names yet.
@@ -129,7 +67,7 @@ impl Uploaded {
         legacy: &Legacy,
         signature: &Signature,
     ) -> Result<Self> {
-        let bundles = legacy.bundles(&signature.bundle, &signature.hint);
+        let bundles = signature.with_bundles_of(legacy);
         let lists = registry.referrers(subject.digest())?.is_some();
         let blobs = bundles.iter().map(|bundle| bundle.bytes.as_slice()).chain([EMPTY_CONFIG]);
         upload(registry, blobs)?;
@@ -181,7 +119,7 @@ pub(super) fn show(
     for _ in 0..MOST_ROUNDS {
         uploaded.show(registry, subject)?;
         let now = registry.digest_of(&Kind::Attestations.tag(subject.digest()))?;
-        if now.as_ref() == Some(&legacy.manifest) {
+        if now.as_ref() == Some(legacy.manifest()) {
             return Ok(());
         }
         legacy = Legacy::read(registry, subject.digest())?;

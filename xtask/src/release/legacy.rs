@@ -1,0 +1,160 @@
+//! The attestations in cosign's legacy format, as one tag names them. Each run of a release overwrites that tag as a
+//! whole (docs/decisions/0010-attestations-are-one-write.md), so a reader may meet the moment at which it happens.
+
+use anyhow::{Context as _, Error, Result, ensure};
+
+use crate::evidence::attached::{self, Attested, Kind, Signed};
+use crate::evidence::attestation::predicate;
+use crate::evidence::provenance::BuildType;
+use crate::oci::reference::Digest;
+use crate::oci::registry::{Client, Manifest};
+
+/// How often the attestations are read because another run keeps overwriting them.
+const MOST_READS: u32 = 5;
+
+/// The attestations under the legacy tag.
+pub(super) struct Legacy {
+    /// The manifest that names the attestations.
+    manifest: Digest,
+    envelopes: Vec<(Attested, Vec<u8>)>,
+}
+
+impl Legacy {
+    /// The attestations that this run has just stored under `manifest`.
+    pub(super) fn stored(manifest: &Digest, envelopes: &[Signed]) -> Self {
+        let bytes = envelopes.iter().map(|envelope| envelope.bytes.clone());
+        Self { manifest: manifest.clone(), envelopes: Attested::ALL.into_iter().zip(bytes).collect() }
+    }
+
+    /// The attestations in the registry, all of them from the same run, even if another run overwrites them meanwhile.
+    ///
+    /// # Errors
+    /// When they are not exactly one of each kind that the provenance's build type requires.
+    pub(super) fn read(registry: &Client, digest: &Digest) -> Result<Self> {
+        let tag = Kind::Attestations.tag(digest);
+        let ask = || registry.manifest(&tag);
+        let read = |found: &Manifest| Self::named_by(registry, found, digest);
+        settled(ask, |found| found.digest.clone(), read)
+            .with_context(|| format!("reading the attestations under `{tag}`"))
+    }
+
+    fn named_by(registry: &Client, found: &Manifest, digest: &Digest) -> Result<Self> {
+        let layers = attached::layers(Kind::Attestations, &found.bytes)?;
+        let envelope = |of: Attested| {
+            let layer = layers.iter().find(|layer| layer.marked() == Some(of));
+            let layer = layer.with_context(|| format!("there is none of the {of}"))?;
+            let bytes = registry.blob(&layer.digest)?;
+            anyhow::Ok((of, bytes.with_context(|| format!("there is no `{}`", layer.digest))?))
+        };
+        let mut envelopes = vec![envelope(Attested::Provenance)?];
+        let due = build_type(&envelopes[0].1, digest)?.attested();
+        let (found_here, expected) = (layers.len(), due.len());
+        ensure!(found_here == expected, "there are {found_here} of them: expected {expected}");
+        for of in due.iter().filter(|of| **of != Attested::Provenance) {
+            envelopes.push(envelope(*of)?);
+        }
+        Ok(Self { manifest: found.digest.clone(), envelopes })
+    }
+
+    /// The build type of the provenance about `digest`.
+    ///
+    /// # Errors
+    /// When this xtask does not know the build type.
+    pub(super) fn build_type(&self, digest: &Digest) -> Result<BuildType> {
+        let provenance = self.envelopes.iter().find(|(of, _)| *of == Attested::Provenance);
+        let (_, provenance) = provenance.context("there is no provenance")?;
+        build_type(provenance, digest)
+    }
+
+    /// The manifest that names the attestations.
+    pub(super) fn manifest(&self) -> &Digest {
+        &self.manifest
+    }
+
+    /// Each kind of attestation with its envelope.
+    pub(super) fn envelopes(&self) -> &[(Attested, Vec<u8>)] {
+        &self.envelopes
+    }
+}
+
+/// The build type of the provenance in `envelope`, which is about `digest`.
+fn build_type(envelope: &[u8], digest: &Digest) -> Result<BuildType> {
+    let predicate = predicate(envelope, Attested::Provenance.predicate_type(), digest);
+    predicate
+        .and_then(|predicate| BuildType::of_predicate(&predicate))
+        .context("reading the attached provenance")
+}
+
+/// Reads what a tag names, and what that names in turn, as one. When a tag is overwritten, the blobs of its earlier
+/// manifest may be gone at once (docs/facts.md#moved-tags), and for a moment nothing is under the tag
+/// (docs/facts.md#overwrite-gap). So if reading fails and the tag names something else by then, that is read; what
+/// stays missing or unreadable is an error.
+fn settled<M, D: PartialEq, T>(
+    ask: impl Fn() -> Result<Option<M>>,
+    digest: impl Fn(&M) -> D,
+    read: impl Fn(&M) -> Result<T>,
+) -> Result<T> {
+    let found = || match ask()? {
+        Some(found) => Ok(found),
+        None => ask()?.context("there is nothing under this tag in the registry"),
+    };
+    let mut named = found()?;
+    let mut reads = 0;
+    loop {
+        let error: Error = match read(&named) {
+            Ok(read) => return Ok(read),
+            Err(error) => error,
+        };
+        reads += 1;
+        let now = found()?;
+        if digest(&now) == digest(&named) {
+            return Err(error);
+        }
+        if reads == MOST_READS {
+            return Err(error.context(format!("they were overwritten {reads} times while they were read")));
+        }
+        named = now;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use anyhow::{Context as _, Result};
+
+    use super::settled;
+
+    /// What is read if each question about the tag is answered by the next of `answers`, the last one again and again;
+    /// only `readable` manifests can be read.
+    fn read(answers: &[Option<u8>], readable: &[u8]) -> Result<u8, String> {
+        let left = RefCell::new(answers.iter());
+        let last = *answers.last().unwrap();
+        let ask = || Ok(left.borrow_mut().next().copied().unwrap_or(last));
+        let read = |found: &u8| readable.contains(found).then_some(*found).context("there is no blob");
+        settled(ask, |found| *found, read).map_err(|error| format!("{error:#}"))
+    }
+
+    #[test]
+    fn attestations_that_another_run_overwrites_are_read_again() {
+        assert_eq!(read(&[Some(1)], &[1]), Ok(1), "nobody else");
+        assert_eq!(read(&[Some(1), Some(2)], &[2]), Ok(2), "overwritten between the manifest and its blobs");
+        assert_eq!(read(&[None, Some(2)], &[2]), Ok(2), "in the gap of an overwrite");
+        assert_eq!(read(&[Some(1), None, Some(2)], &[2]), Ok(2), "overwritten, and in the gap");
+    }
+
+    #[test]
+    fn what_stays_wrong_is_an_error() {
+        for (answers, words) in [
+            (&[Some(1)][..], "there is no blob"),
+            (&[Some(1), Some(2)], "there is no blob"),
+            (&[None], "there is nothing under this tag in the registry"),
+            (&[Some(1), None], "there is nothing under this tag in the registry"),
+        ] {
+            assert_eq!(read(answers, &[]).unwrap_err(), words, "{answers:?}");
+        }
+        let each_another: Vec<_> = (0..100).map(Some).collect();
+        let error = read(&each_another, &[]).unwrap_err();
+        assert_eq!(error, "they were overwritten 5 times while they were read: there is no blob");
+    }
+}
