@@ -45,6 +45,8 @@ use crate::oci::reference::Digest;
 use crate::process::failure::{Refusal, refused};
 use crate::tool::git::{Commit, Git};
 
+pub use files::in_work_tree;
+
 /// The build's recipe, at the top of the repository.
 pub const DOCKERFILE: &str = "Dockerfile";
 /// The dependencies that the service asks for, in its folder.

@@ -9,7 +9,6 @@ mod report;
 mod workflows;
 mod yaml;
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
@@ -19,10 +18,9 @@ use crate::inputs::config::{Config, MANIFEST};
 use crate::inputs::finding::{Finding, Rule, Unclear};
 use crate::inputs::keys::{self, Keys, PublicKey};
 use crate::inputs::source::release_tags;
-use crate::inputs::{Inputs, PUBLIC_KEY, is_placeholder, pin};
+use crate::inputs::{Inputs, PUBLIC_KEY, in_work_tree, is_placeholder, pin};
 use crate::process::Runner;
 use crate::process::environment::Environment;
-use crate::process::file::if_any;
 use crate::process::interrupt;
 use crate::process::stderr;
 use crate::tool::git::Git;
@@ -102,18 +100,18 @@ fn unreadable(error: &anyhow::Error) -> Vec<Finding> {
 }
 
 fn file(root: &Path, path: &str) -> Result<Option<Vec<u8>>> {
-    let read = if_any(fs::read(root.join(path)));
-    read.map_err(|error| Unclear::error(Rule::InputsUnreadable, path, error.into()))
+    in_work_tree(root, path).map_err(|error| Unclear::error(Rule::InputsUnreadable, path, error))
 }
 
 fn public_key(root: &Path) -> Vec<Finding> {
     let error = |rule, text: String| vec![Finding::error(rule, PUBLIC_KEY, text)];
-    let pem = match fs::read(root.join(PUBLIC_KEY)) {
-        Ok(pem) => pem,
-        Err(why) => {
-            let text = format!("reading `cosign.pub`; make it with `cargo xtask keygen DIR`: {why}");
+    let pem = match in_work_tree(root, PUBLIC_KEY) {
+        Ok(Some(pem)) => pem,
+        Ok(None) => {
+            let text = format!("there is no `{PUBLIC_KEY}`; make it with `cargo xtask keygen DIR`");
             return error(Rule::PublicKey, text);
         }
+        Err(why) => return error(Rule::PublicKey, format!("{why:#}")),
     };
     if let Err(why) = PublicKey::parse(&pem) {
         let text = format!(

@@ -1,8 +1,7 @@
 //! A cache of what was read from layers, by digest: a machine reads a base image once, not for every release. An entry
 //! that is damaged or written by another version of this program is ignored.
 
-use std::fs::{self, File};
-use std::io::Read as _;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -10,6 +9,7 @@ use anyhow::{Context as _, Result};
 use super::facts::LayerFacts;
 use crate::oci::reference::Digest;
 use crate::process::environment::Environment;
+use crate::process::file;
 use crate::process::scratch::Scratch;
 
 /// Raised whenever the facts that are read from a layer change: [`LayerFacts`] and the code that fills it.
@@ -88,11 +88,8 @@ fn head_of(facts: &[u8]) -> String {
 }
 
 /// Any error means a cache miss: the layer is read again.
-fn read(file: &Path) -> Option<Vec<u8>> {
-    let file = File::open(file).ok()?;
-    let mut bytes = Vec::new();
-    let size = file.take(LARGEST + 1).read_to_end(&mut bytes).ok()?;
-    (size as u64 <= LARGEST).then_some(bytes)
+fn read(path: &Path) -> Option<Vec<u8>> {
+    file::read(path, LARGEST).ok().flatten()
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The files of a commit or of a work tree that decide what is built.
 
+use std::path::Path;
+
 use anyhow::{Context as _, Result, anyhow};
 
 use super::config::{Config, MANIFEST};
@@ -10,6 +12,7 @@ use super::pin::{self, ToolPin};
 use super::{DOCKERFILE, NPMRC, PACKAGE_JSON, PACKAGE_LOCK, PUBLIC_KEY, Reader};
 use crate::oci::platform::Platform;
 use crate::oci::reference::Digest;
+use crate::process::file;
 
 /// The place from which buildx 0.31 and newer takes a policy, written in a language of its own, which buildx itself
 /// interprets (<https://docs.docker.com/build/policies/usage/>).
@@ -77,6 +80,18 @@ fn policy() -> Finding {
          commit may be interpreted there; remove or rename it"
     );
     Finding::error(Rule::DockerfilePolicy, BUILD_POLICY, text)
+}
+
+/// More than any file of a release has, in bytes: those of a commit are read up to the same size.
+const LARGEST: u64 = 64 << 20;
+
+/// The file `path` in the work tree at `root`, if it exists. A link is refused: a release reads the commit, in which it
+/// is nothing but the path that it leads to.
+///
+/// # Errors
+/// When it exists but cannot be read.
+pub fn in_work_tree(root: &Path, path: &str) -> Result<Option<Vec<u8>>> {
+    file::read(&root.join(path), LARGEST).with_context(|| format!("reading `{path}`"))
 }
 
 pub(super) fn required(path: &str, found: Option<Vec<u8>>) -> Result<Vec<u8>> {

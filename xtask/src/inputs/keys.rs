@@ -18,7 +18,6 @@ use crate::inputs::version::ReleaseTag;
 use crate::oci::reference::Digest;
 
 pub use crate::tool::cosign::PublicKey;
-pub use files::in_work_tree;
 pub use read::{Entry, check_words, read};
 pub use released::{Released, TAKE_BACK, check_released, released};
 

@@ -1,10 +1,13 @@
-//! Files that may be missing, and files that are replaced.
+//! Files that may be missing, files that somebody else has made, and files that are replaced.
 
 use std::fs::{self, File, Metadata, Permissions};
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, ErrorKind, Read as _, Take, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail, ensure};
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
 
 /// What an operation on a file answers; `None` if there is no such file.
 ///
@@ -16,6 +19,38 @@ pub fn if_any<T>(answer: io::Result<T>) -> io::Result<Option<T>> {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// The regular file at `path`, if it has at most `most` bytes; `None` if there is none. Somebody else may have made it: a
+/// pipe or a device, or a link to one, may never end, and a link may lead to a file that is not theirs.
+///
+/// # Errors
+/// When it is something else than a regular file, is larger, or cannot be read.
+pub fn open(path: &Path, most: u64) -> Result<Option<Take<File>>> {
+    // Opening a pipe would wait for somebody to write into it.
+    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
+    let file = match if_any(File::options().read(true).custom_flags(flags.bits()).open(path)) {
+        Ok(Some(file)) => file,
+        Ok(None) => return Ok(None),
+        Err(error) if error.raw_os_error() == Some(Errno::ELOOP as i32) => bail!("it is a symbolic link"),
+        Err(error) => return Err(error.into()),
+    };
+    let found = file.metadata()?;
+    ensure!(found.is_file(), "it is not a file");
+    ensure!(found.len() <= most, "it is larger than {} MiB", most >> 20);
+    // A file that grows meanwhile is read no further.
+    Ok(Some(file.take(found.len())))
+}
+
+/// The bytes of the file that [`open`] opens.
+///
+/// # Errors
+/// As [`open`].
+pub fn read(path: &Path, most: u64) -> Result<Option<Vec<u8>>> {
+    let Some(mut file) = open(path, most)? else { return Ok(None) };
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(Some(bytes))
 }
 
 /// Writes `bytes` to `path`, in a directory that is made if there is none. Readers see the old file or the new one, and
@@ -59,8 +94,33 @@ mod tests {
     use std::io::ErrorKind;
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 
-    use super::{if_any, replace};
+    use nix::sys::stat::Mode;
+
+    use super::{if_any, read, replace};
     use crate::process::scratch::Scratch;
+
+    #[test]
+    fn only_a_regular_file_of_a_bounded_size_is_read() {
+        let scratch = Scratch::new().unwrap();
+        let path = scratch.path().join("file");
+        let found = || read(&path, 1 << 20).map_err(|error| error.to_string());
+        assert_eq!(found(), Ok(None));
+        fs::write(&path, "text").unwrap();
+        assert_eq!(found(), Ok(Some(b"text".to_vec())));
+        fs::File::create(&path).unwrap().set_len(1 << 20).unwrap();
+        assert_eq!(found().unwrap().unwrap().len(), 1 << 20);
+        fs::File::create(&path).unwrap().set_len((1 << 20) + 1).unwrap();
+        assert_eq!(found(), Err("it is larger than 1 MiB".to_owned()));
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        assert_eq!(found(), Err("it is not a file".to_owned()));
+        fs::remove_dir(&path).unwrap();
+        symlink("/dev/zero", &path).unwrap();
+        assert_eq!(found(), Err("it is a symbolic link".to_owned()));
+        fs::remove_file(&path).unwrap();
+        nix::unistd::mkfifo(&path, Mode::S_IRWXU).unwrap();
+        assert_eq!(found(), Err("it is not a file".to_owned()), "nobody waits for somebody to write into it");
+    }
 
     #[test]
     fn only_a_file_that_is_not_there_is_none() {

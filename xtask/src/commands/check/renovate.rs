@@ -1,12 +1,11 @@
 //! The rules for Renovate's file. Only the file itself is read, not the presets that it extends.
 
-use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
 
 use crate::inputs::finding::{Finding, Rule};
-use crate::process::file::if_any;
+use crate::inputs::in_work_tree;
 
 const FILE: &str = "renovate.json";
 
@@ -57,10 +56,10 @@ const HARMLESS_PRESETS: [&str; 2] = ["automergeDisabled", "automergeRequireAllSt
 
 /// The findings in the file of the repository at `root`.
 pub(super) fn findings(root: &Path) -> Vec<Finding> {
-    let text = match if_any(fs::read(root.join(FILE))) {
+    let text = match in_work_tree(root, FILE) {
         Ok(Some(bytes)) => return of_file(&bytes),
         Ok(None) => format!("there is no `{FILE}`; write it with `cargo xtask init .`"),
-        Err(error) => format!("reading `{FILE}`: {error}"),
+        Err(error) => format!("{error:#}"),
     };
     vec![Finding::error(Rule::RenovateInvalid, FILE, text)]
 }

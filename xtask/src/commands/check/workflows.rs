@@ -12,6 +12,7 @@ use anyhow::{Context as _, Result};
 use super::yaml::{self, Node};
 use crate::evidence::provenance::RELEASE_WORKFLOW;
 use crate::inputs::finding::{Finding, Rule};
+use crate::inputs::in_work_tree;
 use crate::oci::reference::Digest;
 
 /// Where forges look for workflows, from the top of the repository.
@@ -66,7 +67,9 @@ fn files(root: &Path, directory: &str) -> Result<Vec<(String, String)>> {
         if entry.file_type().with_context(|| format!("reading `{name}`"))?.is_dir() {
             found.extend(files(root, &name)?);
         } else if name.ends_with(".yml") || name.ends_with(".yaml") {
-            let text = fs::read_to_string(entry.path()).with_context(|| format!("reading `{name}`"))?;
+            let bytes =
+                in_work_tree(root, &name)?.with_context(|| format!("`{name}` was removed meanwhile"))?;
+            let text = String::from_utf8(bytes).with_context(|| format!("reading `{name}`"))?;
             found.push((name, text));
         }
     }

@@ -1,14 +1,12 @@
 //! `CHANGELOG.md` of the work tree, which people edit as well.
 
-use std::fs;
-use std::io::Read as _;
 use std::path::Path;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use semver::Version;
 
 use crate::evidence::notes;
-use crate::process::file::{if_any, replace};
+use crate::process::file::{self, replace};
 
 /// The path from the top of the work tree.
 pub(super) const FILE: &str = "CHANGELOG.md";
@@ -22,20 +20,14 @@ const LARGEST: u64 = 16 << 20;
 /// When the file is not a text file, or cannot be written. It is unchanged then.
 pub(super) fn keep(root: &Path, version: &Version, section: &str) -> Result<bool> {
     let path = root.join(FILE);
-    let document = read(&path).with_context(|| format!("reading `{FILE}`"))?;
+    let document = read(&path).with_context(|| format!("reading `{FILE}`, which has to be a text file"))?;
     let Some(text) = notes::with_section(document.as_deref(), version, section) else { return Ok(false) };
     replace(&path, text.as_bytes()).map(|()| true)
 }
 
+/// A link would be replaced by a file, so that is refused.
 fn read(path: &Path) -> Result<Option<String>> {
-    let Some(metadata) = if_any(fs::symlink_metadata(path))? else { return Ok(None) };
-    ensure!(
-        metadata.is_file(),
-        "it is not a regular file and would be replaced by one; put a file in its place"
-    );
-    let mut bytes = Vec::new();
-    fs::File::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
-    ensure!(bytes.len() as u64 <= LARGEST, "it is larger than {} MiB", LARGEST >> 20);
+    let Some(bytes) = file::read(path, LARGEST)? else { return Ok(None) };
     String::from_utf8(bytes).map(Some).context("it is not UTF-8; save it as such")
 }
 
@@ -69,6 +61,6 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"caf\xe9");
         fs::rename(&path, root.join("elsewhere")).unwrap();
         symlink("elsewhere", &path).unwrap();
-        assert!(format!("{:#}", keep().unwrap_err()).contains("not a regular file"));
+        assert!(format!("{:#}", keep().unwrap_err()).contains("it is a symbolic link"));
     }
 }

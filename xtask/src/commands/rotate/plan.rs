@@ -4,13 +4,12 @@ use anyhow::{Context as _, Result, ensure};
 use semver::Version;
 
 use crate::inputs::keys::{
-    Entry, HISTORY, Keys, PublicKey, TAKE_BACK, check_released, in_work_tree, next_version, public_file,
-    read, released,
+    Entry, HISTORY, Keys, PublicKey, TAKE_BACK, check_released, next_version, public_file, read, released,
 };
 use crate::inputs::pin::document;
 use crate::inputs::source::release_tags;
 use crate::inputs::version::ReleaseTag;
-use crate::inputs::{PUBLIC_KEY, is_placeholder};
+use crate::inputs::{PUBLIC_KEY, in_work_tree, is_placeholder};
 use crate::refuse;
 use crate::tool::git::Git;
 

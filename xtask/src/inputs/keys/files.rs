@@ -8,8 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use semver::Version;
 
 use super::{Entry, HISTORY, Key, Keys, PublicKey, endorsement_file, lowest, public_file, read};
-use crate::inputs::{PUBLIC_KEY, Reader};
-use crate::process::file::if_any;
+use crate::inputs::{PUBLIC_KEY, Reader, in_work_tree};
 
 /// cosign's signatures have less than 100 bytes.
 const LONGEST_ENDORSEMENT: usize = 512;
@@ -57,14 +56,6 @@ impl Keys {
         };
         Self { keys: vec![Key { entry, public, endorsement: None }], is_written: false }
     }
-}
-
-/// The file `path` in the work tree at `root`, if it exists.
-///
-/// # Errors
-/// When it exists but cannot be read.
-pub fn in_work_tree(root: &Path, path: &str) -> Result<Option<Vec<u8>>> {
-    if_any(std::fs::read(root.join(path))).with_context(|| format!("reading `{path}`"))
 }
 
 /// The present key, and the entries of the list if there is one.

@@ -1,19 +1,16 @@
 //! Where an image's bytes are read from: a registry, or a directory that `verify --save` made from one.
 
-use std::fs::{self, File};
-use std::io::{ErrorKind, Read as _, Take};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail, ensure};
-use nix::errno::Errno;
-use nix::fcntl::OFlag;
+use anyhow::{Context as _, Result, bail};
 
 use crate::contents::read::Layers;
 use crate::evidence::attached::Kind;
 use crate::evidence::bundle;
 use crate::oci::reference::Digest;
 use crate::oci::registry::{Client, Got, Wanted, WrongBytes};
+use crate::process::file;
 
 use super::saved::Saved;
 
@@ -97,7 +94,7 @@ impl Layout {
         let remedy = || {
             format!("reading `{}`: is it a directory that `cargo xtask verify --save` made?", file.display())
         };
-        let bytes = read_bounded(&file).with_context(remedy)?;
+        let bytes = file::read(&file, LARGEST).with_context(remedy)?;
         let bytes = bytes.with_context(|| format!("there is no `{}`", file.display()))?;
         let saved = Saved::parse(&bytes).with_context(remedy)?;
         Ok(Self { path, saved })
@@ -135,7 +132,7 @@ impl Layout {
 impl Layout {
     fn blob(&self, digest: &Digest) -> Result<Option<Vec<u8>>> {
         let file = self.file(digest);
-        let bytes = read_bounded(&file).with_context(|| format!("reading `{}`", file.display()))?;
+        let bytes = file::read(&file, LARGEST).with_context(|| format!("reading `{}`", file.display()))?;
         if let Some(bytes) = &bytes {
             WrongBytes::check_bytes(&format!("`{}`", file.display()), bytes, digest)?;
         }
@@ -146,7 +143,7 @@ impl Layout {
     fn has_blob(&self, digest: &Digest) -> Result<bool> {
         let path = self.file(digest);
         let doing = || format!("reading `{}`", path.display());
-        let Some(file) = open_bounded(&path, LARGEST_LAYER).with_context(doing)? else { return Ok(false) };
+        let Some(file) = file::open(&path, LARGEST_LAYER).with_context(doing)? else { return Ok(false) };
         let found = Digest::of_reader(file).with_context(doing)?;
         WrongBytes::check_digest(&format!("`{}`", path.display()), found, digest)?;
         Ok(true)
@@ -186,31 +183,6 @@ impl Store for Layout {
         };
         found.clone().map(Wanted::Manifest)
     }
-}
-
-/// The file's bytes; `None` if it does not exist.
-fn read_bounded(path: &Path) -> Result<Option<Vec<u8>>> {
-    let Some(mut file) = open_bounded(path, LARGEST)? else { return Ok(None) };
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes)?;
-    Ok(Some(bytes))
-}
-
-/// The file, if it has at most `most` bytes; `None` if it does not exist. Somebody else may have made the directory: a
-/// pipe or a device in it, or a link to one, may never end.
-fn open_bounded(path: &Path, most: u64) -> Result<Option<Take<File>>> {
-    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
-    let file = match File::options().read(true).custom_flags(flags.bits()).open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) if error.raw_os_error() == Some(Errno::ELOOP as i32) => bail!("it is a symbolic link"),
-        Err(error) => return Err(error.into()),
-    };
-    let found = file.metadata()?;
-    ensure!(found.is_file(), "it is not a file");
-    ensure!(found.len() <= most, "it is larger than {} MiB", most >> 20);
-    // A file that grows meanwhile is read no further.
-    Ok(Some(file.take(found.len())))
 }
 
 #[cfg(test)]

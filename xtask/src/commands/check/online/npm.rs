@@ -3,8 +3,7 @@
 //! what a commit tells npm.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::Read as _;
+use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
@@ -17,6 +16,7 @@ use crate::inputs::config::build_secrets;
 use crate::inputs::dockerfile::BaseImage;
 use crate::inputs::{NPMRC, PACKAGE_JSON, PACKAGE_LOCK, stand_in};
 use crate::oci::exact;
+use crate::process::file;
 use crate::process::progress::Steps;
 use crate::process::scratch::Scratch;
 use crate::process::secret::redact;
@@ -161,10 +161,7 @@ fn last_words(bytes: &[u8]) -> String {
 
 fn read(path: &Path) -> Result<Vec<u8>> {
     let doing = || format!("reading `{}` of the build", path.file_name().unwrap_or_default().display());
-    let mut bytes = Vec::new();
-    File::open(path).with_context(doing)?.take(LARGEST + 1).read_to_end(&mut bytes).with_context(doing)?;
-    ensure!(bytes.len() as u64 <= LARGEST, "{}: it has more than {LARGEST} bytes", doing());
-    Ok(bytes)
+    file::read(path, LARGEST).with_context(doing)?.with_context(|| format!("{}: there is none", doing()))
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
