@@ -115,7 +115,10 @@ pub fn run(environment: &Environment, options: &Options) -> Result<()> {
     let runner = &Runner::new(environment);
     let git = repository(runner, &options.directory)?;
     if options.check || options.update {
-        let ours = files::ours(&Config::of_work_tree(git.root())?, None)?;
+        let config = Config::of_work_tree(git.root())?;
+        let policies = policies::files(git.root(), &config)?.into_iter();
+        let mut ours = files::ours(&config, None)?;
+        ours.extend(policies.map(|(path, text)| File { path, text }));
         return if options.update { update::update(&git, &ours) } else { update::check(git.root(), &ours) };
     }
     let known = survey::configured(git.root())?;
@@ -177,7 +180,7 @@ fn repository(runner: &Runner, directory: &Path) -> Result<Git> {
 }
 
 fn write(survey: &Survey, file: &File) -> Result<()> {
-    if let Some(found) = existing(&survey.root, file.path)? {
+    if let Some(found) = existing(&survey.root, &file.path)? {
         let is_old = file.path == DOCKERFILE && survey.dockerfile.as_ref().is_some_and(|old| !old.is_ours);
         if is_old {
             return beside(survey, file);
@@ -187,7 +190,7 @@ fn write(survey: &Survey, file: &File) -> Result<()> {
         }
         return Ok(());
     }
-    replace(&survey.root.join(file.path), file.text.as_bytes())?;
+    replace(&survey.root.join(&file.path), file.text.as_bytes())?;
     match survey.replaces.as_ref().filter(|_| file.path == DOCKERFILE) {
         Some(old) => {
             stderr::line(format_args!("wrote    {DOCKERFILE}: it takes the place of `{old}`, of which"));
@@ -251,7 +254,7 @@ mod tests {
         let scratch = Scratch::new().unwrap();
         let survey = Survey { root: scratch.path().to_owned(), ..example(String::new()) };
         let write = |text: &str| {
-            beside(&survey, &File { path: "Dockerfile", text: text.to_owned() }).unwrap();
+            beside(&survey, &File { path: "Dockerfile".to_owned(), text: text.to_owned() }).unwrap();
             fs::read_to_string(scratch.path().join(NEW)).unwrap()
         };
         assert_eq!(write("FROM a\n"), "FROM a\n");

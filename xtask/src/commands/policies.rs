@@ -3,18 +3,18 @@
 
 mod content;
 
-use std::fs;
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use crate::inputs::config::Config;
 use crate::inputs::finding::{self, Finding, Rule};
+use crate::inputs::in_work_tree;
 use crate::inputs::keys::Keys;
 use crate::process::Runner;
 use crate::process::environment::Environment;
 use crate::process::failure::Refusal;
-use crate::process::file::{if_any, replace};
+use crate::process::file::replace;
 use crate::process::stderr;
 use crate::tool::git::Git;
 
@@ -43,11 +43,20 @@ pub fn run(environment: &Environment, check: bool) -> Result<()> {
 /// # Errors
 /// When a policy cannot be written.
 pub(super) fn write_all(root: &Path) -> Result<()> {
-    for (path, text) in content::files(&Config::of_work_tree(root)?, Keys::of_work_tree(root)?.as_ref())? {
-        replace(&root.join(DIRECTORY).join(&path), text.as_bytes())?;
-        stderr::line(format_args!("wrote    {DIRECTORY}/{path}"));
+    for (path, text) in files(root, &Config::of_work_tree(root)?)? {
+        replace(&root.join(&path), text.as_bytes())?;
+        stderr::line(format_args!("wrote    {path}"));
     }
     Ok(())
+}
+
+/// The path and text of each policy of the repository at `root`.
+///
+/// # Errors
+/// When the list of keys cannot be read, or the configuration has no image name.
+pub(super) fn files(root: &Path, config: &Config) -> Result<Vec<(String, String)>> {
+    let files = content::files(config, Keys::of_work_tree(root)?.as_ref())?.into_iter();
+    Ok(files.map(|(path, text)| (format!("{DIRECTORY}/{path}"), text)).collect())
 }
 
 /// Compares the policies of the repository at `root` with its configuration.
@@ -71,9 +80,8 @@ pub(super) fn findings(root: &Path, config: &Config) -> Vec<Finding> {
 
 fn differences(root: &Path, config: &Config) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
-    for (path, text) in content::files(config, Keys::of_work_tree(root)?.as_ref())? {
-        let path = format!("{DIRECTORY}/{path}");
-        let problem = match if_any(fs::read(root.join(&path))).with_context(|| format!("reading `{path}`"))? {
+    for (path, text) in files(root, config)? {
+        let problem = match in_work_tree(root, &path)? {
             Some(found) if found == text.as_bytes() => continue,
             Some(_) => format!("`{path}` is not what the configuration says; {REMEDY}"),
             None => format!("there is no `{path}`; {REMEDY}"),

@@ -27,7 +27,7 @@ const RUNNER: &str = "docker";
 /// A file to write.
 pub(super) struct File {
     /// From the top of the repository.
-    pub(super) path: &'static str,
+    pub(super) path: String,
     pub(super) text: String,
 }
 
@@ -36,7 +36,7 @@ pub(super) struct File {
 /// # Errors
 /// When the configuration has no image name.
 pub(super) fn own(survey: &Survey, options: &Options, config: &Config) -> Result<Vec<File>> {
-    let file = |path, text| File { path, text };
+    let file = |path: &str, text| File { path: path.to_owned(), text };
     Ok(vec![
         file(MANIFEST, manifest(survey)),
         file(PACKAGE, package(options)),
@@ -62,7 +62,7 @@ fn renovate() -> String {
 /// # Errors
 /// When the configuration has no image name.
 pub(super) fn ours(config: &Config, runner: Option<&str>) -> Result<Vec<File>> {
-    let file = |path, text| File { path, text };
+    let file = |path: &str, text| File { path: path.to_owned(), text };
     let release = RELEASE.replace("--package xtask", "--package release");
     let runs_on = |label: &str| format!("runs-on: {label}\n");
     let release = release.replace(&runs_on(RUNNER), &runs_on(runner.unwrap_or(RUNNER)));

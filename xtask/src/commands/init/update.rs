@@ -1,4 +1,5 @@
-//! `init --check` and `init --update`: the files that stay this tool's, held to what this version writes.
+//! `init --check` and `init --update`: the files that stay this tool's, and the policies, held to what this version
+//! writes.
 
 use std::path::Path;
 
@@ -48,7 +49,7 @@ pub(super) fn update(git: &Git, ours: &[File]) -> Result<()> {
     }
     for Stale { file, found } in &stale {
         let text = found.as_ref().map_or_else(|| file.text.clone(), |found| with_labels(&file.text, found));
-        replace(&git.root().join(file.path), text.as_bytes())?;
+        replace(&git.root().join(&file.path), text.as_bytes())?;
         stderr::line(format_args!("wrote    {}", file.path));
     }
     stderr::line(
@@ -67,7 +68,7 @@ struct Stale<'a> {
 fn stale<'a>(root: &Path, ours: &'a [File]) -> Result<Vec<Stale<'a>>> {
     let mut stale = Vec::new();
     for file in ours {
-        let found = existing(root, file.path)?;
+        let found = existing(root, &file.path)?;
         if found.as_deref().map(comparable) != Some(comparable(&file.text)) {
             stale.push(Stale { file, found });
         }
@@ -85,7 +86,7 @@ fn uncommitted(git: &Git, stale: &[Stale<'_>]) -> Result<String> {
     let head = git.peel("HEAD")?.context("the repository has no commit yet; commit something first")?;
     let mut uncommitted = Vec::new();
     for Stale { file, found } in stale {
-        let [committed] = git.files(&head, [file.path])?;
+        let [committed] = git.files(&head, [file.path.as_str()])?;
         if found.is_some() && found.as_deref().map(str::as_bytes) != committed.as_deref() {
             uncommitted.push(format!("`{}`", file.path));
         }

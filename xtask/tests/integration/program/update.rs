@@ -8,6 +8,7 @@ use xtask::process::scratch::Scratch;
 use super::server::{git, repository, said, xtask};
 
 const WORKFLOW: &str = ".forgejo/workflows/release.yml";
+const POLICY: &str = "policies/policy.json";
 
 #[test]
 fn an_update_writes_what_is_committed_anew_and_keeps_the_labels_of_runners() -> Result<()> {
@@ -37,5 +38,18 @@ fn an_update_writes_what_is_committed_anew_and_keeps_the_labels_of_runners() -> 
     let (code, words) = init("--update")?;
     ensure!(code == Some(0) && words.contains("read `git diff`"), "{code:?} {words}");
     assert_eq!(fs::read_to_string(dir.join(WORKFLOW))?, own);
+    commit()?;
+
+    let policy = fs::read_to_string(dir.join(POLICY))?;
+    fs::write(dir.join(POLICY), format!("{policy}\n"))?;
+    commit()?;
+    let (code, words) = init("--check")?;
+    ensure!(
+        code == Some(3) && words.contains(&format!("not as this version writes it: `{POLICY}`;")),
+        "{words}"
+    );
+    let (code, words) = init("--update")?;
+    ensure!(code == Some(0) && words.contains(&format!("wrote    {POLICY}\n")), "{code:?} {words}");
+    assert_eq!(fs::read_to_string(dir.join(POLICY))?, policy);
     Ok(())
 }
