@@ -1,6 +1,7 @@
 //! `cargo xtask check`: the rules that a pull request must keep so that its commit can be released. It reads the work
 //! tree and, for the list of keys, the tags of the clone. It calls only git. With `--online` it also asks registries.
 
+mod context;
 #[cfg(test)]
 mod hostile;
 mod online;
@@ -58,12 +59,18 @@ pub fn check(runner: &Runner, root: &Path) -> Result<()> {
 
 /// All findings in the repository at `root`. Without `git`, the tags are not looked at.
 fn findings(root: &Path, git: Option<&Git>) -> Vec<Finding> {
-    let (inputs, policies) = match Config::of_work_tree(root) {
-        Ok(config) => (inputs(root, &config), policies::findings(root, &config)),
-        Err(error) => (vec![Finding::error(Rule::ConfigInvalid, MANIFEST, format!("{error:#}"))], Vec::new()),
+    let (inputs, context, policies) = match Config::of_work_tree(root) {
+        Ok(config) => {
+            (inputs(root, &config), context::findings(root, &config), policies::findings(root, &config))
+        }
+        Err(error) => {
+            let text = format!("{error:#}");
+            (vec![Finding::error(Rule::ConfigInvalid, MANIFEST, text)], Vec::new(), Vec::new())
+        }
     };
     [
         inputs,
+        context,
         public_key(root),
         key_history(root, git),
         workflows::findings(root),

@@ -2,10 +2,12 @@
 //! its pins. Broken rules are reported early and all at once. What the image really consists of is read from the image.
 
 mod chain;
+pub mod copied;
 mod dates;
 pub mod existing;
 mod final_stage;
 mod heredoc;
+pub mod ignored;
 mod image;
 mod install;
 mod network;

@@ -4,6 +4,8 @@
 use std::path::Path;
 
 use super::config::{Config, Folder};
+use super::dockerfile::copied::copied;
+use super::dockerfile::ignored::Ignored;
 use super::dockerfile::{existing, runtime};
 use super::lockfile::pinned::Pinned;
 use super::lockfile::{Lockfile, Target};
@@ -97,6 +99,18 @@ readers! {
             }
             drop(runtime::read(&text));
             drop(existing::read(&text));
+            drop(copied(&text));
+        },
+    }
+    ignore_files: {
+        seeds: vec![file(".dockerignore"), b"a/**/b*?\n!a/b/*\n".to_vec()],
+        words: &["*", "**", "?", "/", "!", "#", "\n", "[", "\\", "..", ".", "a", "\u{feff}", "\u{e9}", "**/", "*a*a*a*b"],
+        read: |bytes| {
+            if let Some(ignored) = Ignored::read(&text(bytes)) {
+                for path in ["a".repeat(200), "a/".repeat(100)] {
+                    assert!(!ignored.leaves_out(&path, true) || ignored.leaves_out(&path, false));
+                }
+            }
         },
     }
     recipe_among_inputs: {

@@ -39,6 +39,7 @@ rules! {
     DockerfileFromDigest, "dockerfile-from-digest", "A tag can be moved to another image, a digest cannot.";
     DockerfileVariable, "dockerfile-variable", "If a variable has no value, it is unclear which image is meant.";
     DockerfileAdd, "dockerfile-add", "A server may send other bytes tomorrow.";
+    DockerfileCopySource, "dockerfile-copy-source", "A build stops at a file that its context does not have.";
     DockerfileDownload, "dockerfile-download", "Nothing pins what a program downloads in a `RUN`.";
     DockerfileNpmInstall, "dockerfile-npm-install", "`npm install` may resolve versions again, so what is installed may differ from the lockfile.";
     DockerfileNpmScripts, "dockerfile-npm-scripts", "Install scripts run on the building machine, and their results differ from machine to machine.";
