@@ -29,6 +29,7 @@ mod rebuilt_by;
 mod refused;
 pub(crate) mod released;
 pub(crate) mod releasing;
+mod renamed;
 mod resume;
 mod rotated;
 mod signed;

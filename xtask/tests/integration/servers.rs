@@ -6,6 +6,7 @@ mod gates;
 mod mark;
 mod referrers;
 mod registry;
+mod renamed;
 pub(crate) mod server;
 mod stale;
 mod visibility;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
 
-use super::PAGE_SIZE;
+use super::{PAGE_SIZE, renamed};
 use crate::http::{Curl, Method, Request};
 use crate::inputs::config::Config;
 use crate::inputs::pulls::Pulls;
@@ -49,14 +49,20 @@ pub fn pulls(
     since: u64,
     budget: Duration,
 ) -> Result<Pulls> {
-    let address = format!("{}/api/v1/repos/{}/pulls", config.forge, config.repository);
+    let api = format!("{}/api/v1/repos/", config.forge);
     let deadline = Instant::now() + budget;
+    let mut name = config.repository.clone();
     read(commits, since, |page| {
-        let left = deadline.saturating_duration_since(Instant::now());
-        ensure!(!left.is_zero(), "asking `{address}`: no end after {} s", budget.as_secs_f32());
+        let address = format!("{api}{name}/pulls");
+        let send = |request: &Request| {
+            let left = deadline.saturating_duration_since(Instant::now());
+            ensure!(!left.is_zero(), "asking `{address}`: no end after {} s", budget.as_secs_f32());
+            Curl::new(runner, left).without_retries().send(request)
+        };
         let query = format!("{address}?state=closed&sort=recentupdate&limit={PAGE_SIZE}&page={page}");
         let request = Request::new(Method::Get, query).header("Accept", "application/json");
-        let response = Curl::new(runner, left).without_retries().send(&request)?;
+        let (response, present) = renamed::follow(&api, request, send)?;
+        name = present.unwrap_or_else(|| name.clone());
         ensure!(response.status == 200, response.unexpected());
         response.json()
     })

@@ -1,6 +1,7 @@
-//! Registries that store their bytes elsewhere. Forgejo with direct serving and most hosted registries answer `GET` of
-//! a blob or a manifest with a redirect to a storage server. The request to that server is anonymous, and the bytes
-//! that it sends are checked against the digest.
+//! Registries that store their bytes elsewhere, or under another name. Forgejo with direct serving and most hosted
+//! registries answer `GET` of a blob or a manifest with a redirect to a storage server. For an owner's old name, Forgejo
+//! redirects to the new one (docs/facts.md#renamed-repositories). The request that follows is anonymous, and the bytes
+//! that it brings are checked against the digest.
 
 use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
@@ -14,6 +15,9 @@ use crate::oci::reference::{Digest, Registry, Tag};
 /// Headers by which a registry describes its answer. From a storage server they mean nothing.
 const DIGEST: &str = "Docker-Content-Digest";
 const TYPE: &str = "Content-Type";
+
+/// An owner may have been renamed more than once.
+const MOST_NAMES: usize = 5;
 
 impl Client {
     /// Follows the redirect in `response`, if it is one. `request` is the request that it answers.
@@ -31,12 +35,35 @@ impl Client {
         response: Response,
         send: &Send<'_>,
     ) -> Result<Response> {
-        if !is_redirect(request, &response) || leads_to_no_list(request, &response)? {
+        let (request, response) = self.under_present_name(request, response, send)?;
+        if !is_redirect(&request, &response) || leads_to_no_list(&request, &response)? {
             return Ok(response);
         }
-        let (said, kind) = (self.said(request, &response)?, own(&response, TYPE));
-        let stored = follow(request, response, |url| self.check_address(url), send)?;
+        let (said, kind) = (self.said(&request, &response)?, own(&response, TYPE));
+        let stored = follow(&request, response, |url| self.check_address(url), send)?;
         Ok(as_of_registry(stored, said.as_deref(), kind.as_deref()))
+    }
+
+    /// The answer to `request` under the name that the image has now, and the request for it. Each further request is
+    /// anonymous: neither the password nor a token that it gave is for another name.
+    fn under_present_name(
+        &self,
+        request: &Request,
+        response: Response,
+        send: &Send<'_>,
+    ) -> Result<(Request, Response)> {
+        let (mut request, mut response) = (request.clone(), response);
+        for _ in 0..MOST_NAMES {
+            let to = response.header("Location").filter(|_| is_redirect(&request, &response));
+            let to = to.and_then(|location| resolve(request.url(), location).ok());
+            let base = self.image.registry.base_url();
+            let Some((url, name)) = to.as_ref().and_then(|url| Some((url, present_name(&base, url)?))) else {
+                break;
+            };
+            request = request.elsewhere(url.as_str());
+            response = self.anonymously(name, &request, send)?;
+        }
+        Ok((request, response))
     }
 
     /// The digest that the registry names for its answer. For a tag there must be one, because the bytes come from
@@ -94,6 +121,14 @@ fn leads_to_no_list(request: &Request, response: &Response) -> Result<bool> {
     Ok(origin(&to) != origin(request.url()))
 }
 
+/// The image's path in an address of the registry at `base`: what is before the kind of thing that is asked for.
+fn present_name<'a>(base: &str, url: &'a str) -> Option<&'a str> {
+    let path = url.strip_prefix(base)?.strip_prefix("/v2/")?;
+    let kinds = ["/manifests/", "/blobs/", "/tags/list", "/referrers/"];
+    let end = kinds.iter().filter_map(|kind| path.rfind(kind)).max()?;
+    Some(&path[..end])
+}
+
 fn own(response: &Response, name: &str) -> Option<String> {
     response.header(name).map(str::to_owned)
 }
@@ -118,7 +153,7 @@ fn as_of_registry(response: Response, said: Option<&str>, kind: Option<&str>) ->
 
 #[cfg(test)]
 mod tests {
-    use super::as_of_registry;
+    use super::{as_of_registry, present_name};
     use crate::http::Response;
     use crate::oci::media_type::{INDEX, MANIFEST};
 
@@ -139,5 +174,23 @@ mod tests {
         assert_eq!(kind(&typed, Some("text/html")).as_deref(), Some(INDEX));
         assert_eq!(kind("{}", Some("text/html")).as_deref(), Some("application/octet-stream"));
         assert_eq!(kind(r#"{"mediaType": "text/html"}"#, None).as_deref(), Some("application/octet-stream"));
+    }
+
+    #[test]
+    fn a_name_is_read_from_an_address_of_the_same_registry_alone() {
+        let base = "https://forge.example.org";
+        for (url, expected) in [
+            ("https://forge.example.org/v2/new/carol/manifests/v1.0.0", Some("new/carol")),
+            ("https://forge.example.org/v2/new/blobs/carol/blobs/sha256:0", Some("new/blobs/carol")),
+            ("https://forge.example.org/v2/new/carol/tags/list?n=100", Some("new/carol")),
+            ("https://forge.example.org/v2/new/carol/referrers/sha256:0", Some("new/carol")),
+            ("https://forge.example.org/v2/new/carol", None),
+            ("https://forge.example.org/bucket/manifests/x", None),
+            ("https://forge.example.org.evil.example/v2/new/carol/manifests/x", None),
+            ("http://forge.example.org/v2/new/carol/manifests/x", None),
+            ("https://storage.example.org/v2/new/carol/manifests/x", None),
+        ] {
+            assert_eq!(present_name(base, url), expected, "{url}");
+        }
     }
 }

@@ -5,8 +5,8 @@ use std::sync::PoisonError;
 use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
 
-use super::Client;
 use super::challenge::Challenge;
+use super::{Client, Credentials};
 use crate::http::{Authorization, Method, Request, Response};
 use crate::process::failure::NotPublic;
 use crate::process::secret::Secret;
@@ -67,19 +67,24 @@ impl Client {
             return Ok(response);
         };
         let authorization = match (Challenge::parse(challenge), &self.credentials) {
-            (Some(challenge), _) => match (self.fetch_token(&challenge, scope)?, scope) {
-                (Answer::Token(token), Scope::Usual) => {
-                    *self.token.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.clone());
-                    Authorization::Bearer(token)
+            (Some(challenge), _) => {
+                match (self.fetch_token(&challenge, &self.scope(scope), self.credentials.as_ref())?, scope) {
+                    (Answer::Token(token), Scope::Usual) => {
+                        *self.token.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.clone());
+                        Authorization::Bearer(token)
+                    }
+                    (Answer::Token(token), Scope::Delete) => Authorization::Bearer(token),
+                    (Answer::Refused(answer), Scope::Delete) => return Ok(answer),
+                    (Answer::Refused(answer), Scope::Usual) => {
+                        let error = if self.is_hidden(&answer) {
+                            self.not_public(&answer)
+                        } else {
+                            answer.unexpected()
+                        };
+                        return Err(error.context(self.getting_a_token()));
+                    }
                 }
-                (Answer::Token(token), Scope::Delete) => Authorization::Bearer(token),
-                (Answer::Refused(answer), Scope::Delete) => return Ok(answer),
-                (Answer::Refused(answer), Scope::Usual) => {
-                    let error =
-                        if self.is_hidden(&answer) { self.not_public(&answer) } else { answer.unexpected() };
-                    return Err(error.context(self.getting_a_token()));
-                }
-            },
+            }
             (None, Some(credentials)) => {
                 Authorization::Basic(credentials.user.clone(), credentials.password.clone())
             }
@@ -108,7 +113,34 @@ impl Client {
         format!("getting a token for `{}`", self.image)
     }
 
-    fn fetch_token(&self, challenge: &Challenge, scope: Scope) -> Result<Answer> {
+    /// The scope in the words of a token server.
+    fn scope(&self, scope: Scope) -> String {
+        let actions = match (&self.credentials, scope) {
+            (None, _) => "pull",
+            (Some(_), Scope::Usual) => "pull,push",
+            (Some(_), Scope::Delete) => "pull,push,delete",
+        };
+        format!("repository:{}:{actions}", self.image.path)
+    }
+
+    /// Sends `request`, which has no authorization and is about the image `name` in this registry. If the registry wants
+    /// a token, it gets one that anyone is given.
+    pub(super) fn anonymously(&self, name: &str, request: &Request, send: &Send<'_>) -> Result<Response> {
+        let response = send(request)?;
+        let challenge = response.header("WWW-Authenticate").filter(|_| response.status == 401);
+        let Some(challenge) = challenge.and_then(Challenge::parse) else { return Ok(response) };
+        match self.fetch_token(&challenge, &format!("repository:{name}:pull"), None)? {
+            Answer::Token(token) => send(&request.clone().authorization(Authorization::Bearer(token))),
+            Answer::Refused(_) => Ok(response),
+        }
+    }
+
+    fn fetch_token(
+        &self,
+        challenge: &Challenge,
+        scope: &str,
+        credentials: Option<&Credentials>,
+    ) -> Result<Answer> {
         #[derive(Deserialize)]
         struct Given {
             token: Option<String>,
@@ -116,14 +148,8 @@ impl Client {
         }
         let doing = || self.getting_a_token();
         challenge.check_realm(&self.image.registry).with_context(doing)?;
-        let actions = match (&self.credentials, scope) {
-            (None, _) => "pull",
-            (Some(_), Scope::Usual) => "pull,push",
-            (Some(_), Scope::Delete) => "pull,push,delete",
-        };
-        let mut request =
-            Request::new(Method::Get, challenge.url(&format!("repository:{}:{actions}", self.image.path)));
-        if let Some(credentials) = &self.credentials {
+        let mut request = Request::new(Method::Get, challenge.url(scope));
+        if let Some(credentials) = credentials {
             let basic = Authorization::Basic(credentials.user.clone(), credentials.password.clone());
             request = request.authorization(basic);
         }

@@ -1,6 +1,8 @@
 //! The forge client: what CI says about a commit.
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
@@ -8,6 +10,7 @@ use xshell::cmd;
 use xtask::evidence::assets::{Asset, Listed, SUMS};
 use xtask::evidence::page::{Page, PublishedPage};
 use xtask::forge::forgejo::Forgejo;
+use xtask::forge::forgejo::pulls::pulls;
 use xtask::forge::{CiState, Read as _, Write as _};
 use xtask::inputs::config::Config;
 use xtask::process::Runner;
@@ -29,13 +32,17 @@ pub(super) fn forge(server: &Server, contexts: &[&str], token: Option<Secret>) -
     let sh = runner.shell()?;
     runner.call(cmd!(sh, "git init --quiet")).dir(scratch.path()).run()?;
     fs::write(scratch.path().join("x"), "x")?;
-    let config: Config = serde_json::from_value(json!({
+    let git = Git::discover(&runner, scratch.path())?;
+    Ok(Forgejo::new(curl(), &git, &config(server, contexts)?, token, None))
+}
+
+fn config(server: &Server, contexts: &[&str]) -> Result<Config> {
+    let config = json!({
         "forge": format!("http://{}", server.address), "repository": "acme/carol", "title": "carol",
         "description": "a service", "licenses": "MIT", "platforms": ["linux/amd64"], "branches": ["main"],
         "ci-contexts": contexts, "smoke": {"port": 3000, "health": "/healthz", "version": "/version"},
-    }))?;
-    let git = Git::discover(&runner, scratch.path())?;
-    Ok(Forgejo::new(curl(), &git, &config, token, None))
+    });
+    Ok(serde_json::from_value(config)?)
 }
 
 /// The state of a commit on `server`, where `contexts` must be green.
@@ -185,6 +192,12 @@ fn renamed() -> Result<Server> {
                 let tag = json!({ "id": "a".repeat(40), "commit": { "sha": "a".repeat(40) } });
                 (200, Vec::new(), tag.to_string().into_bytes())
             }
+            path if path.starts_with("/api/v1/repos/new/dave/pulls?") => {
+                let pull = json!({ "number": 7, "merged": true, "merge_commit_sha": "a".repeat(40),
+                    "updated_at": "2026-11-29T10:00:00Z" });
+                let pulls = if path.ends_with("&page=1") { json!([pull]) } else { json!([]) };
+                (200, Vec::new(), pulls.to_string().into_bytes())
+            }
             "/new/dave/releases/download/v1.0.0/SHA256SUMS" => (200, Vec::new(), b"sums".to_vec()),
             "/api/v1/repos/new/dave" => (200, Vec::new(), b"{\"default_branch\": \"main\"}".to_vec()),
             "/api/v1/repos/new/dave/releases/7/assets/1" => empty(204),
@@ -208,6 +221,19 @@ fn a_renamed_repository_is_asked_under_its_present_name_and_releases_nothing_und
     let [problem] = &problems[..] else { panic!("{problems:?}") };
     ensure!(problem.text.contains("`acme/carol` is now `new/dave`"), "{problem:?}");
     ensure!(!problem.text.contains("image"), "it went with its owner: {problem:?}");
+    Ok(())
+}
+
+#[test]
+fn the_pull_requests_of_a_renamed_repository_are_listed_under_its_present_name() -> Result<()> {
+    let server = renamed()?;
+    let commit = "a".repeat(40);
+    let runner = Runner::new(&Environment::of_this_process());
+    let asked = BTreeSet::from([commit.as_str()]);
+    let found = pulls(&runner, &config(&server, &[])?, &asked, 0, Duration::from_secs(30))?;
+    assert_eq!(found.of(&Commit::parse(&commit)?), Some(7));
+    let log = server.log()?;
+    assert_eq!(log.len(), 4, "the first page under three names, the second under the present one: {log:?}");
     Ok(())
 }
 
