@@ -42,9 +42,17 @@ pub fn read(text: &str) -> Runtime {
         base: chain.first().and_then(|first| base(&begun[*first][0], &known)),
         ..Runtime::default()
     };
-    let mut variables = Values::new();
+    let (mut variables, mut recorded) = (Values::new(), Values::new());
     for number in chain {
-        begun[number].iter().for_each(|instruction| take(&mut runtime, &mut variables, instruction, &known));
+        // Of an earlier stage, the image has the `ENV`, whatever an `ARG` there said afterwards.
+        variables.append(&mut recorded.clone());
+        for instruction in begun[number] {
+            take(&mut runtime, &mut variables, instruction, &known);
+            if instruction.is("ENV") {
+                let names = words::assigned(instruction).into_iter().map(|(name, _)| name);
+                words::take(&mut recorded, names.map(|name| (name, variables.get(name).cloned())));
+            }
+        }
     }
     runtime
 }
@@ -168,6 +176,12 @@ mod tests {
                 "2",
                 "1",
                 "/a b",
+            ),
+            (
+                "FROM x AS a\nENV UID=1\nARG UID=2\nEXPOSE $UID\nFROM a\nUSER $UID\nVOLUME /d\n",
+                "1",
+                "2",
+                "/d",
             ),
             ("FROM x\nENV D=\"/a UID=2\" UID=3\nUSER $UID\nEXPOSE 1\nVOLUME [\"$D\"]", "3", "1", "/a UID=2"),
             ("FROM x\nUSER $UID\nEXPOSE ${PORT:-80}\nVOLUME $D\n", "$UID", "80", "$D"),
