@@ -30,7 +30,7 @@ pub(super) fn heredocs(text: &str) -> Vec<Heredoc> {
     if !may_open(text) {
         return Vec::new();
     }
-    words::split(text, '\\').into_iter().filter_map(Heredoc::opened_by).collect()
+    words::split(text).into_iter().filter_map(Heredoc::opened_by).collect()
 }
 
 fn may_open(text: &str) -> bool {
@@ -49,8 +49,7 @@ pub(super) fn is_unclear(text: &str) -> bool {
         return false;
     }
     let is_bare = |word: &str| word.trim_start_matches(|c: char| c.is_ascii_digit()) == "<<";
-    words::split(text, '\\').into_iter().any(is_bare)
-        || words::substitutions(text).any(|inside| !is_plain(inside))
+    words::split(text).into_iter().any(is_bare) || words::substitutions(text).any(|inside| !is_plain(inside))
 }
 
 /// Whether what is between `${` and `}` is a name, perhaps with a modifier and plain characters.

@@ -13,8 +13,6 @@ pub(super) struct Instruction {
     pub(super) text: String,
     /// Whether it depends on the version of `BuildKit` which of the following lines belong to it.
     pub(super) is_unclear: bool,
-    /// The character that escapes others in it.
-    pub(super) escape: char,
     /// The lines of its heredocs.
     pub(super) body: String,
     /// Those in which the builder replaces variables.
@@ -22,9 +20,9 @@ pub(super) struct Instruction {
 }
 
 impl Instruction {
-    fn begin(line: usize, escape: char) -> Self {
+    fn begin(line: usize) -> Self {
         let (text, body, expanded) = <(String, String, String)>::default();
-        Self { line, text, is_unclear: false, escape, body, expanded }
+        Self { line, text, is_unclear: false, body, expanded }
     }
 
     /// Adds a line.
@@ -116,18 +114,14 @@ pub(super) fn escape(text: &str) -> char {
     if backtick(text).is_some() { '`' } else { '\\' }
 }
 
-/// The line of a directive that makes the backtick the escape character.
-fn backtick(text: &str) -> Option<usize> {
+/// The line of a directive that makes the backtick the escape character, at least in some version of `BuildKit`: 0.13 sees
+/// none that is indented, or below another directive.
+pub(super) fn backtick(text: &str) -> Option<usize> {
     const DIRECTIVES: [&str; 3] = ["syntax", "escape", "check"];
     let is_one = |comment: &str| DIRECTIVES.iter().any(|name| directive(comment, name).is_some());
     let comments = without_mark(text).lines().map_while(|line| line.trim_start().strip_prefix('#'));
     let mut directives = comments.zip(1..).take_while(|(comment, _)| is_one(comment));
     directives.find(|(comment, _)| directive(comment, "escape") == Some("`")).map(|(_, line)| line)
-}
-
-/// The line of such a directive, where `BuildKit` 0.13 does not see it: it is indented, or below another directive.
-pub(super) fn late_escape(text: &str) -> Option<usize> {
-    backtick(text).filter(|line| *line > 1 || !without_mark(text).starts_with('#'))
 }
 
 /// A line without its continuation mark: an escape character at the end that is not itself escaped. `None` if the line
@@ -156,7 +150,7 @@ pub(super) fn instructions(text: &str) -> Vec<Instruction> {
         }
         let is_first = current.is_none();
         let (mut instruction, mut exact) =
-            current.take().unwrap_or_else(|| (Instruction::begin(number, escape), String::new()));
+            current.take().unwrap_or_else(|| (Instruction::begin(number), String::new()));
         let part = if is_first { words } else { line };
         let continued = continued(part, escape);
         instruction.join(continued.unwrap_or(part));

@@ -30,11 +30,11 @@ const KNOWN: [&str; 18] = [
 ];
 
 pub(super) fn check(text: &str, instructions: &[Instruction], findings: &mut Findings) {
-    if let Some(line) = parse::late_escape(text) {
+    if let Some(line) = parse::backtick(text) {
         findings.problem(
             Rule::DockerfileUnclear,
             line,
-            "older versions of BuildKit take `escape` for a comment here; write it as the first line, from its first column on",
+            "the rules read no Dockerfile in which the backtick escapes; remove the line, and write `\\` for each backtick",
         );
     }
     let mut is_in_stage = false;
@@ -103,10 +103,11 @@ mod tests {
             ("FROM a\nRUN\\\n x\n", ""),
             ("FROM a\nRUN cat << EOF\nEOF\n", "`Dockerfile` line 2: `RUN cat << EOF`: versions of BuildKit"),
             ("from a\ncopy <<EOF /x\nWHAT\nEOF\n", ""),
-            ("# escape=`\nFROM a\n", ""),
-            ("\u{feff}#escape = ` \r\nFROM a\r\n", ""),
-            (" # escape=`\nFROM a\n", "`Dockerfile` line 1: older versions"),
-            ("# check=skip=all\n# escape=`\nFROM a\n", "`Dockerfile` line 2: older versions"),
+            ("# escape=`\nFROM a\n", "`Dockerfile` line 1: the rules read no Dockerfile"),
+            ("\u{feff}#escape = ` \r\nFROM a\r\n", "`Dockerfile` line 1: the rules read"),
+            (" # Escape=`\nFROM a\n", "`Dockerfile` line 1: the rules read"),
+            ("# check=skip=all\n# escape=`\nFROM a\n", "`Dockerfile` line 2: the rules read"),
+            ("# escape=\\\nFROM a\n", ""),
             ("# check=skip=all\n# escape=\\\nFROM a\n", ""),
             ("# why\n# escape=`\nFROM a\n", ""),
             ("FROM a\nARG A=1 B=$A\n", "`Dockerfile` line 2: `ARG A=1 B=$A`: versions of BuildKit differ"),

@@ -1,5 +1,5 @@
 //! The words of an instruction, with their quotes, escapes and variables as `BuildKit` reads them: docs/facts.md,
-//! "Words of a Dockerfile".
+//! "Words of a Dockerfile". Where the backtick escapes, they would mean something else; such a Dockerfile is refused.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ pub(super) type Values = BTreeMap<String, String>;
 pub(super) const LONGEST_VALUE: usize = 4096;
 
 /// The words with their quotes and escapes; none if a quote is not closed.
-pub(super) fn split(text: &str, escape: char) -> Vec<&str> {
+pub(super) fn split(text: &str) -> Vec<&str> {
     let (mut words, mut begin, mut quote) = (Vec::new(), None, None);
     let mut chars = text.char_indices();
     while let Some((at, c)) = chars.next() {
@@ -22,7 +22,7 @@ pub(super) fn split(text: &str, escape: char) -> Vec<&str> {
             continue;
         }
         begin = begin.or(Some(at));
-        if c == escape && quote != Some('\'') {
+        if c == '\\' && quote != Some('\'') {
             chars.next();
         } else if quote == Some(c) {
             quote = None;
@@ -41,7 +41,7 @@ pub(super) fn split(text: &str, escape: char) -> Vec<&str> {
 /// end of the line; `ENV` takes it for that if its first word has no `=`.
 pub(super) fn assigned(instruction: &Instruction) -> Vec<(&str, Option<&str>)> {
     let rest = instruction.rest();
-    let words = split(rest, instruction.escape);
+    let words = split(rest);
     if instruction.is("ENV")
         && words.first().is_some_and(|first| !first.contains('='))
         && let Some((name, value)) = rest.split_once(char::is_whitespace)
@@ -202,6 +202,6 @@ mod tests {
         for word in ["it's", "\"a", "${a", "'a\"", "\"\\\""] {
             assert!(expand(word, &[]).is_err(), "{word}");
         }
-        assert!(split("ENV A it's", '\\').is_empty());
+        assert!(split("ENV A it's").is_empty());
     }
 }
