@@ -6,9 +6,9 @@ use crate::forge::{Awaited, CiState};
 use crate::inputs::run::Run;
 use crate::process::shown::one_line;
 
-/// The release's own workflow, by the `name:` that this repository gives it. Its state says nothing about the commit,
+/// The `name:` that this repository gives the workflow that releases. Its state says nothing about the commit,
 /// and is pending while it runs. Both forges write contexts as `<name> / <job> (<event>)`.
-const RELEASE_WORKFLOW: &str = "release";
+const RELEASE_WORKFLOW_NAME: &str = "release";
 
 /// A change after the tag does not help this tag, whose commit has its own configuration.
 const LIFT: &str = "to lift the rule, set `ci-status = \"off\"` in `Cargo.toml` on the default branch, and tag the next version there";
@@ -39,7 +39,7 @@ impl OwnRun {
 
     fn is(&self, status: &Status) -> bool {
         let workflow = status.context.split_once(" / ").map(|(workflow, _)| workflow);
-        workflow.is_some_and(|name| name == RELEASE_WORKFLOW || Some(name) == self.workflow.as_deref())
+        workflow.is_some_and(|name| name == RELEASE_WORKFLOW_NAME || Some(name) == self.workflow.as_deref())
     }
 }
 
