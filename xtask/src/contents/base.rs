@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, anyhow};
 use super::cache::Cache;
 use super::read::{Damaged, Part};
 use crate::http::Curl;
-use crate::inputs::dockerfile::{BaseImage, Own};
+use crate::inputs::dockerfile::BaseImage;
 use crate::inputs::release::Release;
 use crate::inputs::stand_in::{self, StandIn};
 use crate::oci::index;
@@ -25,8 +25,6 @@ const DOCKER_HUB: &str = "docker.io/";
 pub struct Base {
     layers: Vec<(String, Vec<Digest>)>,
     manifests: Vec<(Digest, Vec<u8>)>,
-    /// Whether the Dockerfile of the image above it may set `NODE_VERSION` itself.
-    pub(super) own_sets_node_version: bool,
 }
 
 /// The name and digest of a base image.
@@ -144,13 +142,7 @@ impl Base {
             let read = ImageManifest::parse(&manifest(digest)?).with_context(doing)?;
             layers.push((wanted.clone(), read.layers.into_iter().map(|layer| layer.digest).collect()));
         }
-        Ok(Self { layers, manifests, own_sets_node_version: false })
-    }
-
-    /// The same base image, below what a Dockerfile adds to it.
-    #[must_use]
-    pub fn below(self, own: &Own) -> Self {
-        Self { own_sets_node_version: own.sets_node_version, ..self }
+        Ok(Self { layers, manifests })
     }
 
     /// The manifests that were read: the index, and one for each platform.
@@ -182,7 +174,6 @@ impl Base {
         Self {
             layers: layers.map(|(platform, layers)| (platform.to_owned(), layers.to_vec())).into(),
             manifests: Vec::new(),
-            own_sets_node_version: false,
         }
     }
 }

@@ -18,6 +18,7 @@ use super::cache::Cache;
 use super::facts::LayerFacts;
 use super::image::{Contents, Unsure};
 use super::layer::{self, Compression};
+use crate::inputs::dockerfile::Own;
 use crate::oci::manifest::{Descriptor, ImageManifest};
 use crate::oci::reference::Digest;
 use crate::oci::registry::{Client, WrongBytes};
@@ -163,7 +164,7 @@ pub enum Known {
 }
 
 /// Reads the contents of each platform's image, and stores what it read of the layers that `known` allows. If the `base`
-/// image is unknown, every layer is read.
+/// image is unknown, every layer is read. `own` is what the Dockerfile adds to it.
 ///
 /// # Errors
 /// When a layer cannot be fetched. [`WrongBytes`] when the bytes of a layer, compressed or unpacked, do not match its
@@ -171,6 +172,7 @@ pub enum Known {
 pub fn read(
     parts: &[Part],
     base: Option<&Base>,
+    own: Own,
     layers: &dyn Layers,
     cache: &Cache,
     known: Known,
@@ -198,7 +200,7 @@ pub fn read(
     let facts = Source { layers, cache, known, budget: &budget }.read_all(&wanted)?;
     let (mut contents, mut stacked) = (Vec::new(), BTreeSet::new());
     for (part, count) in parts.iter().zip(counts) {
-        let mut own = Vec::new();
+        let mut stack = Vec::new();
         for (layer, diff_id) in part.layers.iter().zip(&part.diff_ids) {
             let found = facts.get(&layer.digest).context("a layer was not read")?;
             let name = format!("the layer `{}` of {}, unpacked, is there", layer.digest, part.platform);
@@ -207,15 +209,14 @@ pub fn read(
             if !stacked.insert(&layer.digest) {
                 budget.take(found.size()).map_err(|error| Damaged(format!("{error:#}")))?;
             }
-            own.push(found);
+            stack.push(found);
         }
         // What a service's own Dockerfile sets says nothing of the base image's node, even if it is the first thing
         // above the base image's layers.
-        let is_own = base.is_some_and(|base| base.own_sets_node_version);
-        let is_of_base = |below: usize| !is_own && count.is_some_and(|count| below <= count);
+        let is_of_base = |below: usize| !own.sets_node_version && count.is_some_and(|count| below <= count);
         let version = part.node_version.as_ref().filter(|(_, below)| is_of_base(*below));
         let version = version.map(|(version, _)| version.clone());
-        let read = Contents::of(&part.platform, &own, count, version).map_err(|error| {
+        let read = Contents::of(&part.platform, &stack, count, version).map_err(|error| {
             if error.is::<Unsure>() { error } else { Damaged(format!("{error:#}")).into() }
         })?;
         contents.push(read);

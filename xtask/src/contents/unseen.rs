@@ -1,6 +1,9 @@
 //! Layers above the base image that the Dockerfile does not make. The builder runs what the base image prescribes
 //! (`ONBUILD`) in the stage that is based on it, where no rule has looked.
 
+use anyhow::Result;
+
+use super::base::Base;
 use super::read::Part;
 use crate::inputs::Inputs;
 use crate::inputs::dockerfile::{BaseImage, Own};
@@ -10,11 +13,21 @@ use crate::process::shown::named;
 const MOST: usize = 3;
 const LONGEST: usize = 200;
 
-/// Why a platform's image, the lowest `of_base` layers of which are the base image's, has other layers than `inputs`
-/// make; `None` if it has not.
-#[must_use]
-pub fn layers(part: &Part, of_base: usize, inputs: &Inputs) -> Option<String> {
-    found(part, of_base, inputs.own, &inputs.base.last)
+/// Why one of the platforms' images on `base` has other layers than `inputs` make; `None` if none has.
+///
+/// # Errors
+/// When one of them is not based on `base`.
+pub fn layers(parts: &[Part], base: &Base, inputs: &Inputs) -> Result<Option<String>> {
+    first(parts, base, inputs.own, &inputs.base.last)
+}
+
+fn first(parts: &[Part], base: &Base, own: Own, pinned: &BaseImage) -> Result<Option<String>> {
+    for part in parts {
+        if let Some(words) = found(part, base.count(part)?, own, pinned) {
+            return Ok(Some(words));
+        }
+    }
+    Ok(None)
 }
 
 fn found(part: &Part, of_base: usize, own: Own, base: &BaseImage) -> Option<String> {
@@ -43,7 +56,8 @@ fn found(part: &Part, of_base: usize, own: Own, base: &BaseImage) -> Option<Stri
 mod tests {
     use serde_json::json;
 
-    use super::found;
+    use super::{first, found};
+    use crate::contents::base::Base;
     use crate::contents::read::Part;
     use crate::inputs::dockerfile::{Own, read};
     use crate::oci::manifest::tests::descriptor;
@@ -90,5 +104,28 @@ mod tests {
                 .is_some_and(|words| expected.is_some_and(|expected| words.contains(expected)));
             assert!(holds || (words.is_none() && expected.is_none()), "{made:?}: {words:?}");
         }
+    }
+
+    #[test]
+    fn every_platform_is_looked_at() {
+        let pinned = read(&format!("FROM node:22@{}\n", Digest::of(b"x")), &[]).unwrap().base.last;
+        let part = |platform: &str, names: &[&str]| {
+            let layers: Vec<_> = names.iter().map(|name| descriptor(name, 1)).collect();
+            let digests: Vec<_> = names.iter().map(|name| Digest::of(name.as_bytes())).collect();
+            let config = json!({ "rootfs": { "diff_ids": digests } }).to_string();
+            let manifest = json!({ "config": descriptor("config", 1), "layers": layers }).to_string();
+            Part::of(platform, manifest.as_bytes(), config.as_bytes()).unwrap()
+        };
+        let (amd64, arm64) = (part("linux/amd64", &["base", "own"]), part("linux/arm64", &["base", "own"]));
+        let of_base = [amd64.layers[0].digest.clone()];
+        let base = Base::from_layers([("linux/amd64", &of_base[..]), ("linux/arm64", &of_base[..])]);
+        let own = Own { from: 1, layers: 1, sets_node_version: false, omits_optional: false };
+        let of = |parts: &[Part]| first(parts, &base, own, &pinned).map_err(|error| error.to_string());
+        assert_eq!(of(&[amd64.clone(), arm64]), Ok(None));
+        let more = part("linux/arm64", &["base", "trigger", "own"]);
+        let words = of(&[amd64.clone(), more]).unwrap().unwrap();
+        assert!(words.starts_with("the image for linux/arm64 has 2 layers above its base image"), "{words}");
+        let other = of(&[amd64, part("linux/arm64", &["other", "own"])]).unwrap_err();
+        assert!(other.contains("linux/arm64 are not those of the base image"), "{other}");
     }
 }

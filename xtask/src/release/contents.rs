@@ -40,13 +40,10 @@ pub(super) fn run(context: &Context<'_>, candidate: &Candidate) -> Result<Vec<u8
     let base = Base::of(&place.digest, &platforms, &cache, |digest| {
         base::through_docker(&tools.docker, &curl, &place, digest)
     })?;
-    let base = base.below(&release.inputs.own);
-    for part in &parts {
-        if let Some(unseen) = unseen::layers(part, base.count(part)?, release.inputs) {
-            return Err(Refusal::new(format!("{unseen}; {REMAINS}")).into());
-        }
+    if let Some(unseen) = unseen::layers(&parts, &base, release.inputs)? {
+        return Err(Refusal::new(format!("{unseen}; {REMAINS}")).into());
     }
-    let contents = read(&parts, Some(&base), &tools.registry, &cache, Known::All)?;
+    let contents = read(&parts, Some(&base), release.inputs.own, &tools.registry, &cache, Known::All)?;
     for contents in &contents {
         if let Err(wrong) = machine::check(contents) {
             let lockfile = &release.inputs.lockfile;

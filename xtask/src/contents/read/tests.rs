@@ -39,6 +39,7 @@ struct Scene {
     base: Base,
     cache: Cache,
     home: Scratch,
+    own: Own,
 }
 
 fn scene() -> Scene {
@@ -60,13 +61,14 @@ fn scene() -> Scene {
     let home = Scratch::new().unwrap();
     let cache = Cache::new(&Environment::from_pairs([("HOME", home.path().to_str().unwrap())])).unwrap();
     let shelf = Shelf(digests.into_iter().zip(tars).collect(), AtomicUsize::new(0));
-    Scene { shelf, parts, base, cache, home }
+    let own = Own { from: 1, layers: 1, sets_node_version: false, omits_optional: false };
+    Scene { shelf, parts, base, cache, home, own }
 }
 
 impl Scene {
     fn read(&self, base: Option<&Base>, known: Known) -> (Result<Vec<super::Contents>>, usize) {
         let before = self.shelf.1.load(Ordering::Relaxed);
-        let found = read(&self.parts, base, &self.shelf, &self.cache, known);
+        let found = read(&self.parts, base, self.own, &self.shelf, &self.cache, known);
         (found, self.shelf.1.load(Ordering::Relaxed) - before)
     }
 }
@@ -140,8 +142,7 @@ fn the_version_of_node_is_the_base_images_own() {
 #[test]
 fn what_the_services_own_dockerfile_sets_is_not_the_base_images_word() {
     let mut scene = scene();
-    let own = Own { from: 1, layers: 1, sets_node_version: true, omits_optional: false };
-    scene.base = scene.base.below(&own);
+    scene.own.sets_node_version = true;
     let (found, _) = scene.read(Some(&scene.base), Known::Base);
     assert_eq!(found.unwrap()[0].node_version, None, "it may be the first thing above the base image");
 }

@@ -15,6 +15,7 @@ use crate::contents::read::{Known, Layers, Part as Layered, read};
 use crate::evidence::claims;
 use crate::evidence::sbom;
 use crate::http::Curl;
+use crate::inputs::dockerfile::Own;
 use crate::inputs::release::Release;
 use crate::oci::manifest::ImageManifest;
 use crate::oci::reference::Digest;
@@ -72,14 +73,15 @@ pub(super) fn read_all(
     parts: &[Layered],
 ) -> Result<ContentsSeen> {
     let cache = Cache::new(verifier.environment)?;
-    let base = base(verifier, store, parts, &cache).map(|base| base.below(&verifier.release.inputs.own));
-    contents_of(parts, base, store, &cache, Known::Base)
+    let base = base(verifier, store, parts, &cache);
+    contents_of(parts, base, verifier.release.inputs.own, store, &cache, Known::Base)
 }
 
 /// The content of the layers in `parts`, as far as it is known without the `base` if that is unknown.
 pub(in crate::verify) fn contents_of(
     parts: &[Layered],
     base: Result<Base>,
+    own: Own,
     store: &dyn Layers,
     cache: &Cache,
     known: Known,
@@ -89,7 +91,7 @@ pub(in crate::verify) fn contents_of(
     );
     let lengths = base.as_ref().map(lengths_in).unwrap_or_default();
     let store = Measured { store, lengths: Mutex::new(lengths) };
-    let platforms = read(parts, base.as_ref().ok(), &store, cache, known)?.into();
+    let platforms = read(parts, base.as_ref().ok(), own, &store, cache, known)?.into();
     let layers = parts.iter().map(|part| part.layers.len()).sum();
     let lengths = store.lengths.into_inner().unwrap_or_else(PoisonError::into_inner).into();
     Ok(ContentsSeen { platforms, layers, lengths, base: base.map(drop), sbom: Arc::default() })

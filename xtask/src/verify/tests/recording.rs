@@ -278,7 +278,8 @@ impl Recording {
         let base = Base::of(&base, &platforms, &cache, |digest| {
             self.base.get(digest).cloned().with_context(|| format!("`{digest}` was not recorded"))
         });
-        let mut found = contents::contents_of(parts, base, world, &cache, Known::All)?;
+        let mut found =
+            contents::contents_of(parts, base, self.release().inputs.own, world, &cache, Known::All)?;
         // No layer was recorded whole, so nothing could be measured.
         found.lengths = Arc::new(world.lengths.clone());
         if honest.is_none() && is_honest {
