@@ -133,10 +133,13 @@ impl Source {
         let commit = Commit::parse(revision)?;
         match git.dated(commit.as_str())? {
             Some((commit, time)) => Ok(Self { tag, commit, time, is_tagged: false }),
-            None => refuse!(
-                "there is no tag `{tag}` here, and no commit {commit}, which the image names: a rehearsal of a work tree \
-                 can be verified only by the run that made it"
-            ),
+            None => {
+                check_whole(git)?;
+                refuse!(
+                    "there is no tag `{tag}` here, and no commit {commit}, which the image names; run `git fetch --tags`, \
+                     then the same command again. A rehearsal of a work tree can be verified only by the run that made it"
+                )
+            }
         }
     }
 

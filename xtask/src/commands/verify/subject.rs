@@ -48,7 +48,12 @@ impl Repository {
     pub(super) fn find(runner: &Runner, address: Option<&str>) -> Result<Self> {
         if let Some(address) = address {
             let scratch = Scratch::new()?;
-            let git = Git::cloned(runner, address, &scratch.path().join("source"))?;
+            let git = Git::cloned(runner, address, &scratch.path().join("source")).with_context(|| {
+                format!(
+                    "`--source {address}` cannot be cloned; name a repository that you may read, by an address such as \
+                     `https://forge.example.org/acme/carol`"
+                )
+            })?;
             return Ok(Self { git, address: Some(address.to_owned()), _clone: Some(scratch) });
         }
         let git = Git::here(runner).context("looking for the source; name it with `--source URL`")?;

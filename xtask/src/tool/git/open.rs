@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use xshell::cmd;
 
 use super::{Answers, Git, INSTALL, sealed};
@@ -59,7 +59,10 @@ impl Git {
         let sh = runner.shell()?;
         let clone = cmd!(sh, "git -c core.hooksPath=/dev/null clone --quiet --bare -- {url} {dir}");
         let call = runner.call_with_ssh_agent(clone).env("GIT_ALLOW_PROTOCOL", "https:http:ssh:git:file");
-        call.install_hint(INSTALL).timeout(CLONE).run().context("cloning the source")?;
+        let output = call.install_hint(INSTALL).timeout(CLONE).output().context("cloning the source")?;
+        // Its command line would hide the few words that say why.
+        let words = || output.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+        ensure!(output.status.success(), "git says `{}`", words());
         let ask = cmd!(sh, "git -C {dir} rev-parse --is-shallow-repository --absolute-git-dir");
         let answer = sealed::seal(runner.call(ask), &[]).read().context("looking at the clone")?;
         let (shallow, directory) =

@@ -166,4 +166,14 @@ fn notes_do_not_see_replaced_commits_or_grafts_and_refuse_a_history_that_is_cut_
         exit_code(&error) == 3 && error.to_string().contains("`git fetch --unshallow --tags`"),
         "{error:#}"
     );
+    // An image of this machine's registry may be of a rehearsal, which has no tag.
+    let of_image = |git: &Git, commit: &str| {
+        Source::of_rehearsal(git, "v0.9.9".parse().unwrap(), commit)
+            .map(drop)
+            .map_err(|error| error.to_string())
+    };
+    assert!(of_image(&git, &first).unwrap_err().contains("`git fetch --unshallow --tags`"));
+    assert_eq!(of_image(&repository.asked(), &first), Ok(()));
+    let unknown = of_image(&repository.asked(), &"a".repeat(40)).unwrap_err();
+    assert!(unknown.contains("run `git fetch --tags`") && unknown.contains("rehearsal"), "{unknown}");
 }

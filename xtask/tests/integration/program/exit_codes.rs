@@ -82,7 +82,7 @@ fn verify_says_false_of_nothing_that_could_not_be_asked() -> Result<()> {
         (&["v0.9.9"], "there is no tag `v0.9.9` in this clone; run `git fetch --tags`, then"),
         (&["v0.3.0"], "has no `Cargo.toml`"),
         (&[&pinned], "answered 503"),
-        (&["v0.1.0", "--source", away], "cloning the source"),
+        (&["v0.1.0", "--source", away], "`--source http://127.0.0.1:1/acme/carol` cannot be cloned; name"),
     ];
     for (arguments, words) in cases {
         let output = verify(&dir, arguments, &[])?;
