@@ -47,6 +47,9 @@ pub const LARGEST_LISTING: usize = 64 << 20;
 /// How much of an answer's body an error needs at most.
 const MOST_WORDS: u64 = 64 << 10;
 
+/// curl's exit code for an answer that cannot be written to its file (curl(1), "EXIT CODES").
+const NOT_WRITTEN: i32 = 23;
+
 /// How often the size of a growing file is checked.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -145,7 +148,15 @@ impl Curl {
         if !output.status.success() {
             let code = output.status.code();
             let (words, status) = proxy::words_and_status(&output.stderr);
-            let words = format!("{}: no answer: {words}{}", doing(), proxy::remedy(status));
+            if let Some(Sink { file, .. }) = sink.filter(|_| code == Some(NOT_WRITTEN)) {
+                let file = file.display();
+                return Ok(Tried::Final(Error::msg(format!(
+                    "{}: writing the answer to `{file}`: {words}; if that disk is full, free some, or set `TMPDIR` to a \
+                     directory on another disk",
+                    doing()
+                ))));
+            }
+            let words = format!("{}: no answer: {words}{}", doing(), proxy::remedy(code, status));
             return Ok(match code {
                 _ if retry::is_silence(code) => Tried::NoAnswer(Transient::timeout(words).into()),
                 _ if retry::is_no_answer(code, status) => Tried::NoAnswer(Transient::new(words).into()),

@@ -19,9 +19,17 @@ pub(super) fn is_refusal(status: u16) -> bool {
     status >= 300 && !is_transient(status)
 }
 
-/// What to do about a proxy that answered `status`; nothing if it let the request through, or may do so later.
-pub(super) fn remedy(status: Option<u16>) -> &'static str {
+/// curl's exit code for a TLS handshake that failed (curl(1), "EXIT CODES").
+const NO_HANDSHAKE: i32 = 35;
+
+/// What to do where curl ended with `exit`, and the proxy had answered `status`; nothing if it may let the request through
+/// later. A proxy that answers 200 and then closes the connection cannot be told from a server that does.
+pub(super) fn remedy(exit: Option<i32>, status: Option<u16>) -> &'static str {
     match status {
+        Some(200..300) if exit == Some(NO_HANDSHAKE) => {
+            "; the proxy of `HTTPS_PROXY` let the request through, and then there was no TLS: if that stays, have this host \
+             allowed there, or write the host into `NO_PROXY` if this machine reaches it without the proxy"
+        }
         Some(407) => {
             "; the proxy asks for a login: write it into `HTTPS_PROXY`, as `http://USER:PASSWORD@HOST:PORT`"
         }
@@ -53,6 +61,7 @@ mod tests {
 
     #[test]
     fn a_refusal_has_a_remedy_and_a_busy_proxy_needs_none() {
+        let remedy = |status| remedy(Some(56), status);
         for (status, refuses) in
             [(200, false), (400, true), (403, true), (407, true), (429, false), (502, false), (503, false)]
         {
@@ -63,5 +72,12 @@ mod tests {
             );
         }
         assert!(remedy(None).is_empty());
+        for (exit, status, expected) in [(35, Some(200), true), (35, None, false), (35, Some(503), false)] {
+            assert_eq!(
+                super::remedy(Some(exit), status).contains("if that stays"),
+                expected,
+                "{exit} {status:?}"
+            );
+        }
     }
 }

@@ -23,7 +23,9 @@ use crate::refuse;
 use crate::release::Context;
 use crate::tool::docker::BuilderVersion;
 
-/// The exported commit, the build's metadata and the attestations must fit, with room to spare.
+/// The exported commit, the build's metadata and the attestations must fit, with room to spare. Not counted are the layers
+/// that the step `contents` reads, two at a time: before the build, nobody knows how large they are. If they do not fit, that
+/// step says so.
 const SCRATCH_SPACE: u64 = 256 << 20;
 
 /// What preflight learned on the way that goes into the provenance.

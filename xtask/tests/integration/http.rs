@@ -73,6 +73,20 @@ fn a_download_ends_at_its_bound_whether_or_not_the_answer_says_its_size() -> Res
     Ok(())
 }
 
+/// curl ends in the same way on a full disk.
+#[test]
+fn an_answer_that_cannot_be_written_is_told_with_the_file_and_is_not_transient() -> Result<()> {
+    let (url, server) = serve(&[WHOLE])?;
+    let scratch = Scratch::new()?;
+    let file = scratch.path().join("missing/file");
+    let answer = curl().download(&Request::new(Method::Get, url), &file, 5, Duration::from_secs(30));
+    let error = answer.err().ok_or_else(|| anyhow!("it was written"))?;
+    let (said, path) = (format!("{error:#}"), file.display().to_string());
+    assert!(said.contains(&path) && said.contains("set `TMPDIR`") && !is_transient(&error), "{said}");
+    join(server)?;
+    Ok(())
+}
+
 /// A larger file from an earlier download ends no request whose answer is late.
 #[test]
 fn what_was_in_the_file_of_a_download_is_no_part_of_the_answer() -> Result<()> {
@@ -155,11 +169,14 @@ fn a_proxy_that_refuses_is_told_from_one_that_is_busy() -> Result<()> {
     const DENIED: &str = "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
     const LOGIN: &str = "HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=\"x\"\r\n\
         Content-Length: 0\r\nConnection: close\r\n\r\n";
+    const THROUGH: &str = "HTTP/1.1 200 OK\r\n\r\n";
     for (answers, is_passing, words) in [
         (&[DENIED][..], false, "the proxy of `HTTPS_PROXY` refuses"),
         (&[LOGIN], false, "the proxy asks for a login"),
         (&[BUSY, BUSY, BUSY, BUSY], true, "response 503"),
         (&["", "", "", ""], true, "no answer: curl: (56)"),
+        // It may be lasting, and cannot be told from a server that breaks off.
+        (&[THROUGH, THROUGH, THROUGH, THROUGH], true, "if that stays, have this host allowed"),
     ] {
         let (url, server) = serve(answers)?;
         let environment =
