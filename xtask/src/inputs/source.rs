@@ -45,9 +45,15 @@ impl Source {
             (None, Some("tag"), Some(name)) => named(name)?,
             _ => match tag_at_head(git)? {
                 Some(tag) => tag,
-                None => refuse!(
-                    "HEAD has no release tag; make one with `git tag v0.1.0`, or name one: `target/debug/xtask release v0.1.0`"
-                ),
+                None => {
+                    let tags = release_tags(&git.tags()?);
+                    let next = next_tag(&tags)?;
+                    let named = highest_stable(&tags).unwrap_or(&next);
+                    refuse!(
+                        "HEAD has no release tag; make one, such as `git tag {next}`, or name one: \
+                         `target/debug/xtask release {named}`"
+                    )
+                }
             },
         };
         Self::tagged(git, tag, Purpose::Release)
@@ -155,7 +161,7 @@ impl Source {
         match (git.dated(&tag.git_ref())?, purpose) {
             (Some((commit, time)), _) => Ok(Self { tag, commit, time, is_tagged: true }),
             (None, Purpose::Release) => refuse!(
-                "there is no tag `{tag}` in this clone; make it with `git tag {tag}`, or get it with `git fetch --tags`"
+                "there is no tag `{tag}` in this clone; get it with `git fetch --tags`, or, if it is new, make it with `git tag {tag}`"
             ),
             (None, Purpose::Read) => refuse!(
                 "there is no tag `{tag}` in this clone; run `git fetch --tags`, then the same command again"

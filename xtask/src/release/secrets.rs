@@ -43,7 +43,7 @@ impl Secrets {
         if !unset.is_empty() {
             let (names, is) = (unset.join(" and "), if unset.len() > 1 { "are" } else { "is" });
             let text = format!(
-                "{names} {is} not set; make the pair with `cargo xtask keygen DIR`, and store it: {}",
+                "{names} {is} not set; use those of the release key, or make the first key with `cargo xtask keygen DIR`: {}",
                 document!("keys.md#storing")
             );
             problems.push(Problem::new("signing key", text));

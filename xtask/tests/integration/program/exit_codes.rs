@@ -153,6 +153,14 @@ fn what_cannot_begin_is_refused_by_every_command() -> Result<()> {
     fs::copy(dir.join("Cargo.toml"), bare.join("Cargo.toml"))?;
     let uncommitted = code(&bare, &["rehearse"], REFUSED)?;
     ensure!(uncommitted.contains("`cargo xtask rehearse --work-tree`"), "{uncommitted}");
+    // Who is told to make a tag that is only missing here would tag the wrong commit.
+    let missing = code(&dir, &["release", "v1.2.2"], REFUSED)?;
+    ensure!(missing.contains("get it with `git fetch --tags`, or, if it is new,"), "{missing}");
+    git(&dir, &["tag", "v1.2.2"])?;
+    git(&dir, &["commit", "--quiet", "--allow-empty", "--message=untagged"])?;
+    let untagged = code(&dir, &["release"], REFUSED)?;
+    let both = ["`git tag v1.2.3`", "`target/debug/xtask release v1.2.2`"];
+    ensure!(both.iter().all(|words| untagged.contains(words)), "{untagged}");
     for directory in [".", "../nowhere/k"] {
         code(&dir, &["keygen", directory], MISUSE)?;
     }
