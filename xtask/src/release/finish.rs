@@ -164,7 +164,7 @@ fn page_step(context: &Context<'_>, image: Image) -> Result<(String, Image, bool
 
 /// Moves the registry's `latest` and the forge's own mark; returns whether one of them moved.
 fn latest_step(context: &Context<'_>, plan: &Plan, known: &Known, published: &Published) -> Result<bool> {
-    let detail = tags::describe_latest(known, context.release.source);
+    let detail = tags::describe_latest(known, context.release.source, plan.does(Step::Latest));
     if !plan.does(Step::Latest) && !plan.does(Step::Mark) {
         context.line(Step::Latest, &detail);
         return Ok(false);

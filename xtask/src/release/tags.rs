@@ -184,12 +184,13 @@ pub(super) fn move_latest(context: &Context<'_>, published: &Published) -> Resul
     bail!("`latest` was moved by others {MOST_MOVES} times in a row; run the release again")
 }
 
-/// Where `latest` belongs, in words.
+/// Where `latest` belongs, in words. `moves` says whether it is about to be moved.
 #[must_use]
-pub(super) fn describe_latest(known: &Known, source: &Source) -> String {
+pub(super) fn describe_latest(known: &Known, source: &Source, moves: bool) -> String {
     match known.highest() {
         None => "none yet: there is no stable version".to_owned(),
         Some(highest) if highest == &source.tag => format!("{highest} is the highest stable version"),
+        Some(highest) if moves => format!("moves to {highest}, the highest stable version"),
         Some(highest) => format!("stays: {highest} is the highest stable version"),
     }
 }
@@ -242,7 +243,25 @@ fn copy(registry: &Client, tag: &Tag, digest: &Digest) -> Result<Digest> {
 
 #[cfg(test)]
 mod tests {
-    use super::kept;
+    use super::{describe_latest, kept};
+    use crate::inputs::source::Source;
+    use crate::tool::git::Commit;
+    use crate::verify::known::Known;
+
+    #[test]
+    fn nothing_is_said_to_stay_that_is_about_to_be_moved() {
+        let commit = Commit::parse(&"a".repeat(40)).unwrap();
+        let source = Source { tag: "v1.2.2".parse().unwrap(), commit, time: 0, is_tagged: true };
+        for (tags, moves, words) in [
+            (&["v1.2.2", "v1.2.3"][..], false, "stays: v1.2.3 is the highest stable version"),
+            (&["v1.2.2", "v1.2.3"], true, "moves to v1.2.3, the highest stable version"),
+            (&["v1.2.1", "v1.2.2"], true, "v1.2.2 is the highest stable version"),
+            (&["v2.0.0-rc.1"], false, "none yet: there is no stable version"),
+        ] {
+            let known = Known::of(tags.iter().map(|&tag| tag.to_owned()).collect());
+            assert_eq!(describe_latest(&known, &source, moves), words);
+        }
+    }
 
     #[test]
     fn a_candidate_that_is_kept_says_why() {
