@@ -164,7 +164,8 @@ impl Source {
                 "there is no tag `{tag}` in this clone; get it with `git fetch --tags`, or, if it is new, make it with `git tag {tag}`"
             ),
             (None, Purpose::Read) => refuse!(
-                "there is no tag `{tag}` in this clone; run `git fetch --tags`, then the same command again"
+                "there is no tag `{tag}` in this clone; run `git fetch --tags`, then the same command again; if it is still missing, \
+                 it was never pushed, or it was removed"
             ),
         }
     }

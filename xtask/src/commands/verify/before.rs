@@ -106,7 +106,10 @@ pub(super) fn without_commit(tag: &ReleaseTag, on_forge: &Seen<Option<Commit>>) 
         Err(unseen) => Err(unseen.clone()),
     };
     let claim = Claim::judge(claims::TAG_GIT, &behind, |()| {
-        bail!("there is no tag `{tag}`, neither here nor on the forge; find out who released it")
+        bail!(
+            "there is no git tag `{tag}`, neither here nor on the forge; find out who removed it, or who published a version \
+             without one"
+        )
     });
     alone(tag, None, claim)
 }
