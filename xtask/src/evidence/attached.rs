@@ -94,11 +94,21 @@ impl Kind {
     /// The tag that holds them for the image `digest`.
     #[must_use]
     pub fn tag(self, digest: &Digest) -> Tag {
-        let kind = match self {
+        Tag::of(digest, self.ending())
+    }
+
+    /// The image whose objects of this kind the tag `name` holds; `None` for any other tag.
+    #[must_use]
+    pub fn digest_of(self, name: &str) -> Option<Digest> {
+        let digits = name.strip_prefix("sha256-")?.strip_suffix(self.ending())?;
+        format!("sha256:{digits}").parse().ok()
+    }
+
+    fn ending(self) -> &'static str {
+        match self {
             Self::Signatures => ".sig",
             Self::Attestations => ".att",
-        };
-        Tag::of(digest, kind)
+        }
     }
 }
 
@@ -140,6 +150,9 @@ mod tests {
             crate::evidence::rebuild::tag(&digest, &Digest::of(b"key")).to_string(),
         ];
         assert_eq!(tags[1..3], [format!("{name}.sig"), format!("{name}.att")]);
+        let attested: Vec<_> = tags.iter().filter_map(|tag| Kind::Attestations.digest_of(tag)).collect();
+        assert_eq!(attested, std::slice::from_ref(&digest));
+        assert_eq!(Kind::Signatures.digest_of("sha256-aa.sig"), None);
         assert_eq!(other_tags(&tags, &digest), [name.clone(), format!("{name}.sbom")]);
         assert_eq!(other_tags(&tags[..3], &digest), [""; 0]);
     }

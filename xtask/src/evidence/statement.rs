@@ -13,6 +13,7 @@ use crate::evidence::signed_as::{COMMIT, VERSION};
 use crate::inputs::source::Source;
 use crate::oci::exact;
 use crate::oci::reference::{Digest, Image};
+use crate::tool::git::Commit;
 
 /// The type of a signature's payload in the legacy format
 /// (<https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md>).
@@ -58,6 +59,17 @@ pub fn signatures(output: &str) -> Result<Vec<Signature>> {
     let arrays: Vec<Vec<SignaturePayload>> =
         exact::parse_all(output).context("what cosign printed is not the expected JSON")?;
     arrays.into_iter().flatten().map(signature).collect()
+}
+
+/// The commit that the payload of a signature names for the version of `source`, if it is not the commit of `source`.
+/// Nobody has verified that signature.
+pub fn other_commit(payload: &[u8], source: &Source) -> Option<String> {
+    // What is not a payload of a release says nothing about one.
+    let text = format!("[{}]", str::from_utf8(payload).ok()?);
+    let [found] = <[Signature; 1]>::try_from(signatures(&text).ok()?).ok()?;
+    let is_same_version = found.version == Some(source.tag.version().to_string());
+    let commit = Commit::parse(&found.commit?).ok()?;
+    (is_same_version && commit != source.commit).then(|| commit.to_string())
 }
 
 fn signature(payload: SignaturePayload) -> Result<Signature> {

@@ -6,6 +6,7 @@ pub(crate) mod checks;
 mod ci;
 mod gates;
 mod keys;
+mod reused;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -92,6 +93,7 @@ pub fn run(context: &Context<'_>) -> Result<Toolchain> {
     checks.push(("forge", Box::new(forge)));
     checks.push(("ci status", Box::new(|| Ok(ci.look(target, source)?.into_iter().collect()))));
     checks.push(("gates", Box::new(|| gates::look(context))));
+    checks.push(("version", Box::new(|| reused::look(context))));
     let tool = checks::own_source(session)?;
     let (mut versions, mut problems) = judge(side_by_side(&checks)?);
     versions.extend([checks::own_version(&tool)]);

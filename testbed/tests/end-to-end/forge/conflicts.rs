@@ -5,6 +5,8 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 use testbed::forge_client::State;
 use testbed::proxy::Fault;
+use xtask::evidence::attached::Kind;
+use xtask::evidence::bundle;
 use xtask::oci::reference::{Digest, Tag};
 use xtask::oci::registry::{Manifest, Removal};
 
@@ -74,6 +76,14 @@ fn a_version_that_was_published_is_not_published_again_as_another_image() -> Res
         project.set_status(&elsewhere, State::Success)?;
         project.checkout.git(&["tag", "--force", TAG])?;
         project.repository.push(project.checkout.top(), &[&format!("+{elsewhere}:refs/tags/{TAG}")])?;
+        let again = ["was signed before", first.as_str(), "release the next one", "nothing was changed"];
+        project.refused(&["release", TAG], &again)?;
+
+        // The page still says it when what was attached to the first image is gone as well.
+        for attached in [Kind::Signatures.tag(&first), Kind::Attestations.tag(&first), bundle::tag(&first)] {
+            let gone = project.repository.registry().remove_tag(&attached)? == Removal::Gone;
+            ensure!(gone, "`{attached}` was not there to remove");
+        }
         let ended = project.laptop(&["release", TAG]).run()?;
         ensure!(ended.code == REFUSED, "exit code {}, expected {REFUSED}:\n{}", ended.code, ended.stderr);
         for word in
