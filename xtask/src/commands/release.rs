@@ -99,8 +99,8 @@ pub(crate) fn with_secrets(
         public_key: None,
         public_key_name: PUBLIC_KEY.to_owned(),
         is_throwaway: false,
-        registry_remedy: "set `REGISTRY_USER` and `REGISTRY_TOKEN` to an account that may write packages there, and check \
-            `image` in `Cargo.toml`",
+        registry_remedy: "check that `REGISTRY_TOKEN` is right, has not expired and has the scope `write:package`, that its \
+            account (`REGISTRY_USER`) may write packages there, and `image` in `Cargo.toml`",
         forge: Box::new(Forgejo::new(curl, git, config, token, run)),
         stand_ins: StandIn::of_environment(environment)?,
         cosign: "cosign".into(),

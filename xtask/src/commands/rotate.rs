@@ -108,7 +108,7 @@ fn present_key(environment: &Environment, cosign: &Cosign<'_>, present: &PublicK
     let key = SigningKey::new(private_key, password);
     let derived = cosign.public_half(&key).context(
         "`COSIGN_PRIVATE_KEY` cannot be read with `COSIGN_PASSWORD`; set both again, the key as the whole PEM text with its \
-         line breaks",
+         line breaks, the password without one at its end",
     )?;
     if derived != *present {
         refuse!(

@@ -5,18 +5,28 @@ use crate::process::interrupt;
 use crate::process::progress::AtStep;
 use crate::release::step::Step;
 
+/// What comes before the next run if something failed.
+const FIX: &str = "fix this, then ";
+
 /// What is public, what the next run will do, and what to type. `None` if the same command would end the same way.
 #[must_use]
 pub fn next_run(error: &anyhow::Error) -> Option<String> {
     let is_stopped = interrupt::is_reason(error);
     let first = match exit_code(error) {
         _ if is_stopped => "",
-        code if code == ExitCode::Failed as u8 => "fix this, then ",
+        code if code == ExitCode::Failed as u8 => FIX,
         code if code == ExitCode::TryAgain as u8 => "this may pass by itself: ",
         _ => return None,
     };
     let step = error.downcast_ref::<AtStep>().and_then(|at| Step::named(at.name()));
-    Some(format!("{}; {first}run the same command again", after(step)))
+    // A tag stays on its commit, so what is wrong there cannot be fixed for it.
+    let may_be_the_commit = first == FIX && matches!(step, Some(Step::Build | Step::Smoke | Step::Contents));
+    let instead = if may_be_the_commit {
+        "; if the commit is at fault, correct it and tag the next version"
+    } else {
+        ""
+    };
+    Some(format!("{}; {first}run the same command again{instead}", after(step)))
 }
 
 /// An error after the last step: the release is complete, but the report of it failed.
@@ -86,6 +96,11 @@ mod tests {
     #[test]
     fn what_would_end_the_same_way_is_not_to_be_run_again() {
         assert!(at("sign", anyhow!("no answer")).ends_with("; fix this, then run the same command again"));
+        let commit = "; if the commit is at fault, correct it and tag the next version";
+        for step in ["build", "smoke", "contents"] {
+            assert!(at(step, anyhow!("it ended at once")).ends_with(commit), "{step}");
+            assert!(!at(step, Transient::new("answered 503").into()).ends_with(commit), "{step}");
+        }
         let away = at("tag", Transient::new("answered 503").into());
         assert!(away.ends_with("; this may pass by itself: run the same command again"), "{away}");
         assert_eq!(at("tag", Refusal::new("the tag was moved").into()), "");

@@ -17,7 +17,10 @@ fn a_commit_without_a_green_state_is_refused_until_it_has_one() -> Result<()> {
         let release = ["release", "v0.1.0"];
         project.refused(&release, &["the forge has no status for the commit", "`ci-status = \"off\"`"])?;
         project.set_status(&head, State::Failure)?;
-        project.refused(&release, &["`ci / ci (push)` is failure", "fix it, then run the release again"])?;
+        project.refused(
+            &release,
+            &["`ci / ci (push)` is failure", "run that again on the forge, then the release"],
+        )?;
         // A second status that is green does not outweigh the red one.
         project.repository.set_status(&head, "lint", State::Success)?;
         project.refused(&release, &["`ci / ci (push)` is failure"])?;

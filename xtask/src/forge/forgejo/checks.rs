@@ -40,8 +40,9 @@ impl Forgejo {
             401 | 403 | 404 => {
                 let status = response.status;
                 let text = format!(
-                    "with `FORGEJO_TOKEN`, the forge answers {status} for `{repository}`: the token is wrong or has expired, \
-                     its account may not see that repository, or `forge` and `repository` in `Cargo.toml` name another"
+                    "with `FORGEJO_TOKEN`, the forge answers {status} for `{repository}`: the token is wrong, has expired or \
+                     lacks the scope `write:repository`, its account may not see that repository, or `forge` and `repository` \
+                     in `Cargo.toml` name another"
                 );
                 Ok(Some(Problem::new("forge token", text)))
             }

@@ -59,7 +59,8 @@ pub(super) fn judge(statuses: &[Status], required: &[String], own_run: &OwnRun) 
         .collect();
     if !red.is_empty() {
         return CiState::Red(format!(
-            "{}: expected success; fix it, then run the release again; {LIFT}",
+            "{}: expected success; if the commit is good, run that again on the forge, then the release; if not, correct it \
+             and tag the next version",
             red.join(", ")
         ));
     }

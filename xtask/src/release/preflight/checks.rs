@@ -203,7 +203,7 @@ fn key(tools: &Tools<'_>, target: &Target, inputs: &Inputs) -> Result<Found> {
     }
     let derived = tools.cosign.public_half(target.key()?).context(
         "`COSIGN_PRIVATE_KEY` cannot be read with `COSIGN_PASSWORD`; set both secrets again, \
-         the key as the whole PEM text with its line breaks",
+         the key as the whole PEM text with its line breaks, the password without one at its end",
     )?;
     let shown = target.public_key.as_ref().or(inputs.public_key.as_ref()).with_context(|| {
         format!("the commit has no `{PUBLIC_KEY}`; make a key pair with `cargo xtask keygen DIR` and commit the public half")
