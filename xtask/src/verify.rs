@@ -281,12 +281,13 @@ pub fn unchecked(claims: &[Claim], text: String) -> anyhow::Error {
     if claims.iter().any(|claim| claim.is_transient) { Transient::new(text).into() } else { anyhow!(text) }
 }
 
-/// The worst verdict among the claims that do not hold, and these claims in words. A false claim outweighs any
-/// unchecked one.
+/// The worst verdict among the claims that do not hold, and these claims in words, without those that only follow from
+/// another of them. A false claim outweighs any unchecked one.
 pub fn broken(claims: &[Claim]) -> Option<(Verdict, String)> {
     let broken: Vec<_> = claims.iter().filter(|claim| claim.verdict != Verdict::Holds).collect();
     let worst = broken.iter().map(|claim| claim.verdict).max()?;
-    let text: Vec<_> =
-        broken.iter().map(|claim| format!("`{}` {}: {}", claim.id, claim.verdict, claim.evidence)).collect();
-    Some((worst, text.join("; ")))
+    let follows = |claim: &Claim| broken.iter().any(|other| Some(other.id) == claim.see);
+    let text = broken.iter().filter(|claim| !follows(claim));
+    let text = text.map(|claim| format!("`{}` {}: {}", claim.id, claim.verdict, claim.evidence));
+    Some((worst, text.collect::<Vec<_>>().join("; ")))
 }

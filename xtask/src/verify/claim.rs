@@ -119,6 +119,7 @@ impl fmt::Display for Unseen {
 #[cfg(test)]
 mod tests {
     use super::{Claim, Unseen, Verdict};
+    use crate::verify::broken;
     use anyhow::bail;
 
     #[test]
@@ -138,6 +139,14 @@ mod tests {
         let second = Claim::judge("second", &first.holds(), |()| Ok("fine".to_owned()));
         assert_eq!(second.verdict, Verdict::Unchecked);
         assert_eq!(second.see, Some("first"));
+        let (worst, words) = broken(&[second.clone(), first]).unwrap();
+        assert_eq!((worst, words.as_str()), (Verdict::False, "`first` is false: wrong"));
+        let (worst, words) = broken(&[second]).unwrap();
+        assert_eq!(worst, Verdict::Unchecked);
+        assert_eq!(
+            words, "`second` could not be checked: skipped: depends on `first`",
+            "the only one is told"
+        );
     }
 
     #[test]

@@ -35,13 +35,17 @@ pub(super) fn difference(manifest: &Ranges, locked: &Ranges) -> Option<String> {
         for name in asked.keys().chain(locked.keys()) {
             let (asked, locked) = (asked.get(name), locked.get(name));
             if asked != locked {
-                let show =
-                    |range: Option<&String>| range.map_or("nothing".to_owned(), |range| format!("`{range}`"));
-                return Some(format!(
-                    "{kind} ask for {} of `{name}`, the lockfile was made for {}",
-                    show(asked),
-                    show(locked)
-                ));
+                return Some(match (asked, locked) {
+                    (Some(asked), Some(locked)) => format!(
+                        "{kind} ask for `{asked}` of `{name}`, and the lockfile was made for `{locked}`"
+                    ),
+                    (Some(asked), None) => {
+                        format!(
+                            "{kind} ask for `{asked}` of `{name}`, which the lockfile does not have there"
+                        )
+                    }
+                    (None, _) => format!("the {kind} of the lockfile have `{name}`, which is not asked for"),
+                });
             }
         }
     }
