@@ -4,6 +4,7 @@ use anyhow::{Error, Result};
 
 use crate::build::rebuilt::Rebuilt;
 use crate::evidence::page::{self, Format, Page, PublishedPage};
+use crate::inputs::pin::document;
 use crate::oci::reference::Digest;
 use crate::process::failure::Refusal;
 use crate::process::interrupt;
@@ -81,14 +82,21 @@ fn conflict(
 ) -> Error {
     const PUSHED: &str = "find out who pushed it, then release the next version, or delete this one in the registry if it \
         was never released";
-    const BESIDE: &str =
-        "put right what is said above (`xtask verify` explains each claim), then run the same command again";
+    const BESIDE: &str = concat!(
+        "put right what is said above (`xtask verify` explains each claim), then run the same command again; if the registry \
+         has lost something, see ",
+        document!("releasing.md#lost-data")
+    );
+    const UNSIGNED: &str = concat!(
+        "find out who pushed it, then release the next version; if the registry has lost its signature, see ",
+        document!("releasing.md#lost-data")
+    );
     let (ours, next) = match compared {
         Ok(None) if is_signed => {
             ("the commit gives the same image, which is signed as this release".to_owned(), BESIDE)
         }
         Ok(None) => {
-            ("the commit gives the same image, but it is not signed as this release".to_owned(), PUSHED)
+            ("the commit gives the same image, but it is not signed as this release".to_owned(), UNSIGNED)
         }
         Ok(Some(ours)) => (ours, PUSHED),
         Err(error) if interrupt::is_reason(&error) => return error,
@@ -132,10 +140,12 @@ mod tests {
             (true, Some("another".to_owned()), true),
             (false, Some("another".to_owned()), true),
         ] {
+            let is_same = compared.is_none();
             let said = conflict("x:v1.0.0", &Digest::of(b"x"), "`tag.git` is false", is_signed, Ok(compared));
             let said = said.to_string();
             assert_eq!(said.contains("who pushed it"), is_foreign, "{said}");
             assert_eq!(said.contains("run the same command again"), !is_foreign, "{said}");
+            assert_eq!(said.contains("docs/releasing.md#lost-data"), is_same, "{said}");
         }
     }
 
