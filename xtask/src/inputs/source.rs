@@ -1,7 +1,8 @@
 //! Step 1, resolve: the tag, and its commit.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context as _, Result};
-use semver::Version;
 
 use crate::inputs::run::Run;
 use crate::inputs::version::{ReleaseTag, highest_stable};
@@ -46,9 +47,10 @@ impl Source {
             _ => match tag_at_head(git)? {
                 Some(tag) => tag,
                 None => {
-                    let tags = release_tags(&git.tags()?);
-                    let next = next_tag(&tags)?;
-                    let named = highest_stable(&tags).unwrap_or(&next);
+                    let head = git.peel("HEAD")?.context("HEAD has no commit yet; commit something first")?;
+                    let (within, all) = tags_of(git, &head)?;
+                    let next = next_tag(&within, &all)?;
+                    let named = highest_stable(&within).unwrap_or(&next);
                     refuse!(
                         "HEAD has no release tag; make one, such as `git tag {next}`, or name one: \
                          `target/debug/xtask release {named}`"
@@ -173,8 +175,8 @@ impl Source {
     /// `None` when there is no such commit.
     fn next_version(git: &Git, revision: &str) -> Result<Option<Self>> {
         let Some((commit, time)) = git.dated(revision)? else { return Ok(None) };
-        let tags = release_tags(&git.tags()?);
-        Ok(Some(Self { tag: next_tag(&tags)?, commit, time, is_tagged: false }))
+        let (within, all) = tags_of(git, &commit)?;
+        Ok(Some(Self { tag: next_tag(&within, &all)?, commit, time, is_tagged: false }))
     }
 
     /// The time of the release, in seconds since 1970: that of an annotated tag, else that of the commit.
@@ -209,10 +211,23 @@ pub fn release_tags(names: &[String]) -> Vec<ReleaseTag> {
     names.iter().flat_map(|name| name.parse()).collect()
 }
 
-/// The tag of the next stable version.
-fn next_tag(tags: &[ReleaseTag]) -> Result<ReleaseTag> {
-    let next = highest_stable(tags).map_or(Ok(Version::new(0, 1, 0)), ReleaseTag::next_patch)?;
-    Ok(format!("v{next}").parse()?)
+/// The release tags in the history of `commit`, and all of them.
+fn tags_of(git: &Git, commit: &Commit) -> Result<(Vec<ReleaseTag>, Vec<ReleaseTag>)> {
+    Ok((release_tags(&git.tags_within(commit)?), release_tags(&git.tags()?)))
+}
+
+/// The tag of the next stable version on a line with the tags `within`, which is none of `all`: an older line has an
+/// older next version.
+fn next_tag(within: &[ReleaseTag], all: &[ReleaseTag]) -> Result<ReleaseTag> {
+    let Some(highest) = highest_stable(within).or_else(|| highest_stable(all)) else {
+        return Ok("v0.1.0".parse()?);
+    };
+    let mut next: ReleaseTag = format!("v{}", highest.next_patch()?).parse()?;
+    let taken: BTreeSet<_> = all.iter().collect();
+    while taken.contains(&next) {
+        next = format!("v{}", next.next_patch()?).parse()?;
+    }
+    Ok(next)
 }
 
 /// The tag that the caller names.
@@ -238,19 +253,24 @@ fn check_whole(git: &Git) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{next_tag, release_tags};
+    use super::next_tag;
 
     #[test]
     fn the_next_version_follows_the_highest_stable_one() {
-        for (tags, next) in [
-            (&[][..], Some("v0.1.0")),
-            (&["v0.2.0-rc.1"], Some("v0.1.0")),
-            (&["v0.1.9", "v0.1.10", "v0.2.0-rc.1"], Some("v0.1.11")),
-            (&["v0.1.18446744073709551615"], None),
+        for (within, others, next) in [
+            (&[][..], &[][..], Some("v0.1.0")),
+            (&["v0.2.0-rc.1"], &[], Some("v0.1.0")),
+            (&["v0.1.9", "v0.1.10", "v0.2.0-rc.1"], &[], Some("v0.1.11")),
+            (&["v0.1.18446744073709551615"], &[], None),
+            // An older line, one that another branch continues, and a branch from before the first release.
+            (&["v1.2.4", "v1.2.5"], &["v1.3.0"], Some("v1.2.6")),
+            (&["v1.2.4"], &["v1.2.5", "v1.2.6", "v1.3.0"], Some("v1.2.7")),
+            (&[], &["v1.3.0"], Some("v1.3.1")),
         ] {
-            let names: Vec<_> = tags.iter().map(|&name| name.to_owned()).collect();
-            let found = next_tag(&release_tags(&names));
-            assert_eq!(found.as_ref().ok().map(ToString::to_string).as_deref(), next, "{tags:?}: {found:?}");
+            let tags = |names: &[&str]| names.iter().map(|name| name.parse().unwrap()).collect::<Vec<_>>();
+            let (within, all) = (tags(within), tags(&[within, others].concat()));
+            let found = next_tag(&within, &all);
+            assert_eq!(found.as_ref().ok().map(ToString::to_string).as_deref(), next, "{all:?}: {found:?}");
         }
     }
 }

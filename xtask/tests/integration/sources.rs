@@ -132,7 +132,7 @@ fn only_a_release_makes_a_tag_that_is_missing() {
         (Source::to_try(&git, Some("v9.9.9"), Purpose::Read), fetches, false),
         (Source::to_read(&git, Some("v9.9.9")), fetches, false),
         (Source::of_tag(&git, "v9.9.9".parse().unwrap()), fetches, false),
-        (Source::to_release(&git, None, None), "`git tag v0.2.1`", true),
+        (Source::to_release(&git, None, None), "`git tag v0.1.1`", true),
         (Source::to_read(&git, None), "nothing to verify; name one", false),
     ] {
         let said = found.unwrap_err().to_string();
