@@ -117,7 +117,7 @@ fn only_ours(
     );
     // The envelopes that were read above are the attached ones, not cosign's version of them (docs/facts.md#envelopes).
     for attached in &attestations {
-        form::check_mark(attached, &of_each)?;
+        form::check_mark(attached, &of_each, &read)?;
         ensure!(
             bundles::was_printed(&attached.digest, &judged, &read),
             "the attestation `{}` ({}) is attached, and cosign printed another one",
@@ -131,4 +131,68 @@ fn only_ours(
     let both = if read.is_empty() { "" } else { ", and the same in bundles" };
     let plural = if signed == 1 { "" } else { "s" };
     Ok(format!("{signed} signature{plural}, {ours} attestations, all by the key{both}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::only_ours;
+    use crate::evidence::attached::{Attested, Signed, manifest};
+    use crate::evidence::bundle::{Bundle, Hint, Of};
+    use crate::evidence::envelope::seal;
+    use crate::inputs::keys::PublicKey;
+    use crate::oci::reference::Digest;
+    use crate::verify::observe::{Attached, BundleSeen, BundlesSeen};
+
+    const KEY: &str = "-----BEGIN PUBLIC KEY-----\neA==\n-----END PUBLIC KEY-----\n";
+
+    /// The payload of each attestation of a release, and its kind.
+    const OURS: [(&str, Attested); 2] = [("provenance", Attested::Provenance), ("sbom", Attested::Sbom)];
+
+    /// An envelope as it is stored: cosign 3 prints it without the empty `keyid`.
+    fn stored(payload: &str) -> Vec<u8> {
+        let printed = String::from_utf8(seal(payload.as_bytes(), "MEUC")).unwrap();
+        printed.replace("{\"sig\"", "{\"keyid\":\"\",\"sig\"").into_bytes()
+    }
+
+    /// Whether nothing but [`OURS`] is attached, if it is `attached` with these marks.
+    fn is_only_ours(attached: &[(&str, Attested)], is_cosign_3: bool) -> bool {
+        let layer = |(payload, mark): &(&str, Attested)| Signed {
+            bytes: stored(payload),
+            predicate_type: mark.predicate_type(),
+        };
+        let attached: Vec<_> = attached.iter().map(layer).collect();
+        let attestations = Some(manifest(&attached, b"{}").unwrap());
+        let found = Attached { signatures: None, attestations, of_parts: Vec::new() };
+        let bundle = |of: Of, envelope: &[u8]| {
+            let bundle = Bundle::new(of, envelope, &Hint::of(&PublicKey::parse(KEY.as_bytes()).unwrap()));
+            BundleSeen { manifest: Digest::of(&bundle.bytes), read: Ok(bundle), signature: Some(Ok(())) }
+        };
+        let signature = bundle(Of::Signature, &seal(b"signature", "MEUC"));
+        let attested = OURS.iter().map(|(payload, of)| bundle(Of::Attestation(*of), &stored(payload)));
+        let bundles = BundlesSeen { tag: None, found: [signature].into_iter().chain(attested).collect() };
+        let print = |payload: &str| {
+            let envelope = if is_cosign_3 { seal(payload.as_bytes(), "MEUC") } else { stored(payload) };
+            String::from_utf8(envelope).unwrap()
+        };
+        let printed: Vec<_> = OURS.iter().map(|(payload, of)| (*of, print(payload))).collect();
+        let printed: Vec<_> = printed.iter().map(|(of, envelope)| (*of, envelope.as_str())).collect();
+        only_ours(&found, &[], Some(&bundles), "", &printed, &|_| Ok(())).is_ok()
+    }
+
+    #[test]
+    fn each_attestation_is_attached_once_as_what_it_is_whichever_form_cosign_prints() {
+        let [provenance, sbom] = OURS;
+        for is_cosign_3 in [false, true] {
+            assert!(is_only_ours(&OURS, is_cosign_3));
+            for other in [
+                &[("provenance", sbom.1), ("sbom", provenance.1)][..],
+                &[("provenance", Attested::TestResult), sbom],
+                &[provenance, sbom, sbom],
+                &[provenance, ("another", sbom.1)],
+                &[provenance],
+            ] {
+                assert!(!is_only_ours(other, is_cosign_3), "{other:?}, {is_cosign_3}");
+            }
+        }
+    }
 }

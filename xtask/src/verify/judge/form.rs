@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::contents::layer::Compression;
 use crate::evidence::attached::{Attested, Layer};
+use crate::evidence::bundle::{Bundle, Of};
 use crate::oci::exact;
 use crate::oci::manifest::strict::{self, Manifest};
 use crate::oci::media_type;
@@ -166,17 +167,111 @@ fn check_manifest_entry(entry: &Entry, part: &Part) -> Result<()> {
     Ok(())
 }
 
-/// Whether an attestation is marked as the kind that cosign accepted it as. `printed` is cosign's output for each kind.
-pub(super) fn check_mark(layer: &Layer, printed: &[(Attested, Vec<&str>)]) -> Result<()> {
-    let is_marked = |of: Attested| layer.mark == of.predicate_type();
-    let is_of = |printed: &[&str]| printed.iter().any(|one| Digest::of(one.as_bytes()) == layer.digest);
-    let is_known = printed.iter().any(|(of, _)| is_marked(*of));
-    let is_other = printed.iter().any(|(of, printed)| !is_marked(*of) && is_of(printed));
+/// Whether an attestation is marked as the kind that it is. `printed` is cosign's output for each kind. If cosign 3 printed
+/// it in its own form, only its bundle tells.
+pub(super) fn check_mark(
+    layer: &Layer,
+    printed: &[(Attested, Vec<&str>)],
+    bundles: &[&Bundle],
+) -> Result<()> {
+    let is_it = |envelope: &[u8]| Digest::of(envelope) == layer.digest;
+    let of_printed = printed
+        .iter()
+        .filter(|(_, printed)| printed.iter().any(|one| is_it(one.as_bytes())))
+        .map(|(of, _)| Of::Attestation(*of));
+    let of_bundles = bundles.iter().filter(|bundle| is_it(&bundle.envelope)).map(|bundle| bundle.of);
     ensure!(
-        is_known && !is_other,
+        of_printed.chain(of_bundles).all(|of| of.predicate_type() == layer.mark),
         "the attestation `{}` is marked as `{}`, which it is not",
         layer.digest,
         layer.mark
     );
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check_image;
+    use crate::oci::reference::Digest;
+    use crate::verify::observe::Part;
+    use serde_json::{Value, json};
+
+    /// The documents of an image for one platform.
+    #[derive(Clone)]
+    struct Documents {
+        index: Value,
+        manifest: Value,
+        config: Value,
+    }
+
+    impl Documents {
+        fn honest() -> Self {
+            let manifest = "application/vnd.oci.image.manifest.v1+json";
+            Self {
+                index: json!({"schemaVersion": 2, "manifests": [
+                    {"mediaType": manifest, "platform": {"os": "linux", "architecture": "arm64"}},
+                ]}),
+                manifest: json!({
+                    "schemaVersion": 2, "mediaType": manifest,
+                    "config": {"mediaType": "application/vnd.oci.image.config.v1+json"},
+                    "layers": [{
+                        "mediaType": "application/vnd.oci.image.layer.v1.tar+gzip", "digest": Digest::of(b"layer"), "size": 5,
+                    }],
+                }),
+                config: json!({
+                    "os": "linux", "architecture": "arm64", "config": {},
+                    "rootfs": {"type": "layers", "diff_ids": [Digest::of(b"files")]},
+                }),
+            }
+        }
+
+        /// Checks the documents, of which each names the next with its digest, and with its size plus `more`.
+        fn check(mut self, more: [usize; 2]) -> anyhow::Result<()> {
+            let config = self.config.to_string().into_bytes();
+            self.manifest["config"]["digest"] = json!(Digest::of(&config));
+            self.manifest["config"]["size"] = json!(config.len() + more[1]);
+            let manifest = self.manifest.to_string().into_bytes();
+            self.index["manifests"][0]["digest"] = json!(Digest::of(&manifest));
+            self.index["manifests"][0]["size"] = json!(manifest.len() + more[0]);
+            let part = Part {
+                platform: "linux/arm64".to_owned(),
+                said: None,
+                layered: None,
+                manifest: Some(manifest),
+                config: Some(config),
+                missing: Vec::new(),
+            };
+            check_image(self.index.to_string().as_bytes(), &[part])
+        }
+    }
+
+    #[test]
+    fn documents_of_an_image_have_no_other_form_and_name_each_other_with_the_right_size() {
+        let honest = Documents::honest();
+        honest.clone().check([0, 0]).unwrap();
+        for (more, words) in [([1, 0], "its manifest has"), ([0, 1], "its config has")] {
+            let error = format!("{:#}", honest.clone().check(more).unwrap_err());
+            assert!(error.contains(words), "{error}");
+        }
+        type Change = fn(&mut Documents);
+        let changes: [(Change, &str); 8] = [
+            (|of| of.index["schemaVersion"] = json!(1), "the index is of version 1"),
+            (
+                |of| of.index["manifests"][0]["mediaType"] = json!("text/plain"),
+                "its manifest is a `text/plain`",
+            ),
+            (|of| of.manifest["schemaVersion"] = json!(1), "its manifest is of version 1"),
+            (|of| of.manifest["config"]["mediaType"] = json!("text/plain"), "its config is a `text/plain`"),
+            (|of| of.manifest["config"]["annotations"] = json!({"note": "x"}), "its config has annotations"),
+            (|of| of.manifest["layers"][0]["mediaType"] = json!("text/plain"), "text/plain"),
+            (|of| of.manifest["layers"][0]["annotations"] = json!({"note": "x"}), "has annotations"),
+            (|of| of.config["rootfs"]["type"] = json!("files"), "its root file system is of `files`"),
+        ];
+        for (change, words) in changes {
+            let mut changed = honest.clone();
+            change(&mut changed);
+            let error = format!("{:#}", changed.check([0, 0]).unwrap_err());
+            assert!(error.contains(words), "{error}");
+        }
+    }
 }
