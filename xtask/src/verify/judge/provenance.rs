@@ -1,6 +1,7 @@
 //! The claims about the provenance, compared field by field with what the tagged commit says.
 
 mod inputs;
+mod run;
 mod times;
 
 use std::collections::BTreeMap;
@@ -10,9 +11,9 @@ use serde_json::Value;
 
 use crate::evidence::claims;
 use crate::evidence::provenance::{
-    BUILD_SECRETS, BuildType, LOCAL_BUILDER, LOCAL_RUN, MODIFIED, Provenance, REHEARSE, REHEARSE_WORK_TREE,
-    RELEASE, RELEASE_WORKFLOW, RUN, Resource, SBOM_FILE, SBOM_TYPE, WORK_TREE, WORKFLOW_BUILDER, XTASK,
-    byproduct, manifest_name, xtask_uri,
+    BUILD_SECRETS, BuildType, LOCAL_BUILDER, MODIFIED, Provenance, REHEARSE, REHEARSE_WORK_TREE, RELEASE,
+    RELEASE_WORKFLOW, RUN, Resource, SBOM_FILE, SBOM_TYPE, WORK_TREE, WORKFLOW_BUILDER, XTASK, byproduct,
+    manifest_name, xtask_uri,
 };
 use crate::evidence::sbom;
 use crate::inputs::DOCKERFILE;
@@ -26,9 +27,6 @@ use crate::tool::git::Commit;
 use crate::verify::claim::{Claim, Seen, Unseen};
 use crate::verify::observe::{self, ImageSeen};
 use inputs::{described, expected_dependencies, resource};
-
-/// The keys in which a workflow run describes itself.
-const RUN_KEYS: [&str; 3] = ["event_name", "run_id", "run_number"];
 
 /// Judges the predicate. Its parts are judged only if it exists and has our format. `bom` is the SBOM's predicate.
 pub(in crate::verify) fn judge(
@@ -136,38 +134,6 @@ fn source(release: &Release<'_>, provenance: &Provenance) -> Result<String> {
     Ok(format!("{expected} {} at {commit}", tag.git_ref()))
 }
 
-/// What the provenance says about its run is consistent wherever it is said. Whether it is true, only the forge knows.
-fn check_run(release: &Release<'_>, provenance: &Provenance) -> Result<()> {
-    let definition = &provenance.build_definition;
-    let id = &provenance.run_details.metadata.invocation_id;
-    let said = definition.internal_parameters.get(RUN);
-    if definition.external_parameters.workflow.is_none() {
-        ensure!(said.is_none(), "a local run has parameters of a workflow's run");
-        let nonce = id.strip_prefix(LOCAL_RUN).unwrap_or_default();
-        ensure!(
-            nonce.chars().any(|c| c.is_ascii_alphanumeric()),
-            "the run is `{id}`: expected `{LOCAL_RUN}…`"
-        );
-        return Ok(());
-    }
-    let said = said.context("it does not say which run of the workflow it is of")?;
-    ensure!(
-        said.keys().eq(RUN_KEYS),
-        "the parameters of its run are {}: expected {}",
-        named(said.keys()),
-        named(RUN_KEYS)
-    );
-    let is_number =
-        |text: &str| text.parse::<u64>().is_ok_and(|number| number > 0 && number.to_string() == text);
-    for (key, value) in said.iter().filter(|(key, _)| key.as_str() != RUN_KEYS[0]) {
-        ensure!(is_number(value), "the `{key}` of its run is `{value}`: expected a number");
-    }
-    let page = format!("{}/actions/runs/{}/attempts/", release.config.source_url(), said[RUN_KEYS[2]]);
-    let attempt = id.strip_prefix(&page).unwrap_or_default();
-    ensure!(is_number(attempt), "the run is `{id}`: expected `{page}` and a number");
-    Ok(())
-}
-
 fn builder(release: &Release<'_>, provenance: &Provenance) -> Result<String> {
     let parameters = &provenance.build_definition.external_parameters;
     let expected = if parameters.workflow.is_some() { WORKFLOW_BUILDER } else { LOCAL_BUILDER };
@@ -186,7 +152,11 @@ fn builder(release: &Release<'_>, provenance: &Provenance) -> Result<String> {
         let known = run.command == RELEASE || (rehearsal && loopback);
         ensure!(known, "the command is `{}`: expected `{RELEASE}`", run.command);
     }
-    check_run(release, provenance)?;
+    let (said, id) = (
+        provenance.build_definition.internal_parameters.get(RUN),
+        &provenance.run_details.metadata.invocation_id,
+    );
+    run::check(&release.config.source_url(), parameters.workflow.is_none(), id, said)?;
     let pinned = release.inputs.tool.as_ref().map(|pin| pin.url.clone());
     let home = pinned.unwrap_or_else(|| release.config.source_url());
     let tool = tool(&home, &provenance.run_details.builder.builder_dependencies)?;
