@@ -35,9 +35,9 @@ mod form;
 mod image;
 mod keys;
 mod page;
-mod predicate;
+pub(super) mod predicate;
 mod registry;
-mod run;
+pub(super) mod run;
 mod sbom;
 
 mod signatures;

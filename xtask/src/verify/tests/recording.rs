@@ -180,6 +180,11 @@ impl Recording {
         })
     }
 
+    /// The same, read from a registry that is not on this machine.
+    pub(super) fn elsewhere(self) -> Result<Self> {
+        Ok(Self { image: "registry.example.org/acme/carol".parse()?, ..self })
+    }
+
     /// What was released.
     pub(super) fn release(&self) -> Release<'_> {
         Release {

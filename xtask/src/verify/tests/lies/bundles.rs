@@ -192,4 +192,13 @@ pub(super) const LIES: &[Lie] = &[
         let version = world.version();
         world.sign_marked(&digest, &version, &format!("{}.1", MARK.1));
     }),
+    Lie {
+        name: "signature of a platform's manifest that says the bundles have another format, by the key",
+        tell: |world| {
+            let (platform, version) = (world.platforms().remove(0), world.version());
+            world.sign_marked(&platform, &version, &format!("{}.1", MARK.1));
+        },
+        wrong: &["signature.platforms"],
+        unchecked: &[],
+    },
 ];

@@ -1,7 +1,11 @@
 //! Lies about the workflow run that made a release: in the provenance, by the key, or in the forge's records.
 
+use serde_json::Value;
+
 use super::super::world::World;
 use super::Lie;
+use super::predicate::PARAMETERS;
+use crate::evidence::provenance::{self, LOCAL_BUILDER, LOCAL_RUN, RELEASE};
 use crate::forge::{RunRecord, RunSaid};
 use crate::tool::git::Commit;
 
@@ -16,6 +20,22 @@ const fn seen(name: &'static str, tell: fn(&mut World)) -> Lie {
 fn record(world: &mut World, change: impl FnOnce(&mut RunRecord)) {
     let RunSaid::Recorded(record) = &mut world.run.1 else { panic!("the forge has the run") };
     change(record);
+}
+
+/// Says that a person ran `command`, not the workflow, wherever a provenance says it.
+pub(in crate::verify::tests) fn by_a_person(world: &mut World, command: &str) {
+    world.change_provenance(|provenance| {
+        let parameters = provenance.pointer_mut(PARAMETERS).and_then(Value::as_object_mut);
+        let parameters = parameters.expect("it has parameters");
+        let mut run = parameters.remove("workflow").expect("a workflow ran it");
+        run.as_object_mut().expect("a run").remove("path");
+        run["command"] = command.into();
+        parameters.insert("localRun".to_owned(), run);
+        let internal = provenance["buildDefinition"]["internalParameters"].as_object_mut();
+        internal.expect("it has some").remove(provenance::RUN);
+        provenance["runDetails"]["builder"]["id"] = LOCAL_BUILDER.into();
+        provenance["runDetails"]["metadata"]["invocationId"] = format!("{LOCAL_RUN}1").into();
+    });
 }
 
 pub(super) const LIES: &[Lie] = &[
@@ -37,4 +57,24 @@ pub(super) const LIES: &[Lie] = &[
     seen("a run that the forge has of another workflow", |world| {
         record(world, |run| run.workflow = "ci.yml".to_owned());
     }),
+    Lie {
+        name: "a run by a workflow and by a person in the provenance",
+        tell: |world| {
+            world.change_provenance(|provenance| {
+                let parameters = &mut provenance["buildDefinition"]["externalParameters"];
+                let mut run = parameters["workflow"].clone();
+                run.as_object_mut().expect("a run").remove("path");
+                run["command"] = RELEASE.into();
+                parameters["localRun"] = run;
+            });
+        },
+        wrong: &["provenance.form"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "another command in the provenance",
+        tell: |world| by_a_person(world, "docker push"),
+        wrong: &["provenance.builder"],
+        unchecked: &[],
+    },
 ];
