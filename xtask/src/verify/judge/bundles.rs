@@ -67,7 +67,7 @@ pub(super) fn check_commit(
     let Some(build_type) = build_type.filter(|_| !bundles.is_empty()) else { return Ok(()) };
     let is_as = |other: BuildType| {
         let signed_as = SignedAs::of(source, other);
-        bundles.iter().any(|bundle| bundle.of == Of::Signature && bundle.signs(digest, signed_as))
+        bundles.iter().any(|bundle| bundle.signs(digest, signed_as))
     };
     ensure!(
         is_as(build_type),
@@ -109,24 +109,86 @@ pub(super) fn check_same(bundles: &[&Bundle], attached: &[&Digest]) -> Result<()
 
 #[cfg(test)]
 mod tests {
-    use super::was_printed;
+    use super::{check_commit, ours, was_printed};
     use crate::evidence::attached::Attested;
     use crate::evidence::bundle::{Bundle, Hint, Of};
     use crate::evidence::envelope::seal;
+    use crate::evidence::provenance::BuildType;
+    use crate::evidence::signed_as::SignedAs;
     use crate::inputs::keys::PublicKey;
+    use crate::inputs::source::Source;
     use crate::oci::reference::Digest;
+    use crate::tool::git::Commit;
+    use crate::verify::observe::{BundleSeen, BundlesSeen};
 
     const KEY: &str = "-----BEGIN PUBLIC KEY-----\neA==\n-----END PUBLIC KEY-----\n";
+
+    fn hint() -> Hint {
+        Hint::of(&PublicKey::parse(KEY.as_bytes()).unwrap())
+    }
+
+    #[test]
+    fn a_signature_and_one_bundle_of_each_attestation_are_there_or_none_at_all() {
+        let (signature, provenance) = (Of::Signature, Of::Attestation(Attested::Provenance));
+        let (sbom, test_result) = (Of::Attestation(Attested::Sbom), Of::Attestation(Attested::TestResult));
+        let whole = [signature, provenance, sbom];
+        let count = |found: &[Of], has_tag: bool, is_promised: bool| {
+            let seen = |(place, of): (usize, &Of)| BundleSeen {
+                manifest: Digest::of(&[place as u8]),
+                read: Ok(Bundle::new(*of, b"{}", &hint())),
+                signature: Some(Ok(())),
+            };
+            let tag = has_tag.then(|| "sha256-a".to_owned());
+            let seen = BundlesSeen { tag, found: found.iter().enumerate().map(seen).collect() };
+            ours(&seen, is_promised, &[Attested::Provenance, Attested::Sbom]).map(|ours| ours.len()).ok()
+        };
+        assert_eq!(count(&[], false, false), Some(0), "a release from before bundles");
+        assert_eq!(count(&[], false, true), None, "they were promised");
+        assert_eq!(count(&[], true, false), None, "an index without any");
+        for (found, expected) in [
+            (&whole[..], Some(3)),
+            (&[signature, signature, provenance, sbom], Some(4)),
+            (&[provenance, sbom], None),
+            (&[signature, provenance], None),
+            (&[signature, provenance, sbom, sbom], None),
+            (&[signature, provenance, sbom, test_result], None),
+        ] {
+            for (has_tag, is_promised) in [(false, false), (false, true), (true, false), (true, true)] {
+                assert_eq!(count(found, has_tag, is_promised), expected, "{found:?} {has_tag} {is_promised}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_bundle_of_a_signature_names_the_commit_as_the_provenance_demands() {
+        let digest = Digest::of(b"image");
+        let commit = Commit::parse(&"8".repeat(40)).unwrap();
+        let source = Source { tag: "v1.2.3".parse().unwrap(), commit, time: 0, is_tagged: true };
+        let (old, new) = (BuildType::V1, BuildType::NEWEST);
+        for (signed, build_type, is_right) in [
+            (&[][..], Some(new), true),
+            (&[new], None, true),
+            (&[new], Some(new), true),
+            (&[old, new], Some(new), true),
+            (&[old], Some(new), false),
+            (&[old], Some(old), true),
+            (&[new], Some(old), false),
+            (&[old, new], Some(old), false),
+        ] {
+            let bundle =
+                |of: &BuildType| Bundle::of_signature(&digest, SignedAs::of(&source, *of), "MEUC", &hint());
+            let bundles: Vec<_> = signed.iter().map(bundle).collect();
+            let bundles: Vec<_> = bundles.iter().collect();
+            let found = check_commit(&bundles, &digest, &source, build_type);
+            assert_eq!(found.is_ok(), is_right, "{signed:?} {build_type:?}");
+        }
+    }
 
     #[test]
     fn cosign_3_prints_an_envelope_in_its_own_form_and_that_is_the_attached_one() {
         let attached = br#"{"payloadType":"application/vnd.in-toto+json","payload":"e30=","signatures":[{"keyid":"","sig":"MEUC"}]}"#;
         let digest = Digest::of(attached);
-        let bundle = Bundle::new(
-            Of::Attestation(Attested::Sbom),
-            attached,
-            &Hint::of(&PublicKey::parse(KEY.as_bytes()).unwrap()),
-        );
+        let bundle = Bundle::new(Of::Attestation(Attested::Sbom), attached, &hint());
         let printed = |envelope: &[u8], bundles: &[&Bundle]| {
             was_printed(&digest, &[std::str::from_utf8(envelope).unwrap()], bundles)
         };
@@ -136,6 +198,7 @@ mod tests {
             printed(&same, &[&bundle]) && !printed(&same, &[]),
             "only a bundle says what cosign 3 has read"
         );
+        assert!(!was_printed(&Digest::of(b"other"), &[std::str::from_utf8(&same).unwrap()], &[&bundle]));
         for other in [seal(b"{}", "MEUD"), seal(b"[]", "MEUC"), b"x".to_vec()] {
             assert!(!printed(&other, &[&bundle]));
         }
