@@ -25,11 +25,10 @@ impl Cosign<'_> {
         arguments.push(&blob);
         let output = self.with_key(&arguments, key)?.repeatable().read()?;
         let signature = output.trim();
-        let decoded = STANDARD.decode(signature).context("`cosign sign-blob` did not print a signature")?;
-        ensure!(
-            !decoded.is_empty() && STANDARD.encode(&decoded) == signature,
-            "`cosign sign-blob` did not print a signature in canonical base64"
-        );
+        let decoded = STANDARD
+            .decode(signature)
+            .context("`cosign sign-blob` did not print a signature in canonical base64")?;
+        ensure!(!decoded.is_empty(), "`cosign sign-blob` printed no signature");
         Ok(signature.to_owned())
     }
 
