@@ -69,6 +69,8 @@ mod tests {
             challenge.url("repository:acme/carol:pull"),
             "https://forge.example.org/v2/token?service=container_registry&scope=repository%3Aacme%2Fcarol%3Apull"
         );
+        let with_query = Challenge { realm: "https://auth.example.org/token?a=b".to_owned(), service: None };
+        assert_eq!(with_query.url("x"), "https://auth.example.org/token?a=b&scope=x");
         assert!(Challenge::parse(r#"Basic realm="Gitea Package API""#).is_none());
         assert!(Challenge::parse("Bearer realm=unquoted").is_none());
     }
@@ -79,7 +81,11 @@ mod tests {
         let public = "forge.example.org".parse().unwrap();
         let loopback = "127.0.0.1:3000".parse().unwrap();
         assert!(realm("https://auth.example.org/token").check_realm(&public).is_ok());
-        assert!(realm("http://auth.example.org/token").check_realm(&public).is_err());
+        for other in
+            ["http://auth.example.org/token", "http://127.0.0.1:3000/token", "http://localhost/token"]
+        {
+            assert!(realm(other).check_realm(&public).is_err(), "{other}");
+        }
         assert!(realm("http://localhost:3000/v2/token").check_realm(&loopback).is_ok());
         for other in ["http://192.0.2.1/v2/token", "http://localhost@192.0.2.1/", "localhost:3000/v2/token"] {
             assert!(realm(other).check_realm(&loopback).is_err(), "{other}");

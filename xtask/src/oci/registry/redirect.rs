@@ -84,26 +84,27 @@ impl Client {
         }
     }
 
-    /// Any address with TLS, because the request carries no secret. Without TLS only a host that the configuration
-    /// names, or from one server of this machine to another.
     fn check_address(&self, url: &str) -> Result<()> {
-        let address = Address::parse(url);
-        if address.as_ref().is_some_and(Address::is_https) {
-            return Ok(());
-        }
-        let host = address.and_then(|address| address.authority.parse::<Registry>().ok());
-        let is_local = |host: &Registry| host.is_loopback() && self.image.registry.is_loopback();
-        let is_named = |host: &Registry| {
-            let own = Some(&self.image.registry).filter(|own| own.is_plain_elsewhere());
-            self.plain_http.iter().chain(own).any(|named| named.as_str() == host.as_str())
-        };
         let shown = url.split('?').next().unwrap_or_default();
         ensure!(
-            host.as_ref().is_some_and(|host| is_local(host) || is_named(host)),
+            may_lead_to(url, &self.image.registry, &self.plain_http),
             "it leads to `{shown}`, without TLS; name its host in `plain-http` in `Cargo.toml` if that network is trusted"
         );
         Ok(())
     }
+}
+
+/// Whether the registry `own` may lead to this address: to any with TLS, because the request carries no secret. Without
+/// TLS only to a host that the configuration names, or from one server of this machine to another.
+fn may_lead_to(url: &str, own: &Registry, plain_http: &[Registry]) -> bool {
+    let Some(address) = Address::parse(url) else { return false };
+    if address.is_https() {
+        return true;
+    }
+    let Ok(host) = address.authority.parse::<Registry>() else { return false };
+    let is_local = host.is_loopback() && own.is_loopback();
+    let own = Some(own).filter(|own| own.is_plain_elsewhere());
+    is_local || plain_http.iter().chain(own).any(|named| named.as_str() == host.as_str())
 }
 
 /// Whether a registry answers the request for a list of referrers with 303, "See Other" (RFC 9110 §15.4.4), to another
@@ -153,9 +154,34 @@ fn as_of_registry(response: Response, said: Option<&str>, kind: Option<&str>) ->
 
 #[cfg(test)]
 mod tests {
-    use super::{as_of_registry, present_name};
+    use super::{as_of_registry, may_lead_to, present_name};
     use crate::http::Response;
     use crate::oci::media_type::{INDEX, MANIFEST};
+    use crate::oci::reference::Registry;
+
+    #[test]
+    fn without_tls_a_registry_leads_only_to_a_named_host_or_on_this_machine() {
+        let registry = |text: &str| text.parse::<Registry>().unwrap();
+        let (public, local) = (registry("forge.example.org"), registry("127.0.0.1:3000"));
+        let (lan, named) = (registry("forge.lan:3000").over_http(), [registry("storage.lan:9000")]);
+        for (own, url, expected) in [
+            (&public, "https://storage.example.org/x", true),
+            (&public, "http://storage.example.org/x", false),
+            (&public, "http://forge.example.org/x", false),
+            (&public, "http://127.0.0.1:9000/x", false),
+            (&public, "http://storage.lan:9000/x", true),
+            (&public, "http://storage.lan/x", false),
+            (&public, "http://storage.lan:9000@192.0.2.1/x", false),
+            (&public, "file:///etc/passwd", false),
+            (&local, "http://localhost:9000/x", true),
+            (&local, "http://192.0.2.1:9000/x", false),
+            (&lan, "http://forge.lan:3000/x", true),
+            (&lan, "http://forge.lan/x", false),
+            (&lan, "http://127.0.0.1:9000/x", false),
+        ] {
+            assert_eq!(may_lead_to(url, own, &named), expected, "{own} {url}");
+        }
+    }
 
     #[test]
     fn what_the_registry_said_counts_and_not_what_the_storage_says() {
