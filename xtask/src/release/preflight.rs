@@ -198,6 +198,20 @@ mod tests {
     }
 
     #[test]
+    fn a_release_begins_only_if_no_check_found_a_problem_or_failed() {
+        let found = |problems: &[&str]| Ok(saw("x", problems.iter().map(|text| Problem::new("gate", *text))));
+        let texts = |results| judge(results).1.into_iter().map(|problem| problem.text).collect::<Vec<_>>();
+        assert!(texts(vec![("docker", found(&[])), ("forge", found(&[]))]).is_empty());
+        let results = vec![
+            ("docker", found(&["a"])),
+            ("forge", Err(anyhow!("b"))),
+            ("gates", found(&["c", "d"])),
+            ("sources", Ok(not_asked("docker does not answer"))),
+        ];
+        assert_eq!(texts(results), ["a", "b", "c", "d"]);
+    }
+
+    #[test]
     fn all_problems_are_listed_in_one_refusal() {
         let error = refusal(&[Problem::new("docker", "a"), Problem::new("registry", "b")]);
         assert_eq!(crate::process::failure::exit_code(&error), 3);

@@ -6,6 +6,7 @@ use crate::evidence::attached::Kind;
 use crate::evidence::candidate;
 use crate::evidence::claims::{About, about};
 use crate::evidence::page::{self, Format, Page, PublishedPage};
+use crate::inputs::version::ReleaseTag;
 use crate::oci::reference::{Digest, Tag};
 use crate::process::parallel::both;
 use crate::release::plan::{Facts, Found};
@@ -128,17 +129,7 @@ fn look(
     let (tag, digest) = (release.tag(), public.map(Public::digest));
     let highest = known.highest_with(tag);
     let (latest, (page, mark)) = both(
-        || {
-            let found = || tools.registry.digest_of(&Tag::latest());
-            match (highest, digest) {
-                (Some(highest), _) if highest == tag => {
-                    Ok(compare(found()?.as_ref(), |found| Some(found) == digest))
-                }
-                // A run of this release put it there, and stopped before it saw the higher version.
-                (Some(_), Some(digest)) if found()?.as_ref() == Some(digest) => Ok(Found::Wrong),
-                _ => Ok(Found::NotAsked),
-            }
-        },
+        || latest(tag, digest, highest, || tools.registry.digest_of(&Tag::latest())),
         || {
             let shows = |tag| target.forge.shows_as_latest(&tag);
             let mark = match context.marked(highest)?.map(shows).transpose()? {
@@ -168,6 +159,22 @@ fn look(
         mark,
     };
     Ok((facts, page))
+}
+
+/// Whether `latest` is where this release has to leave it, if `highest` is the highest stable version. `found` asks what
+/// it names.
+fn latest(
+    tag: &ReleaseTag,
+    digest: Option<&Digest>,
+    highest: Option<&ReleaseTag>,
+    found: impl FnOnce() -> Result<Option<Digest>>,
+) -> Result<Found> {
+    match (highest, digest) {
+        (Some(highest), _) if highest == tag => Ok(compare(found()?.as_ref(), |found| Some(found) == digest)),
+        // A run of this release put it there, and stopped before it saw the higher version.
+        (Some(_), Some(digest)) if found()?.as_ref() == Some(digest) => Ok(Found::Wrong),
+        _ => Ok(Found::NotAsked),
+    }
 }
 
 /// Whether the page has the right text and every required file. A page written by a newer xtask counts as right: this
@@ -224,3 +231,6 @@ impl Image {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::evidence::candidate;
 use crate::inputs::source::Source;
+use crate::oci::index::Content;
 use crate::oci::reference::{Digest, Tag};
 use crate::oci::registry::{Client, Removal};
 use crate::process::failure::is_transient;
@@ -39,13 +40,7 @@ pub(super) fn published(registry: &Client, tag: &Tag, digest: &Digest) -> Result
         return Ok(Some(found));
     }
     let ours = registry.content_of(digest)?;
-    let other = match registry.content_of(&found) {
-        Ok(theirs) => theirs.difference(&ours).map(|platform| format!("another image for {platform}")),
-        Err(error) if is_transient(&error) || interrupt::is_reason(&error) => return Err(error),
-        // Whatever it is, it is not an image of several platforms that can be read.
-        Err(error) => Some(format!("something else there: {error:#}")),
-    };
-    if let Some(other) = other {
+    if let Some(other) = other_content(registry.content_of(&found), &ours)? {
         refuse!(
             "`{}` already names `{found}`, and this release is `{digest}`, with {other}; \
              a version tag is never moved: find out who pushed it, then release the next version",
@@ -53,6 +48,19 @@ pub(super) fn published(registry: &Client, tag: &Tag, digest: &Digest) -> Result
         );
     }
     Ok(Some(found))
+}
+
+/// What another image has instead of our content; `None` if it has the same.
+///
+/// # Errors
+/// When nobody knows, because it could not be asked for.
+fn other_content(found: Result<Content>, ours: &Content) -> Result<Option<String>> {
+    match found {
+        Ok(theirs) => Ok(theirs.difference(ours).map(|platform| format!("another image for {platform}"))),
+        Err(error) if is_transient(&error) || interrupt::is_reason(&error) => Err(error),
+        // Whatever it is, it is not an image of several platforms that can be read.
+        Err(error) => Ok(Some(format!("something else there: {error:#}"))),
+    }
 }
 
 /// Checks the git tag again, here and on the forge, and that its commit is still on a branch, when only publishing is
@@ -243,10 +251,15 @@ fn copy(registry: &Client, tag: &Tag, digest: &Digest) -> Result<Digest> {
 
 #[cfg(test)]
 mod tests {
-    use super::{describe_latest, kept};
+    use super::{describe_latest, kept, other_content};
     use crate::inputs::source::Source;
+    use crate::oci::index::Content;
+    use crate::oci::reference::Digest;
+    use crate::process::failure::Transient;
     use crate::tool::git::Commit;
     use crate::verify::known::Known;
+    use anyhow::anyhow;
+    use serde_json::json;
 
     #[test]
     fn nothing_is_said_to_stay_that_is_about_to_be_moved() {
@@ -261,6 +274,26 @@ mod tests {
             let known = Known::of(tags.iter().map(|&tag| tag.to_owned()).collect());
             assert_eq!(describe_latest(&known, &source, moves), words);
         }
+    }
+
+    /// The content of an image for one platform, whose config is known by `name`.
+    fn content(name: &str) -> Content {
+        let manifest = json!({"config": {"mediaType": "x", "digest": Digest::of(name.as_bytes()), "size": 1}, "layers": []});
+        let index = json!({"manifests": [
+            {"digest": Digest::of(b"manifest"), "platform": {"os": "linux", "architecture": "arm64"}},
+        ]});
+        Content::of(index.to_string().as_bytes(), |_| Ok(manifest.to_string().into_bytes())).unwrap()
+    }
+
+    #[test]
+    fn a_version_tag_is_right_with_the_same_content_alone_and_unknown_if_nobody_answers() {
+        let ours = content("ours");
+        assert_eq!(other_content(Ok(content("ours")), &ours).unwrap(), None);
+        let other = other_content(Ok(content("theirs")), &ours).unwrap();
+        assert_eq!(other.as_deref(), Some("another image for linux/arm64"));
+        let other = other_content(Err(anyhow!("it is not an image index")), &ours).unwrap();
+        assert_eq!(other.as_deref(), Some("something else there: it is not an image index"));
+        assert!(other_content(Err(Transient::new("answered 502").into()), &ours).is_err());
     }
 
     #[test]

@@ -1,0 +1,81 @@
+//! What counts as right, wrong, absent or not asked for.
+
+use super::{Image, latest};
+use crate::evidence::attached::Kind;
+use crate::evidence::claims;
+use crate::oci::reference::Digest;
+use crate::release::plan::Found::{self, Absent, NotAsked, Right, Wrong};
+use crate::verify::claim::{Claim, Verdict};
+use crate::verify::known::Known;
+
+#[test]
+fn latest_is_asked_for_only_where_this_release_may_have_to_move_it() {
+    let (ours, other) = (Digest::of(b"ours"), Digest::of(b"other"));
+    let (own, higher) = ("v1.2.3".parse().unwrap(), "v1.3.0".parse().unwrap());
+    for (digest, highest, found, expected) in [
+        (Some(&ours), Some(&own), None, Absent),
+        (Some(&ours), Some(&own), Some(&ours), Right),
+        (Some(&ours), Some(&own), Some(&other), Wrong),
+        (None, Some(&own), None, Absent),
+        (None, Some(&own), Some(&other), Wrong),
+        (Some(&ours), Some(&higher), Some(&ours), Wrong),
+        (Some(&ours), Some(&higher), Some(&other), NotAsked),
+        (Some(&ours), Some(&higher), None, NotAsked),
+        (None, Some(&higher), Some(&other), NotAsked),
+        (Some(&ours), None, Some(&ours), NotAsked),
+    ] {
+        let fact = latest(&own, digest, highest, || Ok(found.cloned())).unwrap();
+        assert_eq!(fact, expected, "{digest:?} {highest:?} {found:?}");
+    }
+}
+
+#[test]
+fn a_false_claim_is_about_what_is_there_or_about_what_is_missing() {
+    const HOLDS: [&str; 6] = [
+        claims::IMAGE_PRESENT,
+        claims::SIGNATURE,
+        claims::SIGNATURE_PLATFORMS,
+        claims::PROVENANCE,
+        claims::SMOKE,
+        claims::SBOM,
+    ];
+    let digest = Digest::of(b"image");
+    let both = [Kind::Signatures, Kind::Attestations];
+    let found = |verdicts: &[(&'static str, Verdict)], kinds: &[Kind]| -> [Found; 4] {
+        let claim = |&(id, verdict)| Claim {
+            id,
+            verdict,
+            evidence: String::new(),
+            see: None,
+            is_transient: false,
+            by_hand: None,
+        };
+        let known = Known::of(kinds.iter().map(|kind| kind.tag(&digest).to_string()).collect());
+        let claims: Vec<_> = verdicts.iter().map(claim).collect();
+        let Image { version_tag, signature, provenance, sbom } = Image::of_claims(&claims, &known, &digest);
+        [version_tag, signature, provenance, sbom]
+    };
+    let except = |id: &str, verdict| HOLDS.map(|one| (one, if one == id { verdict } else { Verdict::Holds }));
+    assert_eq!(found(&except("", Verdict::False), &both), [Right; 4]);
+    assert_eq!(found(&[], &both), [Wrong, NotAsked, NotAsked, NotAsked]);
+    for (id, kinds, expected) in [
+        (claims::IMAGE_PRESENT, &both[..], [Wrong, Right, Right, Right]),
+        (claims::SIGNATURE, &both, [Right, Wrong, Right, Right]),
+        (claims::SIGNATURE_PLATFORMS, &both, [Right, Wrong, Right, Right]),
+        (claims::SIGNATURE, &both[1..], [Right, Absent, Right, Right]),
+        (claims::PROVENANCE, &both, [Right, Right, Wrong, Right]),
+        (claims::SMOKE, &both, [Right, Right, Wrong, Right]),
+        (claims::PROVENANCE, &both[..1], [Right, Right, Absent, Right]),
+        (claims::SBOM, &both, [Right, Right, Right, Wrong]),
+        (claims::SBOM, &both[..1], [Right, Right, Right, Absent]),
+    ] {
+        assert_eq!(found(&except(id, Verdict::False), kinds), expected, "{id}");
+    }
+    for (id, expected) in [
+        (claims::IMAGE_PRESENT, [Wrong, Right, Right, Right]),
+        (claims::SIGNATURE, [Right, NotAsked, Right, Right]),
+        (claims::SBOM, [Right, Right, Right, NotAsked]),
+    ] {
+        assert_eq!(found(&except(id, Verdict::Unchecked), &both), expected, "{id}");
+    }
+}
