@@ -72,6 +72,8 @@ mod tests {
             "candidate-v0.1.1-aaaaaaaaaaaa-0123",
             "candidate-v0.1.0-aaaaaaaaaaaa-0123-aaaaaaaaaaaa-0123",
             "candidate-v0.1.0-aaaaaaaaaaaa-",
+            "candidate-v0.1.0-aaaaaaaaaaaa-012x",
+            "candidate-v0.1.0-reproduction-0123",
             "candidate-v0.1.0-rc.1-aaaaaaaaaaaa-0123",
         ] {
             assert!(!is_of(&ours.tag, name), "{name}");

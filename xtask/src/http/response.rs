@@ -153,6 +153,7 @@ impl Response {
 mod tests {
     use super::{Response, parse_response, split_response};
     use crate::http::{Method, Request};
+    use crate::process::failure::Transient;
 
     #[test]
     fn an_answer_is_split_after_interim_heads() {
@@ -179,16 +180,28 @@ mod tests {
         let (get, head) =
             (Request::new(Method::Get, "http://localhost/"), Request::new(Method::Head, "http://localhost/"));
         let bytes =
-            b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nHTTP/HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n\
+            b"HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\nHTTP/1.1 500\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n\
             HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n";
         let mut rest = &bytes[..];
-        assert_eq!(split_response(&mut rest, &get).unwrap().body, b"HTTP/");
-        assert_eq!(split_response(&mut rest, &head).unwrap().body, b"");
+        assert_eq!(split_response(&mut rest, &get).unwrap().body, b"HTTP/1.1 500\r\n\r\n");
+        let second = split_response(&mut rest, &head).unwrap();
+        assert_eq!((second.status, second.body), (200, Vec::new()));
         assert_eq!(split_response(&mut rest, &get).unwrap().status, 404);
         assert!(rest.is_empty());
         for bad in ["HTTP/1.1 200 OK\r\n\r\nbody", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nbody"] {
             assert!(split_response(&mut bad.as_bytes(), &get).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn an_unexpected_answer_is_shown_in_one_line_and_may_be_transient() {
+        for (status, is_passing) in [(503, true), (403, false)] {
+            let error = Response::of(status, &[], b"no\n\x1b[2Kok").unexpected();
+            assert_eq!(error.to_string(), format!("`GET http://localhost/` answered {status}: no  [2Kok"));
+            assert_eq!(error.is::<Transient>(), is_passing, "{status}");
+        }
+        let silent = Response::of(403, &[], b"").unexpected().to_string();
+        assert_eq!(silent, "`GET http://localhost/` answered 403");
     }
 
     #[test]

@@ -138,7 +138,8 @@ mod tests {
         assert_eq!(wait(&asks("Mon, 23 Nov 2026 18:08:00 GMT")), Some(Duration::from_millis(200)), "past");
         assert_eq!(wait(&asks("0")), Some(Duration::from_millis(200)));
         assert_eq!(wait(&asks("soon")), Some(Duration::from_millis(200)));
-        assert_eq!(wait(&asks("3600")), None, "the job's hour is not ours to wait away");
+        let long = pause(true, &asks("3600"), &moment(1, 0.5, 7200));
+        assert_eq!(long, None, "the job's hour is not ours to wait away");
         for absurd in [
             "18446744073709551615",
             "99999999999999999999999",

@@ -197,6 +197,7 @@ mod tests {
             "",
             "node",
             "-a.org",
+            "a-.org",
             "a..org",
             "a.org:",
             "a.org:0",
@@ -245,8 +246,15 @@ mod tests {
             "forge.example.org/a:b",
             "forge.example.org/a@b",
             "forge.example.org/-a",
+            "forge.example.org/a-",
         ] {
             assert!(bad.parse::<Image>().is_err(), "{bad}");
+        }
+        for separator in [".", "_", "-", "__"] {
+            assert!(format!("forge.example.org/a{separator}b").parse::<Image>().is_ok(), "{separator}");
+        }
+        for separator in ["..", "._", "_.", ".-", "-.", "-_", "_-", "___"] {
+            assert!(format!("forge.example.org/a{separator}b").parse::<Image>().is_err(), "{separator}");
         }
     }
 }

@@ -129,7 +129,8 @@ pub fn layers(kind: Kind, manifest: &[u8]) -> Result<Vec<Layer>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Signed, config, manifest};
+    use super::{Signed, config, layers, manifest};
+    use crate::evidence::attached::Kind;
     use crate::oci::reference::Digest;
     use serde_json::{Value, json};
 
@@ -164,5 +165,48 @@ mod tests {
             serde_json::from_slice::<Value>(&manifest(&envelopes, &config).unwrap()).unwrap(),
             expected
         );
+    }
+
+    #[test]
+    fn what_is_attached_has_no_other_form_than_cosign_writes() {
+        let attested = |layer: Value| {
+            json!({
+                "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
+                "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": Digest::of(b"{}"), "size": 2},
+                "layers": [layer],
+            })
+        };
+        let layer = |media_type: &str, annotations: Value| json!({"mediaType": media_type, "digest": Digest::of(b"x"), "size": 1, "annotations": annotations});
+        let key = "dev.cosignproject.cosign/signature";
+        let envelope = |annotations| layer("application/vnd.dsse.envelope.v1+json", annotations);
+        let signature = |annotations| layer("application/vnd.dev.cosign.simplesigning.v1+json", annotations);
+        let attestation = attested(envelope(json!({key: "", "predicateType": "type"})));
+        let with = |pointer: &str, field: &str, value: Value| {
+            let mut changed = attestation.clone();
+            changed.pointer_mut(pointer).unwrap()[field] = value;
+            changed
+        };
+        let read = |kind, manifest: &Value| layers(kind, manifest.to_string().as_bytes());
+        assert_eq!(read(Kind::Attestations, &attestation).unwrap()[0].mark, "type");
+        let signed = attested(signature(json!({key: "MEUC"})));
+        assert_eq!(read(Kind::Signatures, &signed).unwrap()[0].mark, "");
+        for (kind, other) in [
+            (Kind::Signatures, attestation.clone()),
+            (Kind::Attestations, signed.clone()),
+            (Kind::Attestations, with("", "schemaVersion", json!(1))),
+            (Kind::Attestations, with("", "mediaType", json!("application/vnd.oci.image.index.v1+json"))),
+            (Kind::Attestations, with("", "annotations", json!({"note": "x"}))),
+            (Kind::Attestations, with("/config", "mediaType", json!("application/json"))),
+            (Kind::Attestations, with("/config", "annotations", json!({"note": "x"}))),
+            (Kind::Attestations, with("/layers/0/annotations", "note", json!("x"))),
+            (Kind::Attestations, attested(envelope(json!({"predicateType": "type"})))),
+            (Kind::Attestations, attested(envelope(json!({key: ""})))),
+            (Kind::Attestations, attested(envelope(json!({key: "MEUC", "predicateType": "type"})))),
+            (Kind::Signatures, attested(signature(json!({})))),
+            (Kind::Signatures, attested(signature(json!({key: ""})))),
+            (Kind::Signatures, attested(signature(json!({key: "MEUC", "predicateType": "type"})))),
+        ] {
+            assert!(read(kind, &other).is_err(), "{other}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Bundle, Hint, Of, Subject, entries, index, layer_of, named, statement};
+use super::{Bundle, Hint, Of, Subject, entries, index, is_attestation, layer_of, named, statement};
 use crate::evidence::attached::Attested;
 use crate::evidence::envelope::{open, pae, seal};
 use crate::evidence::provenance::BuildType;
@@ -135,6 +135,25 @@ fn whatever_is_not_exactly_such_a_bundle_is_refused() {
         assert_ne!(wrong, right);
         assert!(parse(&wrong).is_err(), "{wrong}");
     }
+}
+
+#[test]
+fn only_an_attestation_of_ours_about_this_image_is_taken_for_one_of_an_earlier_run() {
+    let digest = Digest::of(b"image");
+    let another_key = hint().0.replace('s', "t");
+    let of =
+        |envelope: &[u8], hint: &Hint| Bundle::new(Of::Attestation(Attested::Sbom), envelope, hint).bytes;
+    for attested in Attested::ALL {
+        let envelope = attestation(attested.predicate_type(), &digest);
+        assert!(is_attestation(&of(&envelope, &hint()), &digest));
+        assert!(is_attestation(&of(&envelope, &Hint(another_key.clone())), &digest), "by any key");
+        assert!(!is_attestation(&of(&envelope, &hint()), &Digest::of(b"other")), "of another image");
+        assert!(!is_attestation(&envelope, &digest), "no bundle");
+    }
+    let other_type = attestation("https://example.org/approved", &digest);
+    assert!(!is_attestation(&of(&other_type, &hint()), &digest));
+    assert!(!is_attestation(&signature(&digest, BuildType::V2).bytes, &digest));
+    assert!(!is_attestation(b"<html>", &digest));
 }
 
 #[test]

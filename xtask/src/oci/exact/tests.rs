@@ -12,14 +12,17 @@ fn a_type_with_fields_is_read_from_an_object_alone() {
         more: Option<u64>,
     }
     #[derive(Debug, PartialEq, Deserialize)]
-    struct Inner(String);
-    let right = Outer { inner: vec![Inner("x".to_owned())], more: Some(1) };
-    assert_eq!(parse::<Outer>(br#"{"inner": ["x"], "more": 1}"#).unwrap(), right);
-    assert_eq!(parse::<Outer>(br#"{"inner": ["x"], "more": null}"#).unwrap().more, None);
-    for wrong in [r#"[["x"], 1]"#, r#"{"inner": [["x"]]}"#, r#"{"inner": "x"}"#, "null"] {
+    struct Inner {
+        text: String,
+    }
+    let right = Outer { inner: vec![Inner { text: "x".to_owned() }], more: Some(1) };
+    assert_eq!(parse::<Outer>(br#"{"inner": [{"text": "x"}], "more": 1}"#).unwrap(), right);
+    assert_eq!(parse::<Outer>(br#"{"inner": [{"text": "x"}], "more": null}"#).unwrap().more, None);
+    for wrong in [r#"[[{"text": "x"}], 1]"#, r#"{"inner": [["x"]]}"#, r#"{"inner": {"text": "x"}}"#, "null"] {
         assert!(parse::<Outer>(wrong.as_bytes()).is_err(), "{wrong}");
         assert!(parse_all::<Outer>(wrong).is_err(), "{wrong}");
     }
+    assert!(parse::<(u64, u64)>(b"[1, 2]").is_ok() && parse::<(u64, u64)>(b"[1, 2, 3]").is_err());
 }
 
 #[test]
@@ -98,6 +101,7 @@ fn what_is_too_deep_too_long_or_followed_by_more_is_refused() {
     assert!(value(nested(100_000).as_bytes()).is_err());
     let long = format!("\"{}\"", "x".repeat(33 << 20));
     assert!(value(long.as_bytes()).is_err() && parse_all::<Value>(&long).is_err());
+    assert!(parse_as_spelled::<Value>(long.as_bytes()).is_err());
     for text in ["", "{} {}", "{}x", "{'a': 1}", "{\"a\": 1,}", "\u{feff}{}", "\"\\ud800\"", "1e999"] {
         assert!(value(text.as_bytes()).is_err(), "{text}");
     }

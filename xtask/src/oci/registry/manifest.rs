@@ -65,6 +65,7 @@ pub(super) fn said_digest(response: &Response) -> Result<Option<Digest>> {
 mod tests {
     use super::{Reference, read, said_digest};
     use crate::http::Response;
+    use crate::oci::index::LARGEST;
     use crate::oci::media_type::INDEX;
     use crate::oci::reference::{Digest, Tag};
     use crate::oci::registry::WrongBytes;
@@ -97,6 +98,16 @@ mod tests {
             let error = answered(reference, said).unwrap_err();
             assert!(error.chain().any(<dyn std::error::Error>::is::<WrongBytes>), "{error:#}");
         }
+    }
+
+    #[test]
+    fn a_manifest_is_not_larger_than_any() {
+        let answered = |size: usize| {
+            let answer = Response::of(200, &[("Content-Type", INDEX)], &vec![b' '; size]);
+            read(answer, Reference::Tag(&Tag::latest()))
+        };
+        assert!(answered(LARGEST).is_ok());
+        assert!(answered(LARGEST + 1).is_err());
     }
 
     #[test]

@@ -74,7 +74,7 @@ pub fn check_count(count: usize) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::read;
+    use super::{MOST_REFERRERS, read};
     use crate::http::Response;
     use crate::oci::reference::Digest;
 
@@ -93,6 +93,11 @@ mod tests {
         for wrong in ["", "<html>", r#"{"manifests":[{}]}"#, r#"{"manifests":[],"Manifests":[]}"#] {
             assert!(answer(200, wrong).is_err(), "{wrong}");
         }
+        let many = |count: usize| {
+            let entries = vec![format!(r#"{{"digest":"{one}"}}"#); count].join(",");
+            answer(200, &format!(r#"{{"manifests":[{entries}]}}"#))
+        };
+        assert!(many(MOST_REFERRERS).is_ok() && many(MOST_REFERRERS + 1).is_err());
         let more = [("Link", "</v2/x/referrers/y?n=1>; rel=\"next\"")];
         assert!(read(&Response::of(200, &more, list.as_bytes())).is_err());
     }
