@@ -114,6 +114,13 @@ mod tests {
     }
 
     #[test]
+    fn the_frame_of_a_key_is_no_secret_and_its_lines_are() {
+        let _key = Secret::new("-----BEGIN TEST KEY-----\nsecret-line-of-a-key\n-----END TEST KEY-----\n");
+        let said = "-----BEGIN TEST KEY-----, then secret-line-of-a-key";
+        assert_eq!(redact(said), "-----BEGIN TEST KEY-----, then ***");
+    }
+
+    #[test]
     fn a_secret_is_masked_beside_its_user_in_base64() {
         let pair = Secret::new("token-of-alice").with_user("alice");
         assert_eq!(pair.expose(), "YWxpY2U6dG9rZW4tb2YtYWxpY2U=");
@@ -151,5 +158,6 @@ mod tests {
         };
         assert!(error.to_string().contains("`REGISTRY_TOKEN`"), "{error}");
         assert!(!error.to_string().contains("abcdefgh"), "{error}");
+        assert!(Secret::single_line("REGISTRY_TOKEN", "").is_err());
     }
 }

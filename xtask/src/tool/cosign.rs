@@ -239,7 +239,7 @@ mod tests {
             (1, "Error: unknown flag: --key\n", false),
             (2, "WARNING: x\npanic: runtime error: index out of range\n\ngoroutine 1 [running]:\n", false),
             (1, "panic: runtime error\n", false),
-            (2, "fatal error: out of memory\n", false),
+            (1, "fatal error: out of memory\n", false),
             (2, "", false),
             (137, "", false),
         ] {

@@ -85,6 +85,7 @@ fn long_names_come_in_both_ways() {
     assert_eq!(paths(&[pax("path", &format!("{long}y")), file("cut", b"1")]).unwrap(), [format!("{long}y")]);
     assert_eq!(paths(&[pax("SCHILY.xattr.user.a", "1\n2"), file("a", b"1")]).unwrap(), ["a"]);
     assert_eq!(paths(&[pax("path", "b"), file("a", b""), file("c", b"")]).unwrap(), ["b", "c"], "once");
+    assert!(paths(&[pax("path", "b\0c"), file("a", b"")]).is_err());
 }
 
 /// The records of a pax header.

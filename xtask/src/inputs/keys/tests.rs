@@ -94,6 +94,9 @@ fn a_list_of_any_other_form_is_refused_with_the_line() {
     let [first, second] = [table(0, "0.1.0", ""), table(1, "1.0.0", "")];
     assert_eq!(read(format!("# comment\n\n{first}{second}").as_bytes()).unwrap().len(), 2);
     let long = format!("{first}# {}\n", "x".repeat(70 << 10));
+    let also = |index, from: &str| table(index, from, "also = [\"0.9.9\"]");
+    let words = |size: usize| table(1, "1.0.0", &format!("unendorsed = \"{}\"", "x".repeat(size)));
+    assert!(read(format!("{first}{}", words(300)).as_bytes()).is_ok());
     for (text, words) in [
         (String::new(), "it names no key"),
         (format!("{first}{}", table(1, "0.1.0", "")), "line 5, key 2: `from` is 0.1.0"),
@@ -103,7 +106,9 @@ fn a_list_of_any_other_form_is_refused_with_the_line() {
         (table(0, "0.1.0", "unendorsed = \"lost\""), "line 1, key 1: the first key cannot be"),
         (format!("{first}{}", table(1, "1.0.0", "also = [\"1.0.0\"]")), "not below `from`"),
         (format!("{first}{}", table(1, "1.0.0", "also = [\"0.9.9\", \"0.9.9\"]")), "listed before"),
+        (format!("{first}{}{}", also(1, "1.0.0"), also(2, "2.0.0")), "listed before"),
         (format!("{first}{}", table(1, "1.0.0", "unendorsed = \"\"")), "must say why"),
+        (format!("{first}{}", words(301)), "must say why"),
         (format!("{first}{}", table(1, "1.0.0", "unendorsed = \"a\\nb\"")), "must say why"),
         (format!("{first}{}", table(1, "1.0.0", "retired = true")), "line 5, key 2: `retired`"),
         (table(0, "0.1.0", "retired = true"), "line 1, key 1: `retired`"),
@@ -125,13 +130,15 @@ fn a_list_of_any_other_form_is_refused_with_the_line() {
 
 #[test]
 fn files_that_do_not_fit_the_list_are_refused_by_name() {
-    let cases: [(&str, Option<&str>, &str); 10] = [
+    let long = "b3du".repeat(1 << 10);
+    let cases: [(&str, Option<&str>, &str); 11] = [
         ("keys/0002.pub", None, "there is no `keys/0002.pub`"),
         ("keys/0002.pub", Some(PEM[0]), "`keys/0002.pub` has the fingerprint"),
         ("keys/0002.pub", Some("x"), "reading `keys/0002.pub`: it is not one public key"),
         ("keys/0002.endorsement", None, "there is no `keys/0002.endorsement`"),
         ("keys/0002.endorsement", Some("no base64"), "reading `keys/0002.endorsement`: it is not one line"),
         ("keys/0002.endorsement", Some(""), "reading `keys/0002.endorsement`: it is empty"),
+        ("keys/0002.endorsement", Some(&long), "reading `keys/0002.endorsement`: it has 4096 bytes"),
         ("keys/0003.endorsement", Some("b3du"), "key 3 of `keys/history.toml` is `unendorsed`"),
         ("keys/0001.endorsement", Some("b3du"), "no key before the first"),
         ("cosign.pub", Some(PEM[1]), "the last key of `keys/history.toml`"),
