@@ -208,6 +208,8 @@ mod tests {
         ] {
             assert!(bad.parse::<Registry>().is_err(), "{bad}");
         }
+        let long = |size: usize| format!("{}.org", "a".repeat(size - 4)).parse::<Registry>();
+        assert!(long(255).is_ok() && long(256).is_err());
     }
 
     #[test]
@@ -250,6 +252,8 @@ mod tests {
         ] {
             assert!(bad.parse::<Image>().is_err(), "{bad}");
         }
+        let long = |size: usize| format!("forge.example.org/{}", "a".repeat(size)).parse::<Image>();
+        assert!(long(255).is_ok() && long(256).is_err());
         for separator in [".", "_", "-", "__"] {
             assert!(format!("forge.example.org/a{separator}b").parse::<Image>().is_ok(), "{separator}");
         }

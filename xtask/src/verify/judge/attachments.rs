@@ -155,7 +155,7 @@ mod tests {
     }
 
     /// Whether nothing but [`OURS`] is attached, if it is `attached` with these marks.
-    fn is_only_ours(attached: &[(&str, Attested)], is_cosign_3: bool) -> bool {
+    fn is_only_ours(attached: &[(&str, Attested)], has_bundles: bool, is_cosign_3: bool) -> bool {
         let layer = |(payload, mark): &(&str, Attested)| Signed {
             bytes: stored(payload),
             predicate_type: mark.predicate_type(),
@@ -176,14 +176,15 @@ mod tests {
         };
         let printed: Vec<_> = OURS.iter().map(|(payload, of)| (*of, print(payload))).collect();
         let printed: Vec<_> = printed.iter().map(|(of, envelope)| (*of, envelope.as_str())).collect();
-        only_ours(&found, &[], Some(&bundles), "", &printed, &|_| Ok(())).is_ok()
+        only_ours(&found, &[], has_bundles.then_some(&bundles), "", &printed, &|_| Ok(())).is_ok()
     }
 
     #[test]
     fn each_attestation_is_attached_once_as_what_it_is_whichever_form_cosign_prints() {
         let [provenance, sbom] = OURS;
-        for is_cosign_3 in [false, true] {
-            assert!(is_only_ours(&OURS, is_cosign_3));
+        // Without bundles, cosign 3 prints what is stored.
+        for (has_bundles, is_cosign_3) in [(false, false), (true, false), (true, true)] {
+            assert!(is_only_ours(&OURS, has_bundles, is_cosign_3));
             for other in [
                 &[("provenance", sbom.1), ("sbom", provenance.1)][..],
                 &[("provenance", Attested::TestResult), sbom],
@@ -191,7 +192,10 @@ mod tests {
                 &[provenance, ("another", sbom.1)],
                 &[provenance],
             ] {
-                assert!(!is_only_ours(other, is_cosign_3), "{other:?}, {is_cosign_3}");
+                assert!(
+                    !is_only_ours(other, has_bundles, is_cosign_3),
+                    "{other:?} {has_bundles} {is_cosign_3}"
+                );
             }
         }
     }

@@ -78,7 +78,7 @@ mod tests {
         ] {
             assert!(!is_consistent(false, &id, said), "{id} {said:?}");
         }
-        let more = [("actor", "x"), ("event_name", "push"), ("run_id", "1001"), ("run_number", "7")];
+        let more = [("attempt", "1"), ("event_name", "push"), ("run_id", "1001"), ("run_number", "7")];
         let more = more.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
         assert!(check(SOURCE, false, &of("1"), Some(&more)).is_err(), "a key of no run");
     }
