@@ -21,6 +21,10 @@ const CONTAINERS: &str = "containers";
 /// No configuration of docker is larger.
 const LARGEST_CONFIG: u64 = 1 << 20;
 
+/// What docker finds beside its configuration, other than credentials of registries. The last three are for an engine
+/// that is reached with TLS, unless `DOCKER_CERT_PATH` is set.
+const BESIDE: [&str; 5] = ["cli-plugins", "contexts", "ca.pem", "cert.pem", "key.pem"];
+
 /// The `proxies` of the user's configuration: by engine, then by kind.
 type Proxies = BTreeMap<String, BTreeMap<String, String>>;
 
@@ -41,8 +45,8 @@ impl DockerConfig {
         let logins = login.map(|(registry, credentials)| (registry.as_str(), credentials));
         // Only builds depend on the user's configuration, and `for_builds` refuses an unreadable one. Here docker falls
         // back to its default engine.
-        let context = Users::read(environment).ok().and_then(|users| users.current_context);
-        Self::write(environment, logins, &Users { proxies: Proxies::new(), current_context: context })
+        let users = Users::read(environment).unwrap_or_default();
+        Self::write(environment, logins, &Users { proxies: Proxies::new(), ..users })
     }
 
     /// Makes one for builds. It has the logins for base images, each under docker's name for the registry, and the
@@ -79,6 +83,9 @@ impl DockerConfig {
         let mut config = serde_json::json!({ "auths": {} });
         if let Some(context) = &kept.current_context {
             config["currentContext"] = serde_json::json!(context);
+        }
+        if let Some(directories) = &kept.cli_plugins_extra_dirs {
+            config["cliPluginsExtraDirs"] = serde_json::json!(directories);
         }
         let containers = scratch.path().join(CONTAINERS);
         fs::create_dir(&containers).with_context(|| format!("making `{}`", containers.display()))?;
@@ -126,9 +133,9 @@ fn fill(directory: &Path, config: &serde_json::Value, users: Option<&Path>) -> R
     let writing = || format!("writing `{}`", path.display());
     let file = fs::File::options().write(true).create_new(true).mode(0o600).open(&path);
     serde_json::to_writer(file.with_context(writing)?, config).with_context(writing)?;
-    // A private directory hides the plugins and contexts that are installed per user.
-    for shared in ["cli-plugins", "contexts"] {
-        if let Some(target) = users.map(|users| users.join(shared)).filter(|target| target.is_dir()) {
+    // A private directory hides what is installed per user.
+    for shared in BESIDE {
+        if let Some(target) = users.map(|users| users.join(shared)).filter(|target| target.exists()) {
             std::os::unix::fs::symlink(&target, directory.join(shared))
                 .with_context(|| format!("linking `{}`", target.display()))?;
         }
@@ -157,6 +164,8 @@ struct Users {
     proxies: Proxies,
     /// The entry of `contexts` that docker uses, unless `DOCKER_CONTEXT` or `DOCKER_HOST` is set.
     current_context: Option<String>,
+    /// More directories with plugins, such as buildx.
+    cli_plugins_extra_dirs: Option<Vec<String>>,
 }
 
 impl Users {
@@ -220,6 +229,26 @@ mod tests {
         assert!(DockerConfig::for_builds(&environment, None, &[]).is_err());
         assert_eq!(read(&DockerConfig::new(&environment, None).unwrap()), serde_json::json!({"auths": {}}));
         assert!(DockerConfig::for_builds(&Environment::default(), None, &[]).is_ok());
+    }
+
+    #[test]
+    fn an_engine_behind_tls_and_plugins_in_other_directories_are_found_as_by_the_users_docker() {
+        let users = Scratch::new().unwrap();
+        std::fs::write(users.path().join("ca.pem"), "ca").unwrap();
+        let written = r#"{"cliPluginsExtraDirs": ["/opt/plugins"], "credsStore": "desktop"}"#;
+        std::fs::write(users.path().join("config.json"), written).unwrap();
+        let environment = Environment::from_pairs([("DOCKER_CONFIG", users.path())]);
+        for config in [
+            DockerConfig::new(&environment, None).unwrap(),
+            DockerConfig::for_builds(&environment, None, &[]).unwrap(),
+        ] {
+            for directory in [config.path().to_owned(), config.for_containers()] {
+                let read = |name: &str| std::fs::read_to_string(directory.join(name)).unwrap();
+                assert_eq!(read("config.json"), r#"{"auths":{},"cliPluginsExtraDirs":["/opt/plugins"]}"#);
+                assert_eq!(read("ca.pem"), "ca");
+                assert!(!directory.join("key.pem").exists());
+            }
+        }
     }
 
     #[test]
