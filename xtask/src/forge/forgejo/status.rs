@@ -6,8 +6,9 @@ use crate::forge::{Awaited, CiState};
 use crate::inputs::run::Run;
 use crate::process::shown::one_line;
 
-/// The `name:` that this repository gives the workflow that releases. Its state says nothing about the commit,
-/// and is pending while it runs. Both forges write contexts as `<name> / <job> (<event>)`.
+/// The `name:` that this repository gives the workflow that releases. Its state says nothing about the commit, and is
+/// pending while it runs. Both forges write contexts as `<name> / <job> (<event>)`, without outer blanks: a workflow
+/// without a name has `/ <job> (<event>)`.
 const RELEASE_WORKFLOW_NAME: &str = "release";
 
 /// A change after the tag does not help this tag, whose commit has its own configuration.
@@ -26,7 +27,7 @@ pub(super) struct Status {
     context: String,
 }
 
-/// The name of the running workflow, if it differs from the one that this repository uses.
+/// The name of the running workflow, which is empty if it has none; `None` outside of a run.
 #[derive(Default)]
 pub(super) struct OwnRun {
     workflow: Option<String>,
@@ -34,12 +35,15 @@ pub(super) struct OwnRun {
 
 impl OwnRun {
     pub(super) fn new(run: Option<&Run>) -> Self {
-        Self { workflow: run.and_then(|run| run.value("WORKFLOW")).map(str::to_owned) }
+        Self { workflow: run.map(|run| run.value("WORKFLOW").unwrap_or_default().to_owned()) }
     }
 
     fn is(&self, status: &Status) -> bool {
-        let workflow = status.context.split_once(" / ").map(|(workflow, _)| workflow);
-        workflow.is_some_and(|name| name == RELEASE_WORKFLOW_NAME || Some(name) == self.workflow.as_deref())
+        let is_of = |workflow: &str| {
+            let job = status.context.strip_prefix(workflow);
+            job.is_some_and(|job| job.starts_with(if workflow.is_empty() { "/ " } else { " / " }))
+        };
+        is_of(RELEASE_WORKFLOW_NAME) || self.workflow.as_deref().is_some_and(is_of)
     }
 }
 
@@ -88,13 +92,17 @@ mod tests {
     use crate::forge::{Awaited, CiState};
 
     fn state(statuses: &[(&str, &str)], required: &[&str]) -> CiState {
+        state_in(Some("publish"), statuses, required)
+    }
+
+    fn state_in(workflow: Option<&str>, statuses: &[(&str, &str)], required: &[&str]) -> CiState {
         let status = |(context, status): &(&str, &str)| Status {
             context: (*context).to_owned(),
             status: (*status).to_owned(),
         };
         let statuses: Vec<_> = statuses.iter().map(status).collect();
         let required: Vec<_> = required.iter().map(|name| (*name).to_owned()).collect();
-        judge(&statuses, &required, &OwnRun { workflow: Some("publish".to_owned()) })
+        judge(&statuses, &required, &OwnRun { workflow: workflow.map(str::to_owned) })
     }
 
     fn waits_for(pending: &[&str], missing: &[&str], present: &[&str]) -> CiState {
@@ -121,6 +129,23 @@ mod tests {
         for red in ["failure", "error", "warning", ""] {
             is_red(&[CI, (LINT, red)], "`release-notes / lint (push)`");
             is_red(&[("other", "pending"), (LINT, red)], "`release-notes / lint (push)`");
+        }
+    }
+
+    #[test]
+    fn a_run_does_not_wait_for_itself_whatever_its_workflow_is_called() {
+        for (workflow, own, is_own) in [
+            (Some("images / publish"), "images / publish / job (push)", true),
+            (Some("images"), "images / publish / job (push)", true),
+            (Some(""), "/ job (push)", true),
+            (Some(""), "ci / job (push)", false),
+            (Some("publish"), "/ job (push)", false),
+            (Some("publish"), "publisher / job (push)", false),
+            (None, "/ job (push)", false),
+            (None, "publish / job (push)", false),
+        ] {
+            let found = state_in(workflow, &[CI, (own, "pending")], &[]);
+            assert_eq!(found == CiState::Green, is_own, "{workflow:?}: {own}");
         }
     }
 
