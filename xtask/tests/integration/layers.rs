@@ -24,18 +24,39 @@ pub(crate) fn files(dir: &Path) -> Vec<PathBuf> {
 
 /// The layers that `text` names after `crate::`, in `use` lines as well as in paths and in links of comments.
 fn named(text: &str) -> Vec<&str> {
-    let word = |rest: &'_ str| rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len());
-    text.split("crate::").skip(1).map(|rest| &rest[..word(rest)]).collect()
+    text.split("crate::").skip(1).map(|rest| words(rest).next().unwrap_or_default()).collect()
 }
 
-/// The layers that `text` names but must not, as part of the layer `own`.
-fn later<'a>(layers: &[String], own: &str, text: &'a str) -> Vec<&'a str> {
+/// The names that `text` reaches with as many `super::` as lead out of a layer from a module that is `depth` below the
+/// crate: 1 for the layer itself. A module within the file is deeper, so these may be names of the layer itself.
+fn climbed(text: &str, depth: usize) -> Vec<&str> {
+    let mut found = Vec::new();
+    let chain = "super::".repeat(depth);
+    for rest in text.split(&chain).skip(1) {
+        let rest = rest.trim_start_matches("super::");
+        match rest.strip_prefix('{').and_then(|rest| rest.split_once(';')) {
+            Some((group, _)) => found.extend(words(group)),
+            None => found.extend(words(rest).next()),
+        }
+    }
+    found
+}
+
+fn is_of_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c| !is_of_word(c))
+}
+
+/// The layers that `text`, a module that is `depth` below the crate, names but must not, as part of the layer `own`.
+fn later<'a>(layers: &[String], own: &str, depth: usize, text: &'a str) -> Vec<&'a str> {
     let rank = |name: &str| layers.iter().position(|layer| layer == name);
     let own = rank(own);
-    named(text)
-        .into_iter()
-        .filter(|name| *name != "refuse" && (rank(name).is_none() || rank(name) > own))
-        .collect()
+    let named = named(text).into_iter();
+    let named = named.filter(|name| *name != "refuse" && (rank(name).is_none() || rank(name) > own));
+    named.chain(climbed(text, depth).into_iter().filter(|name| rank(name) > own)).collect()
 }
 
 #[test]
@@ -52,7 +73,8 @@ fn a_layer_knows_only_earlier_ones() {
         }
         assert!(layers.iter().any(|layer| layer == own), "`{}` is in no layer", path.display());
         let text = fs::read_to_string(&file).unwrap();
-        wrong.extend(later(&layers, own, &text).iter().map(|name| format!("{} uses {name}", path.display())));
+        let later = later(&layers, own, path.components().count(), &text);
+        wrong.extend(later.iter().map(|name| format!("{} uses {name}", path.display())));
     }
     assert!(
         wrong.is_empty(),
@@ -64,10 +86,14 @@ fn a_layer_knows_only_earlier_ones() {
 #[test]
 fn an_import_of_a_later_layer_is_seen() {
     let layers = ["process", "oci", "verify", "release"].map(str::to_owned);
-    let seen = |own: &str, text: &'static str| later(&layers, own, text);
+    let seen = |own: &str, text: &'static str| later(&layers, own, 2, text);
     assert_eq!(seen("verify", "use crate::release::{self, Release};"), ["release"]);
     assert_eq!(seen("oci", "fn f() { crate::verify::look() }"), ["verify"]);
     assert_eq!(seen("oci", "use crate::elsewhere::X;"), ["elsewhere"], "it is no layer");
     assert!(seen("release", "use crate::verify::{Verifier};\nuse crate::refuse;").is_empty());
+    assert_eq!(seen("oci", "use super::super::release::Release;"), ["release"]);
+    assert_eq!(seen("oci", "use super::super::{process, verify::{Claim, judge}};"), ["verify"]);
+    assert_eq!(later(&layers, "oci", 1, "fn f() { super::verify::look() }"), ["verify"]);
     assert!(seen("verify", "use crate::verify::claim::Claim;\nuse super::release;").is_empty());
+    assert!(seen("verify", "use super::super::oci;\nuse super::{release, x};").is_empty());
 }
