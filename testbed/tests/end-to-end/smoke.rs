@@ -146,6 +146,23 @@ fn one_that_ends_where_its_processor_is_emulated_stops_the_release() -> Result<(
     })
 }
 
+/// Where its processor is emulated, it ends long before the container that asks it has ended.
+#[test]
+fn one_that_ends_by_itself_after_it_answered_was_not_stopped() -> Result<()> {
+    test(|| {
+        let checkout = Checkout::for_both_platforms()?;
+        let own = read("uname", &["-m"])?;
+        let answer = "require('http').createServer((q, r) => r.end('up', () => process.exit())).listen(3000)";
+        let script =
+            format!("[ \"$(uname -m)\" = {own} ] && exec node /app/src/server.js; exec node -e \"{answer}\"");
+        let words = serde_json::to_string(&["sh", "-c", &script])?;
+        checkout.replace("Dockerfile", ENTRYPOINT, &format!("ENTRYPOINT {words}"))?;
+        checkout.replace("Cargo.toml", "version = \"/version\"\n", "")?;
+        checkout.commit("a service that answers once")?;
+        ensure_fails(&checkout, FAILED, &["the service exited with 0", "before it was asked to"])
+    })
+}
+
 /// Its node runs on only one kind of processor, even where the others are emulated.
 #[test]
 fn a_platform_that_cannot_be_run_is_said_not_to_be_and_refused_where_all_must_be() -> Result<()> {

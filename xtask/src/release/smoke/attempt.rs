@@ -101,7 +101,7 @@ impl<'a> Attempt<'a, '_> {
             .and_then(|answers| probe::judge(&answers, http, self.patience(), self.context.release.source));
         judged.or_else(|error| {
             interrupt::check()?;
-            ensure_runs(service)?;
+            ensure_runs(service, "before it answered")?;
             Err(error)
         })
     }
@@ -137,7 +137,7 @@ impl<'a> Attempt<'a, '_> {
             if answers.is_healthy() || left <= GLANCE {
                 return Ok(answers);
             }
-            ensure_runs(service)?;
+            ensure_runs(service, "before it answered")?;
         }
     }
 
@@ -183,6 +183,8 @@ impl<'a> Attempt<'a, '_> {
     fn stop(&self, container: &Container<'_>) -> Result<()> {
         let smoke = self.smoke();
         let patience = smoke.stop_timeout() * self.factor;
+        // For docker, one that has ended by itself is stopped.
+        ensure_runs(container, "before it was asked to")?;
         container.stop(patience)?;
         match wrong_end(&container.state()?, &smoke.exit_codes, patience) {
             None => Ok(()),
@@ -213,9 +215,9 @@ fn wrong_end(state: &ContainerState, expected: &[u8], patience: Duration) -> Opt
     ))
 }
 
-fn ensure_runs(container: &Container<'_>) -> Result<()> {
+fn ensure_runs(container: &Container<'_>, before: &str) -> Result<()> {
     let state = container.state()?;
-    ensure!(state.running, "the service {}, before it answered", ended(&state));
+    ensure!(state.running, "the service {}, {before}", ended(&state));
     Ok(())
 }
 
