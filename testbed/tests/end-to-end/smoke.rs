@@ -3,11 +3,16 @@
 
 mod job;
 
+use std::fs;
+
 use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+use xtask::process::scratch::random_hex;
 
 use crate::bad_input::REFUSED;
 use crate::evidence::provenance;
-use crate::harness::checkout::Checkout;
+use crate::harness::builder::Builder;
+use crate::harness::checkout::{Checkout, text};
 use crate::harness::run::{Finished, Xtask};
 use crate::harness::{alone, export, read, test};
 
@@ -129,6 +134,55 @@ fn one_that_needs_another_beside_it_reaches_it_by_name_and_nothing_else() -> Res
         checkout.commit("under another name")?;
         let words = ["the service exited with 9 after", "companion `another`", "--name=smoke-another"];
         ensure_fails(&checkout, FAILED, &words)
+    })
+}
+
+/// It answers once, while the service starts.
+#[test]
+fn one_whose_companion_has_ended_was_not_tried_with_it() -> Result<()> {
+    test(|| {
+        let server = "require('http').createServer((q, r) => r.end('up', () => process.exit())).listen(8080, '0.0.0.0')";
+        let companion = format!(
+            "{SMOKE}[[workspace.metadata.release.smoke.companion]]\nimage = {:?}\nalias = \"other\"\n\
+             command = [\"node\", \"-e\", {server:?}]\n",
+            export("TESTBED_BASE_STAND_IN")?
+        );
+        let ask = "require('http').get('http://other:8080', () => process.exit()).on('error', () => process.exit(1))";
+        let script = format!("until node -e \"{ask}\"; do :; done; exec node /app/src/server.js");
+        let checkout = service(&script, &companion)?;
+        ensure_fails(&checkout, FAILED, &["the companion `other` exited with 0"])
+    })
+}
+
+/// As after `docker pull --platform`, or on an engine that emulates its users' other machines.
+#[test]
+fn a_companion_that_the_engine_has_for_another_platform_alone_is_pulled() -> Result<()> {
+    test(|| {
+        let checkout = Checkout::new()?;
+        let image = format!("{}/testbed/{}", export("TESTBED_REGISTRY")?, random_hex()?);
+        checkout.write(
+            "companion/Dockerfile",
+            &format!("FROM {}\nLABEL a={image}\n", export("TESTBED_COMPANION")?),
+        )?;
+        let (builder, metadata) = (Builder::second()?, checkout.beside("metadata.json"));
+        let (name, context) = (builder.name(), checkout.top().join("companion"));
+        let file = format!("--metadata-file={}", metadata.display());
+        let words = ["build", "--builder", name, "--platform=linux/amd64,linux/arm64", "--provenance=false"];
+        builder.buildx(&[&words[..], &["--push", "--tag", &image, &file, text(&context)?]].concat())?;
+        let metadata: Value = serde_json::from_str(&fs::read_to_string(metadata)?)?;
+        let digest = metadata["containerimage.digest"].as_str().context("the builder names no digest")?;
+        let pinned = format!("{image}@{digest}");
+        let other = if read("uname", &["-m"])? == "x86_64" { "linux/arm64" } else { "linux/amd64" };
+        read("docker", &["pull", "--quiet", "--platform", other, &pinned])?;
+        let companion = format!(
+            "{SMOKE}[[workspace.metadata.release.smoke.companion]]\nimage = \"{pinned}\"\nalias = \"other\"\n"
+        );
+        checkout.replace("Cargo.toml", SMOKE, &companion)?;
+        checkout.git(&["clean", "--quiet", "--force", "-d"])?;
+        checkout.commit("a companion")?;
+        let rehearsed = rehearse(&checkout);
+        read("docker", &["image", "rm", &pinned])?;
+        rehearsed?.success().map(|_| ())
     })
 }
 

@@ -77,7 +77,7 @@ fn longest(smoke: &Smoke) -> Duration {
     (smoke.start_timeout().saturating_mul(starts) + smoke.stop_timeout()).saturating_mul(EMULATED)
 }
 
-/// Whether `platform` is the engine's `own`, which names no variant.
+/// Whether `platform` is `own`, the engine's or one of its images', which names no variant.
 fn is_platform(platform: &str, own: &str) -> bool {
     platform.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
@@ -139,11 +139,13 @@ fn pull(context: &Context<'_>, image: &Image) -> Result<()> {
     docker.pull(&image.reference, &image.platform, timeout, Some(&context.registry_watch()))
 }
 
-/// Companions are pinned by digest, so one that the engine has is the right one, and its registry need not answer.
+/// Companions are pinned by digest, so one that the engine has is the right one, and its registry need not answer. But
+/// an engine may have an image for another platform alone.
 fn pull_companions(context: &Context<'_>, platform: &str) -> Result<()> {
     let (docker, timeout) = (&context.tools.docker, context.session.config.timeouts.pull());
     for companion in &context.session.config.smoke.companions {
-        if !docker.has_image(&companion.image)? {
+        let found = docker.platform_of(&companion.image)?;
+        if !found.is_some_and(|found| is_platform(platform, &found)) {
             let doing = || format!("pulling the companion `{}` of `smoke`", companion.alias);
             docker.pull(&companion.image, platform, timeout, None).with_context(doing)?;
         }

@@ -152,13 +152,18 @@ impl<'a> Docker<'a> {
         self.call(&words)?.timeout(timeout).repeatable().run_watched(watch)
     }
 
-    /// Whether the engine has `reference`, for any platform.
+    /// The platform of what the engine has of `reference`, such as `linux/amd64`. If it has several, its own is preferred.
+    /// `None` if it has nothing of it.
     ///
     /// # Errors
     /// When docker cannot be run.
-    pub fn has_image(&self, reference: &str) -> Result<bool> {
-        let output = self.call(&["image", "inspect", "--format", "{{.Id}}", reference])?.output()?;
-        Ok(output.status.success())
+    pub fn platform_of(&self, reference: &str) -> Result<Option<String>> {
+        let format = "{{.Os}}/{{.Architecture}}";
+        let output = self.call(&["image", "inspect", "--format", format, reference])?.output()?;
+        if !output.status.success() {
+            return Ok(None);
+        }
+        Ok(Some(output.text()?.trim().to_owned()))
     }
 
     /// Makes a network without access to the outside, for a smoke test that takes at most `longest`. Before that,

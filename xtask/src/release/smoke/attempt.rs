@@ -59,6 +59,7 @@ impl<'a> Attempt<'a, '_> {
             if !command.is_empty() {
                 self.until(service, command, "the service")?;
             }
+            ensure_all_run(&containers.companions)?;
             self.stop(service)
         });
         tried.map_err(|error| report::explain(self, error, &containers))
@@ -80,15 +81,11 @@ impl<'a> Attempt<'a, '_> {
             containers.companions.push((companion, started.with_context(doing)?));
         }
         for (companion, container) in &containers.companions {
-            let who = format!("the companion `{}`", companion.alias);
-            if companion.ready.is_empty() {
-                let state = container.state()?;
-                ensure!(state.running, "{who} {}", ended(&state));
-            } else {
-                self.until(container, &companion.ready, &who)?;
+            if !companion.ready.is_empty() {
+                self.until(container, &companion.ready, &format!("the companion `{}`", companion.alias))?;
             }
         }
-        Ok(())
+        ensure_all_run(&containers.companions)
     }
 
     /// Queries the service over its network until it is healthy or the time is up.
@@ -191,6 +188,15 @@ impl<'a> Attempt<'a, '_> {
             Some(words) => bail!(words),
         }
     }
+}
+
+/// One that ended was not there for the service, which may answer nevertheless.
+fn ensure_all_run(companions: &[(&Companion, Container<'_>)]) -> Result<()> {
+    for (companion, container) in companions {
+        let state = container.state()?;
+        ensure!(state.running, "the companion `{}` {}", companion.alias, ended(&state));
+    }
+    Ok(())
 }
 
 /// What is wrong with how the service ended after SIGTERM. `None` if nothing is.
