@@ -72,7 +72,7 @@ pub fn run(environment: &Environment, stages: &[Stage], extent: Extent<'_>) -> R
     let has_testbed = testbed::is_in(root);
     let stages = &Stage::chosen(stages, has_testbed, extent.all)?;
     stage::check_name(stages, extent.name)?;
-    let mut failed = Vec::new();
+    let (mut failed, mut picked) = (Vec::new(), false);
     let mut testbed = None;
     for stage in stages {
         let result = if has_testbed && stage.needs_testbed() {
@@ -82,30 +82,34 @@ pub fn run(environment: &Environment, stages: &[Stage], extent: Extent<'_>) -> R
                 brought_up.map_err(|error| format!("{error:#}"))
             });
             match exports {
-                Ok(exports) => one(*stage, stages, exports, root, &steps, extent),
+                Ok(exports) => one(*stage, exports, root, &steps, extent),
                 Err(words) => Err(anyhow!("there is no testbed: {words}")),
             }
         } else {
-            one(*stage, stages, environment, root, &steps, extent)
+            one(*stage, environment, root, &steps, extent)
         };
-        if let Err(error) = result {
-            crate::process::interrupt::check()?;
-            stderr::line(format_args!("failed: {}", shown::error(&error)));
-            failed.push(*stage);
+        match result {
+            Ok(picks) => picked |= picks,
+            Err(error) => {
+                crate::process::interrupt::check()?;
+                stderr::line(format_args!("failed: {}", shown::error(&error)));
+                failed.push(*stage);
+            }
         }
     }
     stderr::line(format_args!("\n{}", steps.table()));
-    stage::check_passed(&failed)
+    stage::check_passed(&failed)?;
+    stage::check_picked(stages, extent.name, picked)
 }
 
+/// Runs one stage. Returns whether it has a test that `extent` names.
 fn one(
     stage: Stage,
-    stages: &[Stage],
     environment: &Environment,
     root: &Path,
     steps: &Steps,
     extent: Extent<'_>,
-) -> Result<()> {
+) -> Result<bool> {
     const CLIPPY: [&str; 8] = [
         "clippy",
         "--quiet",
@@ -119,30 +123,30 @@ fn one(
     let runner = Runner::new(environment);
     let cargo = |arguments: &[&str]| cargo(&runner, root, PATIENCE, arguments)?.inherit();
     match stage {
-        Stage::Format => steps.run("format", "cargo fmt", || cargo(&["fmt", "--all", "--check"])),
-        Stage::Lint => steps.run("lint", "cargo clippy", || cargo(&CLIPPY)),
+        Stage::Format => steps.run("format", "cargo fmt", || cargo(&["fmt", "--all", "--check"]))?,
+        Stage::Lint => steps.run("lint", "cargo clippy", || cargo(&CLIPPY))?,
         Stage::Unit => {
-            // Otherwise a name may be that of an end-to-end test alone.
-            let must_match = !stages.contains(&Stage::EndToEnd);
-            steps.run("unit tests", "cargo test", || unit_tests(&runner, root, extent.name, must_match))
+            return steps.run("unit tests", "cargo test", || unit_tests(&runner, root, extent.name));
         }
-        Stage::Service => steps.run("service", "npm test", || service_tests(environment, root)),
-        Stage::Check => steps.run("check", "", || check::check(&runner, root)),
+        Stage::Service => steps.run("service", "npm test", || service_tests(environment, root))?,
+        Stage::Check => steps.run("check", "", || check::check(&runner, root))?,
         Stage::EndToEnd => {
-            steps.run("end-to-end", "on real parts", || end_to_end_tests(environment, root, extent))
+            return steps.run("end-to-end", "on real parts", || end_to_end_tests(environment, root, extent));
         }
     }
+    Ok(false)
 }
 
-fn unit_tests(runner: &Runner, root: &Path, name: Option<&str>, must_match: bool) -> Result<()> {
+fn unit_tests(runner: &Runner, root: &Path, name: Option<&str>) -> Result<bool> {
     let tests = |argument: &str| {
         let words = ["test", "--quiet", "--locked", "--workspace"].into_iter().chain(name);
         cargo(runner, root, PATIENCE, &words.chain(["--", argument]).collect::<Vec<_>>())
     };
-    if name.is_some() && must_match {
-        check_any("unit", name, &parse_list(&tests("--list")?.read()?))?;
+    if name.is_some() && parse_list(&tests("--list")?.read()?).is_empty() {
+        return Ok(false);
     }
-    tests(AT_ONCE)?.inherit()
+    tests(AT_ONCE)?.inherit()?;
+    Ok(true)
 }
 
 fn service_tests(environment: &Environment, root: &Path) -> Result<()> {
@@ -177,7 +181,7 @@ fn install(runner: &Runner, service: &Path, secrets: &NamedSecrets) -> Result<()
     call(cmd!(sh, "npm run prepare --if-present --logs-max=0")).run()
 }
 
-fn end_to_end_tests(environment: &Environment, root: &Path, extent: Extent<'_>) -> Result<()> {
+fn end_to_end_tests(environment: &Environment, root: &Path, extent: Extent<'_>) -> Result<bool> {
     let ran = root.join(RAN);
     if ran.exists() {
         fs::remove_dir_all(&ran).with_context(|| format!("removing `{}`", ran.display()))?;
@@ -208,7 +212,10 @@ fn end_to_end_tests(environment: &Environment, root: &Path, extent: Extent<'_>) 
         Ok(parse_list(&tests(&picked(&["--list", "--format=terse", which]))?.read()?))
     };
     let mut listed = list("--include-ignored")?;
-    check_any("end-to-end", extent.name, &listed)?;
+    if listed.is_empty() && extent.name.is_some() {
+        return Ok(false);
+    }
+    ensure!(!listed.is_empty(), "there is no end-to-end test");
     let long = if extent.has_long_ones() { BTreeSet::new() } else { list("--ignored")? };
     listed.retain(|test| !long.contains(test));
     let which = extent.has_long_ones().then_some("--include-ignored");
@@ -227,17 +234,7 @@ fn end_to_end_tests(environment: &Environment, root: &Path, extent: Extent<'_>) 
             "{count} end-to-end tests ran; `cargo xtask ci --all` runs {more} more, which take long"
         )),
     }
-    Ok(())
-}
-
-/// A misspelt name picks nothing, which cargo takes for success.
-fn check_any(stage: &str, name: Option<&str>, listed: &BTreeSet<String>) -> Result<()> {
-    let which = name.map_or_else(String::new, |name| format!(" with `{name}` in its name"));
-    ensure!(
-        !listed.is_empty(),
-        "there is no {stage} test{which}; `cargo xtask ci {stage}` runs all that there are"
-    );
-    Ok(())
+    Ok(true)
 }
 
 /// Names in what `cargo test -- --list --format=terse` prints: `name: test`.

@@ -65,6 +65,21 @@ pub(super) fn check_name(stages: &[Stage], name: Option<&str>) -> Result<(), Mis
     }
 }
 
+/// A misspelt name picks nothing, which cargo takes for success. The name may be that of a test in only one of `stages`.
+///
+/// # Errors
+/// When `name` picked no test.
+pub(super) fn check_picked(stages: &[Stage], name: Option<&str>, picked: bool) -> Result<()> {
+    let Some(name) = name.filter(|_| !picked) else { return Ok(()) };
+    let with_tests = stages.iter().filter(|stage| matches!(stage, Stage::Unit | Stage::EndToEnd));
+    let with_tests: Vec<_> = with_tests.map(ToString::to_string).collect();
+    bail!(
+        "there is no {} test with `{name}` in its name; `cargo xtask ci {}` runs all that there are",
+        with_tests.join(" or "),
+        with_tests.join(" ")
+    )
+}
+
 impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.to_possible_value().map_or(Ok(()), |value| f.write_str(value.get_name()))
@@ -83,7 +98,7 @@ pub(super) fn check_passed(failed: &[Stage]) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Stage, check_name, check_passed};
+    use super::{Stage, check_name, check_passed, check_picked};
 
     #[test]
     fn a_repository_without_a_testbed_has_its_own_stages() {
@@ -105,6 +120,23 @@ mod tests {
             (&[Stage::EndToEnd], Some("x"), true),
         ] {
             assert_eq!(check_name(stages, name).is_ok(), is_taken, "{stages:?} {name:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_that_of_a_test_in_one_of_the_stages() {
+        let both = [Stage::Check, Stage::Unit, Stage::EndToEnd];
+        check_picked(&both, None, false).unwrap();
+        check_picked(&both, Some("lock"), true).unwrap();
+        for (stages, which, what) in
+            [(&both[..], "unit or end-to-end", "unit end-to-end"), (&both[..2], "unit", "unit")]
+        {
+            assert_eq!(
+                check_picked(stages, Some("lokc"), false).unwrap_err().to_string(),
+                format!(
+                    "there is no {which} test with `lokc` in its name; `cargo xtask ci {what}` runs all that there are"
+                )
+            );
         }
     }
 
