@@ -17,6 +17,10 @@ pub(super) const PROGRAM: &str = include_str!("probe.js");
 /// The start of a wrong answer that is shown, in characters. More would not help a reader.
 const SHOWN: usize = 200;
 
+/// The usual reason when nothing listens although the service runs: many frameworks listen on loopback by default.
+const REFUSED: &str =
+    " (does the service listen on all addresses, such as `0.0.0.0`, and not on `127.0.0.1` alone?)";
+
 /// The program's output.
 #[derive(Deserialize)]
 pub(super) struct Answers {
@@ -98,7 +102,11 @@ pub(super) fn judge(answers: &Answers, http: &Http<'_>, patience: Duration, sour
 impl Answer {
     fn describe(&self) -> String {
         match (&self.error, self.status) {
-            (Some(error), _) => format!("the last try ended with `{}`", shown(error)),
+            (Some(error), _) => {
+                let error = shown(error);
+                let refused = if error.contains("ECONNREFUSED") { REFUSED } else { "" };
+                format!("the last try ended with `{error}`{refused}")
+            }
             (None, Some(status)) => format!("it answered {status}, `{}`", shown(&self.body)),
             (None, None) => "there was no answer".to_owned(),
         }
@@ -185,7 +193,11 @@ mod tests {
                 json!({"health": {"status": 503, "body": "not \u{1b}[31myet"}}),
                 "it answered 503, `not  [31myet`",
             ),
-            (json!({"health": {"error": "connect ECONNREFUSED"}}), "`connect ECONNREFUSED`"),
+            (
+                json!({"health": {"error": "connect ECONNREFUSED"}}),
+                "`connect ECONNREFUSED` (does the service listen",
+            ),
+            (json!({"health": {"error": "read ECONNRESET"}}), "`read ECONNRESET`; `smoke.health`"),
             (json!({"health": {}}), "no answer; `smoke.health` and `smoke.port` in `Cargo.toml`"),
             (json!({"health": {"status": 200}}), "did not ask"),
             (answers(json!({"status": 404, "body": "x"})), "`/version` did not answer 200: it answered 404"),
