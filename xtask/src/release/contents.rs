@@ -22,8 +22,9 @@ const REMAINS: &str =
     "nothing was signed or published; the registry keeps the image as a candidate, without a signature";
 
 /// What a scanner of the SBOM will not find.
-const NO_VERSION: &str = "the SBOM has node without a version: its file is not the base image's, or not only the base image sets \
-     `NODE_VERSION`; take node from the base image to have it scanned";
+const NO_VERSION: &str = "the SBOM has node without a version, so a scanner of the SBOM cannot find its vulnerabilities: the \
+     base image does not set `NODE_VERSION`, or something above it brings node or sets that variable; docker's official \
+     images of node set it";
 
 /// Reads what was built, checks it against the rules, and writes its SBOM.
 ///
