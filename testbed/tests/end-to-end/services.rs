@@ -6,6 +6,7 @@ mod alpine;
 mod asked;
 mod companion;
 mod configuration;
+mod distroless;
 mod native;
 mod own;
 mod private;
