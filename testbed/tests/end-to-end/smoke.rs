@@ -117,6 +117,20 @@ fn one_without_http_is_asked_by_a_command() -> Result<()> {
 }
 
 #[test]
+fn what_one_logs_that_does_not_answer_is_shown_while_it_is_asked() -> Result<()> {
+    test(|| {
+        let script = "echo 'waiting for a database' >&2; trap 'exit 0' TERM; while :; do sleep 0.1; done";
+        let checkout = service(script, &format!("{SMOKE}start-seconds = 6\n"))?;
+        let Finished { code, stderr, .. } = rehearse(&checkout)?;
+        let (shown, message) = stderr.split_once("\nxtask: ").context("it gives no reason")?;
+        ensure!(code == FAILED && message.contains("did not answer 200 within 6 s"), "{stderr}");
+        ensure!(message.contains("does the service listen on all addresses"), "{stderr}");
+        ensure!(shown.matches("the service's log: waiting for a database").count() == 1, "{stderr}");
+        Ok(())
+    })
+}
+
+#[test]
 fn one_that_needs_another_beside_it_reaches_it_by_name_and_nothing_else() -> Result<()> {
     test(|| {
         let server = "require('http').createServer((q, r) => r.end('up')).listen(8080, '0.0.0.0')";

@@ -9,6 +9,7 @@ use crate::inputs::config::{Companion, Http, Smoke};
 use crate::process::Output;
 use crate::process::interrupt;
 use crate::release::Context;
+use crate::release::step::Step;
 use crate::tool::docker::{Container, ContainerState, Network};
 
 use super::image::Image;
@@ -18,7 +19,7 @@ use super::{report, runs};
 /// The pause between two tries of a command in a container that is still starting.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// How long the service is queried from beside it before a check that it still runs.
+/// How long the service is queried before a look at whether it still runs, and at its log.
 const GLANCE: Duration = Duration::from_secs(5);
 
 /// Extra time for docker and the start of node.
@@ -88,54 +89,55 @@ impl<'a> Attempt<'a, '_> {
         ensure_all_run(&containers.companions)
     }
 
-    /// Queries the service over its network until it is healthy or the time is up.
+    /// Queries the service over its network until it is healthy or the time is up. What the service logs meanwhile is
+    /// shown: it often tells at once why the service will not be healthy.
     fn ask(&self, http: &Http<'_>, service: &Container<'_>, network: &Network<'_>) -> Result<()> {
-        let asked = match self.asker {
-            Some(asker) => self.ask_from_beside(asker, http, service, network),
-            None => self.ask_from_within(http, service),
-        };
-        let judged = asked
-            .and_then(|answers| probe::judge(&answers, http, self.patience(), self.context.release.source));
-        judged.or_else(|error| {
+        let deadline = Instant::now() + self.patience();
+        let mut shown = String::new();
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let question = probe::question(http, left.min(GLANCE));
+            let asked = match self.asker {
+                Some(asker) => self.ask_from_beside(asker, &question, network),
+                None => self.ask_from_within(&question, service),
+            };
             interrupt::check()?;
+            let answers = asked.or_else(|error| {
+                ensure_runs(service, "before it answered")?;
+                Err(error)
+            })?;
+            if answers.is_healthy() || left <= GLANCE {
+                let judged = probe::judge(&answers, http, self.patience(), self.context.release.source);
+                return judged.or_else(|error| {
+                    ensure_runs(service, "before it answered")?;
+                    Err(error)
+                });
+            }
             ensure_runs(service, "before it answered")?;
-            Err(error)
-        })
+            // Not every engine keeps logs. A failure says so.
+            if let Ok(log) = service.logs() {
+                for line in report::added(&shown, &log) {
+                    self.context.line(Step::Smoke, &format!("the service's log: {line}"));
+                }
+                shown = log;
+            }
+        }
     }
 
     /// Queries with the node in the service's container: if the service ends, the query ends with it, and the failure
     /// shows at once.
-    fn ask_from_within(&self, http: &Http<'_>, service: &Container<'_>) -> Result<Answers> {
-        let question = probe::question(http, self.patience());
-        let command = [self.image.node(), "-e", probe::PROGRAM, &question];
+    fn ask_from_within(&self, question: &str, service: &Container<'_>) -> Result<Answers> {
+        let command = [self.image.node(), "-e", probe::PROGRAM, question];
         // What an image's `NODE_OPTIONS` loads is meant for the service only.
-        let output = service.exec(&["NODE_OPTIONS="], &command, self.patience() + DOCKER);
+        let output = service.exec(&["NODE_OPTIONS="], &command, GLANCE + DOCKER);
         self.answers(&output.context("asking the service")?)
     }
 
-    /// Queries with a node in a container of its own. That container does not end with the service, so now and then a
-    /// check looks whether the service still runs.
-    fn ask_from_beside(
-        &self,
-        asker: &Image,
-        http: &Http<'_>,
-        service: &Container<'_>,
-        network: &Network<'_>,
-    ) -> Result<Answers> {
-        let deadline = Instant::now() + self.patience();
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let question = probe::question(http, left.min(GLANCE));
-            let run = runs::node(self.context, asker, Some(network), &["-e", probe::PROGRAM, &question]);
-            let output = self.context.tools.docker.run(&run, GLANCE + DOCKER);
-            let output = output.context("asking the service")?;
-            let answers = self.answers(&output)?;
-            interrupt::check()?;
-            if answers.is_healthy() || left <= GLANCE {
-                return Ok(answers);
-            }
-            ensure_runs(service, "before it answered")?;
-        }
+    /// Queries with a node in a container of its own.
+    fn ask_from_beside(&self, asker: &Image, question: &str, network: &Network<'_>) -> Result<Answers> {
+        let run = runs::node(self.context, asker, Some(network), &["-e", probe::PROGRAM, question]);
+        let output = self.context.tools.docker.run(&run, GLANCE + DOCKER);
+        self.answers(&output.context("asking the service")?)
     }
 
     fn answers(&self, output: &Output) -> Result<Answers> {

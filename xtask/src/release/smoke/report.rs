@@ -31,6 +31,15 @@ pub(super) fn explain(attempt: &Attempt<'_, '_>, error: Error, containers: &Cont
     anyhow!("{}", parts.join("\n"))
 }
 
+/// The lines of `log`, the end of a log, that are not in `before`, its end some time ago.
+pub(super) fn added<'a>(before: &str, log: &'a str) -> Vec<&'a str> {
+    let lines: Vec<_> = log.lines().collect();
+    let known: Vec<_> = before.lines().collect();
+    // As much as possible of what is known is at the beginning of what there is now.
+    let overlap = (0..=known.len().min(lines.len())).rev().find(|count| known.ends_with(&lines[..*count]));
+    lines[overlap.unwrap_or(0)..].to_vec()
+}
+
 fn log(who: &str, container: &Container<'_>) -> String {
     match container.logs() {
         Ok(log) if log.trim().is_empty() => format!("the {who} wrote no log"),
@@ -76,4 +85,24 @@ fn by_hand(attempt: &Attempt<'_, '_>) -> Vec<String> {
     }
     lines.push(docker(&["network", "rm", BY_HAND]));
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::added;
+
+    #[test]
+    fn a_line_of_a_log_is_shown_once() {
+        for (before, log, expected) in [
+            ("", "", &[][..]),
+            ("", "a\nb\n", &["a", "b"]),
+            ("a\nb\n", "a\nb\n", &[]),
+            ("a\nb\n", "a\nb\nc", &["c"]),
+            ("a\nb\n", "b\nc\nd\n", &["c", "d"]),
+            ("a\na\n", "a\na\na\n", &["a"]),
+            ("a\n", "x\ny\n", &["x", "y"]),
+        ] {
+            assert_eq!(added(before, log), expected, "{before:?} {log:?}");
+        }
+    }
 }
