@@ -53,6 +53,7 @@ impl<'a> Attempt<'a, '_> {
         let tried = self.start_companions(&mut containers, network).and_then(|()| {
             let started = self.context.tools.docker.start(&self.service(network.name()));
             let service = &*containers.service.insert(started.context("starting the service")?);
+            let began = Instant::now();
             if let Some(http) = self.smoke().http() {
                 self.ask(&http, service, network)?;
             }
@@ -61,7 +62,7 @@ impl<'a> Attempt<'a, '_> {
                 self.until(service, command, "the service")?;
             }
             ensure_all_run(&containers.companions)?;
-            self.stop(service)
+            self.stop(service, began)
         });
         tried.map_err(|error| report::explain(self, error, &containers))
     }
@@ -103,17 +104,17 @@ impl<'a> Attempt<'a, '_> {
             };
             interrupt::check()?;
             let answers = asked.or_else(|error| {
-                ensure_runs(service, "before it answered")?;
+                ensure_runs(service)?;
                 Err(error)
             })?;
             if answers.is_healthy() || left <= GLANCE {
                 let judged = probe::judge(&answers, http, self.patience(), self.context.release.source);
                 return judged.or_else(|error| {
-                    ensure_runs(service, "before it answered")?;
+                    ensure_runs(service)?;
                     Err(error)
                 });
             }
-            ensure_runs(service, "before it answered")?;
+            ensure_runs(service)?;
             // Not every engine keeps logs. A failure says so.
             if let Ok(log) = service.logs() {
                 for line in report::added(&shown, &log) {
@@ -179,17 +180,26 @@ impl<'a> Attempt<'a, '_> {
         }
     }
 
-    fn stop(&self, container: &Container<'_>) -> Result<()> {
+    /// Stops the service, which ran when the time was `began`.
+    fn stop(&self, container: &Container<'_>, began: Instant) -> Result<()> {
         let smoke = self.smoke();
         let patience = smoke.stop_timeout() * self.factor;
-        // For docker, one that has ended by itself is stopped.
-        ensure_runs(container, "before it was asked to")?;
+        let asked = began.elapsed();
         container.stop(patience)?;
-        match wrong_end(&container.state()?, &smoke.exit_codes, patience) {
+        let state = container.state()?;
+        // For docker, one that has ended by itself is stopped.
+        ensure!(!ended_before(&state, asked), "the service {}, before it was asked to", ended(&state));
+        match wrong_end(&state, &smoke.exit_codes, patience) {
             None => Ok(()),
             Some(words) => bail!(words),
         }
     }
+}
+
+/// Whether a container that was asked to stop when it had run for `asked`, or a little longer, ended before. The engine's
+/// clock may show another time than ours, and runs at another rate by less than a thousandth.
+fn ended_before(state: &ContainerState, asked: Duration) -> bool {
+    state.ran_for().is_some_and(|ran| ran + asked / 1000 < asked)
 }
 
 /// One that ended was not there for the service, which may answer nevertheless.
@@ -223,9 +233,9 @@ fn wrong_end(state: &ContainerState, expected: &[u8], patience: Duration) -> Opt
     ))
 }
 
-fn ensure_runs(container: &Container<'_>, before: &str) -> Result<()> {
+fn ensure_runs(container: &Container<'_>) -> Result<()> {
     let state = container.state()?;
-    ensure!(state.running, "the service {}, {before}", ended(&state));
+    ensure!(state.running, "the service {}, before it answered", ended(&state));
     Ok(())
 }
 
@@ -239,8 +249,19 @@ fn ended(state: &ContainerState) -> String {
 mod tests {
     use std::time::Duration;
 
-    use super::wrong_end;
+    use super::{ended_before, wrong_end};
     use crate::tool::docker::ContainerState;
+
+    #[test]
+    fn one_that_ended_by_itself_did_not_end_at_sigterm() {
+        let state = r#"{"Running": false, "ExitCode": 0, "StartedAt": "2026-11-28T11:12:36Z", "FinishedAt": "2026-11-28T11:12:38Z"}"#;
+        let state: ContainerState = serde_json::from_str(state).unwrap();
+        for (asked, expected) in [(1_900, false), (2_001, false), (2_010, true), (30_000, true)] {
+            assert_eq!(ended_before(&state, Duration::from_millis(asked)), expected, "{asked}");
+        }
+        let untold: ContainerState = serde_json::from_str(r#"{"Running": false, "ExitCode": 0}"#).unwrap();
+        assert!(!ended_before(&untold, Duration::from_secs(1)));
+    }
 
     #[test]
     fn a_service_that_ignores_sigterm_is_told_from_one_that_exits_with_another_code() {
