@@ -214,17 +214,6 @@ fn one_that_ends_where_its_processor_is_emulated_stops_the_release() -> Result<(
     })
 }
 
-#[test]
-fn one_that_ends_by_itself_when_it_has_answered_was_not_stopped() -> Result<()> {
-    test(|| {
-        let answer = "require('http').createServer((q, r) => r.end('up', () => process.exit())).listen(3000)";
-        let checkout =
-            service(&format!("exec node -e \"{answer}\""), "port = 3000\nhealth = \"/healthz\"\n")?;
-        // The probe in its container may have ended with it.
-        ensure_fails(&checkout, FAILED, &["the service exited with 0", "before it "])
-    })
-}
-
 /// Its node runs on only one kind of processor, even where the others are emulated.
 #[test]
 fn a_platform_that_cannot_be_run_is_said_not_to_be_and_refused_where_all_must_be() -> Result<()> {

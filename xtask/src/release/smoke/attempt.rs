@@ -153,6 +153,11 @@ impl<'a> Attempt<'a, '_> {
                 "the image has no `{node}`, which asks the service; for a service without node set `smoke.command` in \
                  place of `port` and `health`"
             ),
+            // The end of the service ends it, and the engine may be late to tell that.
+            Some(137) => anyhow!(
+                "`{node}`, which asks the service from within its container, was killed: the service ended, or memory \
+                 ran out (`smoke.memory`)"
+            ),
             code => anyhow!(
                 "`{node}`, which asks the service from within its container, ended with {}: {}",
                 code.map_or_else(|| "a signal".to_owned(), |code| code.to_string()),
