@@ -218,6 +218,9 @@ fn own_part(body: &str) -> Option<usize> {
 const WORK_TREE: &str =
     "A rehearsal of the work tree: the commit that is named here is in no repository.\n\n";
 
+/// The heading of the changes: the only one of its level above the part about the image.
+pub const CHANGES_HEADING: &str = "## Changes";
+
 const IMAGE_HEADING: &str = "## Image\n";
 
 /// The beginning of the part about the image, up to the image's name.

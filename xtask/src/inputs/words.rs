@@ -3,6 +3,7 @@
 //! could take for the generated part of the page.
 
 mod block;
+mod imitation;
 #[cfg(test)]
 mod tests;
 
@@ -13,6 +14,7 @@ use crate::process::leaks;
 use crate::process::shown::is_hidden;
 
 pub use block::block;
+pub use imitation::imitation;
 
 /// Why a line that may begin a block is not allowed.
 const BLOCK: &str =
@@ -172,13 +174,21 @@ fn has_entity(line: &str) -> bool {
     line.split('&').skip(1).any(|rest| is_name(rest) && !is_plain(rest))
 }
 
-/// Whether a line reads like a digest once invisible markup is removed.
+/// Whether a line reads like a digest, with or without its algorithm.
 fn has_digest(line: &str) -> bool {
     const DIGITS: usize = 64;
-    let shown: String = line.chars().filter(|c| !"*_~`\\".contains(*c)).collect();
     let is_long = |word: &str| word.len() >= DIGITS;
-    shown.to_ascii_lowercase().contains("sha256:")
-        || shown.split(|c: char| !c.is_ascii_hexdigit()).any(is_long)
+    has_sha256(line) || without_markup(line).split(|c: char| !c.is_ascii_hexdigit()).any(is_long)
+}
+
+/// Whether a line reads like a digest with its algorithm.
+fn has_sha256(line: &str) -> bool {
+    without_markup(line).to_ascii_lowercase().contains("sha256:")
+}
+
+/// A line without the markup that is not shown.
+fn without_markup(line: &str) -> String {
+    line.chars().filter(|c| !"*_~`\\".contains(*c)).collect()
 }
 
 /// Whether the line is a heading of the first or second level, with `#` or underlined.

@@ -11,6 +11,8 @@ mod story;
 use std::fs;
 use std::path::PathBuf;
 
+use xtask::evidence::page::CHANGES_HEADING;
+use xtask::inputs::words::imitation;
 use xtask::process::environment::Environment;
 use xtask::process::parallel::side_by_side;
 
@@ -31,6 +33,8 @@ fn notes_of_small_repositories_are_as_reviewed() {
         if is_blessed {
             fs::write(&path, &found).unwrap();
         }
+        let imitation = imitation(&found, CHANGES_HEADING);
+        assert_eq!(imitation, None, "{name}");
         let expected = fs::read_to_string(&path).unwrap_or_default();
         Ok((found != expected).then(|| format!("{name}: expected\n{expected}\nfound\n{found}")))
     });

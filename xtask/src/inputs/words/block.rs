@@ -143,6 +143,11 @@ impl Words {
     }
 }
 
+/// A line without its code spans, if it is a paragraph of its own.
+pub(super) fn outside_code(line: &str) -> String {
+    Words { is_sure: true, has_table: false }.outside_code(line)
+}
+
 /// The code at the beginning of `text`, and what is after it: it ends with as many backticks as it begins with.
 fn code_span(text: &str) -> Option<(&str, &str)> {
     let inner = text.trim_start_matches('`');

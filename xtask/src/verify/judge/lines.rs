@@ -3,6 +3,9 @@
 use crate::evidence::page::Format;
 use crate::inputs::words;
 
+/// How many characters of a line are shown. No command of a release is longer.
+const LONGEST: usize = 1_000;
+
 /// The first of the `found` lines that is not the one `expected` in its place; `None` if all are the same.
 pub(super) fn first_difference<T: AsRef<str>>(found: &[T], expected: &[T]) -> Option<String> {
     let line = |lines: &[T], place: usize| lines.get(place).map(|line| line.as_ref().to_owned());
@@ -13,10 +16,17 @@ pub(super) fn first_difference<T: AsRef<str>>(found: &[T], expected: &[T]) -> Op
     let mut differing = all.filter(differs);
     let first = differing.next()?;
     let place = if is_said(&first) { first } else { differing.find(is_said).unwrap_or(first) };
-    let shown = |lines| line(lines, place).map_or_else(|| "missing".to_owned(), |line| format!("{line:?}"));
-    let expected =
-        line(expected, place).map_or_else(|| "no more lines".to_owned(), |line| format!("{line:?}"));
+    let shown = |lines| line(lines, place).map_or_else(|| "missing".to_owned(), |line| quoted(&line));
+    let expected = line(expected, place).map_or_else(|| "no more lines".to_owned(), |line| quoted(&line));
     Some(format!("line {} is {}: expected {expected}", place + 1, shown(found)))
+}
+
+/// A line of a page, which can be as long as a page, in quotes: its beginning, so that it has room in a report.
+fn quoted(line: &str) -> String {
+    match line.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{:?}…", &line[..end]),
+        None => format!("{line:?}"),
+    }
 }
 
 /// The lines of every fenced block (`CommonMark` 0.31 §4.5), which a reader would paste. A release writes fences at the
@@ -72,5 +82,8 @@ mod tests {
         ] {
             assert_eq!(first_difference(found, expected).as_deref(), words, "{found:?} {expected:?}");
         }
+        let long = "é".repeat(100_000);
+        let shown = format!("line 1 is \"{}\"…: expected \"b\"", "é".repeat(1_000));
+        assert_eq!(first_difference(&[&*long], &["b"]), Some(shown));
     }
 }

@@ -80,8 +80,9 @@ fn found_page(seen: &Seen<Option<PublishedPage>>) -> Seen<&PublishedPage> {
 }
 
 /// Every fenced line of the page must be one that a release prints in the format of its provenance's build type, to the
-/// letter, and above its part about the image there is no block of code or HTML, so that nobody is given anything else to
-/// paste. Its cosign commands were run as they stand. Nothing else on a page is ever run.
+/// letter. Above its part about the image there is no block of code or HTML, and nothing that could pass for that part,
+/// so that nobody is given anything else to paste. Its cosign commands were run as they stand. Nothing else on a page is
+/// ever run.
 fn commands(
     release: &Release<'_>,
     digest: &Digest,
@@ -98,8 +99,12 @@ fn commands(
     let text = Claim::judge(claims::PAGE_COMMANDS, &page, |(page, format)| {
         let body = page.page.body.replace("\r\n", "\n");
         let promised = page::promises(&body);
-        if let Some(line) = words::block(&body[..body.len() - promised.len()]) {
+        let above = &body[..body.len() - promised.len()];
+        if let Some(line) = words::block(above) {
             bail!("line {line} of the page may begin a block of code or HTML, which no release writes there");
+        }
+        if let Some((line, why)) = words::imitation(above, page::CHANGES_HEADING) {
+            bail!("line {line} of the page {why}; find out who changed the page, and take that out");
         }
         let (found, expected) = (fenced(promised), page::commands(*format, release, key_address, digest));
         if let Some(difference) = first_difference(&found, &expected) {

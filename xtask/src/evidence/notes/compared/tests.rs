@@ -4,7 +4,7 @@ use super::Compared;
 use crate::inputs::dockerfile::runtime;
 use crate::inputs::lockfile::pinned::Pinned;
 use crate::inputs::shape::{Offer, Part, Shape, Shapes, Trial};
-use crate::inputs::words::block;
+use crate::inputs::words::{block, imitation};
 
 fn set(values: &[&str]) -> BTreeSet<String> {
     values.iter().map(|value| (*value).to_owned()).collect()
@@ -216,10 +216,20 @@ fn licences_that_no_package_had_before_are_listed_where_there_is_something_to_co
 }
 
 #[test]
-fn whatever_the_names_are_no_line_begins_a_block() {
-    for bad in
-        ["<pre>", "`<b>`", "``<b>", "```sh", "~~~<i>", "| <b> |", "[a](<b>", "$$<b>$$", "\\<b>", "&#60;"]
-    {
+fn whatever_the_names_are_no_line_begins_a_block_or_passes_for_the_image_s() {
+    for bad in [
+        "<pre>",
+        "`<b>`",
+        "``<b>",
+        "```sh",
+        "~~~<i>",
+        "| <b> |",
+        "[a](<b>",
+        "$$<b>$$",
+        "\\<b>",
+        "&#60;",
+        "`sha256:ab",
+    ] {
         let other = format!("{bad} other");
         let before = Shape { packages: pinned(&[bad], &[(bad, &[bad])]), ..tried(&[bad], None, &[bad]) };
         let after = Shape {
@@ -229,7 +239,8 @@ fn whatever_the_names_are_no_line_begins_a_block() {
         let Compared { upgrade, dependencies, unread } = compared(before, after);
         assert!(upgrade.len() == 3 && dependencies.len() == 2 && unread.is_empty(), "{upgrade:?}");
         for line in upgrade.iter().chain(&dependencies) {
-            assert_eq!(block(&format!("- {line}\n")), None, "{line}");
+            let line = format!("- {line}\n");
+            assert_eq!((block(&line), imitation(&line, "")), (None, None), "{line}");
         }
     }
 }

@@ -9,11 +9,12 @@ use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag};
 use super::super::change::Change;
 use super::super::head::Heads;
 use super::super::section;
+use crate::evidence::page::CHANGES_HEADING;
 use crate::inputs::config::Groups;
 use crate::inputs::history::History;
 use crate::inputs::people::People;
 use crate::inputs::pulls::Pulls;
-use crate::inputs::words::block;
+use crate::inputs::words::{block, imitation};
 use crate::process::leaks::masked;
 use crate::process::shown::is_hidden;
 use crate::tool::git::{Commit, LogEntry, Message, Names};
@@ -25,7 +26,7 @@ const PAGES: u64 = 400;
 const MOST_COMMITS: u64 = 12;
 
 /// Parts of subjects: what Markdown and forges give a special meaning, and invisible characters.
-const FRAGMENTS: [&str; 60] = [
+const FRAGMENTS: [&str; 61] = [
     "# ",
     "## Image\n",
     "- ",
@@ -62,6 +63,7 @@ const FRAGMENTS: [&str; 60] = [
     " (#7)",
     "a/b!2",
     "4993ff5a4993ff5a",
+    "x@sha256:4993ff5a",
     ":tada:",
     "$x$",
     "$$",
@@ -101,7 +103,7 @@ impl Random {
 
     fn message(&mut self) -> String {
         let length = self.below(9);
-        (0..length).map(|_| FRAGMENTS[usize::try_from(self.below(60)).unwrap()]).collect()
+        (0..length).map(|_| FRAGMENTS[usize::try_from(self.below(61)).unwrap()]).collect()
     }
 }
 
@@ -184,7 +186,7 @@ fn every_commit_is_there_once_and_nothing_that_it_says_is_markup() {
     for number in 1..=PAGES {
         let history = history(&mut Random(number.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
         let page = section(Some(REPOSITORY), &Groups::default(), &"v1.3.0".parse().unwrap(), &history, None);
-        assert_eq!(block(&page), None, "page {number}:\n{page}");
+        assert_eq!((block(&page), imitation(&page, CHANGES_HEADING)), (None, None), "page {number}:\n{page}");
         let (mut words, commits) = read(&page);
         let groups = Groups::default();
         let mut heads = Heads::of(&groups);

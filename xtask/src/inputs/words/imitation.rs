@@ -1,0 +1,81 @@
+//! What could pass for the generated part of a page where it is not in a block: a heading, or the digest of an image.
+//! People can edit a page on the forge, above that part, and the notes that a release writes there are not compared.
+
+use super::block::outside_code;
+use super::{has_sha256, is_heading, is_hidden, lines};
+
+/// The first line of `text` that could pass for the generated part of a page, and why. `own` is the heading that a
+/// release writes above that part.
+#[must_use]
+pub fn imitation(text: &str, own: &str) -> Option<(usize, &'static str)> {
+    lines(text).find_map(|line| {
+        let why = if line.text.chars().any(|c| is_hidden(c) && !"\t\r".contains(c)) {
+            "has a character that cannot be seen"
+        } else if line.text != own && is_heading(line.text, line.before) {
+            "is a heading above the third level"
+        } else if names_digest(line.text) {
+            "has a digest, which would read like the one of the image"
+        } else {
+            return None;
+        };
+        Some((line.number, why))
+    })
+}
+
+/// Whether a line has a digest other than where the notes write one: as code in a list, or in the name of a person.
+fn names_digest(line: &str) -> bool {
+    if !has_sha256(line) {
+        return false;
+    }
+    let is_of_notes = ["- ", "  - ", "Contributors: "].iter().any(|start| line.starts_with(start));
+    !is_of_notes || has_sha256(&outside_code(line))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::imitation;
+
+    const OWN: &str = "## Changes";
+
+    #[test]
+    fn what_the_notes_and_people_write_is_no_imitation() {
+        for text in [
+            "",
+            "Do not use this version: use v1.2.4.\r\n\r\n### Why\r\n\r\nIt\tis slow.\r\n",
+            "## Changes\n\nA minor release.\n\n### New\n\n- `## Image` ([4993ff5a](https://x/commit/4993ff5a))\n",
+            "- `a@sha256:ab` ([4993ff5a](https://x/commit/4993ff5a))\n  - `` sha256:` ``\n",
+            "- Base image `node:22-slim`: `sha256:ab` → `sha256:cd`\n",
+            "Contributors: `sha256:ab`, `Ann`.\n",
+            "The digest is below. Its algorithm is SHA-256.\n\n---\n\nText.\n",
+        ] {
+            assert_eq!(imitation(text, OWN), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_heading_or_a_digest_that_could_be_that_of_the_image_is_one_however_it_is_written() {
+        for (bad, words) in [
+            ("## Image ", "a heading"),
+            ("##  Image ##", "a heading"),
+            ("   ## Im\u{430}ge", "a heading"),
+            ("# Image", "a heading"),
+            ("> ## Verify", "a heading"),
+            ("## Changes ", "a heading"),
+            ("Image\n-----", "a heading"),
+            ("Image\n=", "a heading"),
+            ("Pull `x@sha256:ab`.", "a digest"),
+            ("> `docker pull x@SHA256:ab`", "a digest"),
+            ("1. `docker pull x@sha256:ab`", "a digest"),
+            ("- docker pull x@sha**256:**ab", "a digest"),
+            ("Contributors: sha256:ab", "a digest"),
+            ("[x@sha256:ab](https://x)", "a digest"),
+            ("x@sha\u{200b}256:ab", "cannot be seen"),
+            ("\u{202e}egami eht", "cannot be seen"),
+            ("\u{1b}[2K", "cannot be seen"),
+        ] {
+            let text = format!("words\n\n{bad}\n\nmore\n");
+            let (line, why) = imitation(&text, OWN).unwrap_or_default();
+            assert!(line >= 3 && why.contains(words), "{bad:?}: {line} {why}");
+        }
+    }
+}
