@@ -26,6 +26,7 @@ use crate::parts::registry::Registry;
 use crate::parts::{Found, Part};
 use crate::process::{Service, poll};
 use crate::provision::text;
+use crate::services::registry::Deletes;
 use crate::services::{buildkit, registry};
 
 /// Each starts in less than a second on an idle machine.
@@ -56,13 +57,25 @@ impl Spare {
     /// # Errors
     /// When it does not start.
     pub fn registry(environment: &Environment, size: Option<&str>) -> Result<Self> {
+        Self::registry_with(environment, size, Deletes::Allowed)
+    }
+
+    /// A registry that refuses to remove anything, as distribution does if it is not told otherwise.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn registry_that_keeps_all(environment: &Environment) -> Result<Self> {
+        Self::registry_with(environment, None, Deletes::Refused)
+    }
+
+    fn registry_with(environment: &Environment, size: Option<&str>, deletes: Deletes) -> Result<Self> {
         let (cx, scratch) = (Context::new(environment)?, Scratch::new()?);
         let found = found(&cx, &Registry)?;
         // Bound and released. If the port is taken meanwhile, the start fails.
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
         let address = free.context("looking for a free loopback port")?;
         let (disk, own) = (scratch.path().join("disk"), text(scratch.path())?.to_owned());
-        let configuration = registry::configuration(text(&disk)?, address, &own);
+        let configuration = registry::configuration(text(&disk)?, address, &own, deletes);
         let is_ready = move || registry::is_ready_at(address, &own);
         let service = service(registry::NAME, found.program, &["serve"], &scratch, cx.host.path());
         Self::start(cx, service, address.to_string(), &configuration, size, Box::new(is_ready), scratch)
@@ -134,6 +147,20 @@ impl Spare {
         ensure!(poll(ENDING, || is_over(self.pid))?, "{} still runs", self.service.name);
         self.pid = id(self.service.start(&self.cx.runner)?)?;
         self.wait()
+    }
+
+    /// Restarts a [`Spare::registry_that_keeps_all`] that removes what it is asked to remove.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn allow_deletes(&mut self) -> Result<()> {
+        let address = self.address.parse().with_context(|| format!("`{}` is no address", self.address))?;
+        let (disk, own) = (self.scratch.path().join("disk"), text(self.scratch.path())?);
+        let configuration = registry::configuration(text(&disk)?, address, own, Deletes::Allowed);
+        fs::write(&self.service.marker, configuration)
+            .with_context(|| format!("writing `{}`", self.service.marker.display()))?;
+        kill(self.pid, Signal::SIGTERM).context("sending SIGTERM")?;
+        self.start_again()
     }
 
     /// Resizes its file system to `size`, as when somebody has made room.

@@ -55,7 +55,7 @@ fn start(cx: &Context, registry: &Found, wanted: SocketAddr) -> Result<SocketAdd
         environment: BTreeMap::new(),
         log: cx.layout.log(NAME),
     };
-    let configuration = configuration(text(&storage)?, address, text(cx.layout.root())?);
+    let configuration = configuration(text(&storage)?, address, text(cx.layout.root())?, Deletes::Allowed);
     fs::write(&service.marker, configuration)
         .with_context(|| format!("writing `{}`", service.marker.display()))?;
     let pid = service.start(&cx.runner)?;
@@ -79,11 +79,19 @@ pub(crate) fn has(address: SocketAddr, path: &str) -> Result<bool> {
     Ok(answer.is_some_and(|answer| answer.status == 200))
 }
 
+/// Whether a registry removes what it is asked to remove. Without such a setting, distribution does not.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Deletes {
+    Allowed,
+    Refused,
+}
+
 /// Its settings. `root` tells it apart from every other registry.
-pub(crate) fn configuration(storage: &str, address: SocketAddr, root: &str) -> String {
+pub(crate) fn configuration(storage: &str, address: SocketAddr, root: &str, deletes: Deletes) -> String {
+    let deletes = deletes == Deletes::Allowed;
     format!(
         "version: 0.1\nlog:\n  level: warn\n  accesslog:\n    disabled: true\n\
-         storage:\n  delete:\n    enabled: true\n  filesystem:\n    rootdirectory: '{storage}'\n\
+         storage:\n  delete:\n    enabled: {deletes}\n  filesystem:\n    rootdirectory: '{storage}'\n\
          http:\n  addr: {address}\n  headers:\n    {HEADER}: ['{root}']\n"
     )
 }

@@ -26,7 +26,7 @@ mod protections;
 mod pulls;
 pub(crate) mod rebuild;
 mod rebuilt_by;
-mod refused;
+pub(crate) mod refused;
 pub(crate) mod released;
 pub(crate) mod releasing;
 mod renamed;

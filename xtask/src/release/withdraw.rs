@@ -218,10 +218,12 @@ fn refused(removal: &Removal) -> Option<u16> {
     }
 }
 
-/// The command that removes the references by hand.
+/// The command that removes the references by hand. As in [`remove`], what a tag names is removed if the tag alone
+/// cannot be.
 pub(super) fn by_hand(image: &Image, references: &[String]) -> String {
     format!(
-        "remove them with `for each in {}; do crane delete {image}$each; done`, as an account that may delete",
+        "remove them with `for each in {}; do crane delete {image}$each || crane delete {image}@$(crane digest {image}$each); \
+         done`, as an account that may delete",
         references.join(" ")
     )
 }

@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use xtask::evidence::attached::Kind;
 use xtask::oci::reference::{Digest, Tag};
-use xtask::oci::registry::{Manifest, Removal};
+use xtask::oci::registry::{Client, Manifest, Removal};
 
 use super::project::Project;
 use super::snapshot::Snapshot;
@@ -13,9 +13,8 @@ use crate::harness::test;
 const TAG: &str = "v0.1.0";
 
 /// Attaches an unsigned SBOM, which makes `attachments` false.
-fn attach(project: &Project, digest: &Digest) -> Result<Tag> {
+pub(crate) fn attach(registry: &Client, digest: &Digest) -> Result<Tag> {
     const MEDIA_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
-    let registry = project.repository.registry();
     let config = registry
         .put_blob(br#"{"architecture":"","os":"","config":{},"rootfs":{"type":"layers","diff_ids":[]}}"#)?;
     let size = registry.blob(&config)?.unwrap_or_default().len();
@@ -35,7 +34,7 @@ fn a_candidate_that_is_refused_after_it_was_signed_loses_its_signatures() -> Res
         let project = Project::ready()?;
         project.push_tag(TAG)?;
         let rehearsed = Xtask::new(&project.checkout, &["rehearse", TAG]).run()?.success()?.digest()?;
-        let foreign = attach(&project, &rehearsed)?;
+        let foreign = attach(&project.repository.registry(), &rehearsed)?;
 
         // Twice: a refused run must not block the next run.
         for _ in 0..2 {
@@ -75,7 +74,7 @@ fn what_another_run_may_need_stays_and_the_command_that_removes_it_is_said() -> 
         running.wait()?;
         project.clean_up()?;
         let rehearsed = Xtask::new(&project.checkout, &["rehearse", TAG]).run()?.success()?.digest()?;
-        let foreign = attach(&project, &rehearsed)?;
+        let foreign = attach(&project.repository.registry(), &rehearsed)?;
         let refused = project.laptop(&["release", TAG]).run()?;
         ensure!(refused.code == 1, "it ended with {}:\n{}", refused.code, refused.stderr);
         for said in ["may be of another run", "do crane delete"] {

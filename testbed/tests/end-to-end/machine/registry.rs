@@ -1,4 +1,5 @@
-//! A registry that is killed and restarted while an image is pushed to it, and one that stops answering.
+//! A registry that is killed and restarted while an image is pushed to it, one that stops answering, and one that
+//! removes nothing.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,9 +8,13 @@ use anyhow::{Context as _, Result, ensure};
 use nix::sys::signal::{Signal, kill};
 use testbed::proxy::{Exchange, Fault, Proxy, RequestSeen};
 use testbed::spare::Spare;
+use xtask::evidence::attached::Kind;
+use xtask::oci::reference::Tag;
+use xtask::oci::registry::Removal;
 
-use super::scene::Scene;
-use crate::harness::{environment, test};
+use super::scene::{Scene, TAG};
+use crate::forge::refused::attach;
+use crate::harness::{call, environment, export, test};
 
 #[test]
 fn the_registry_is_killed_between_blob_and_manifest() -> Result<()> {
@@ -41,6 +46,46 @@ fn the_registry_is_killed_between_blob_and_manifest() -> Result<()> {
             |one: &Exchange| one.request.method == "PUT" && one.request.path.contains("/blobs/uploads/");
         ensure!(log[..manifest].iter().any(is_blob), "no blob came before the manifest: {log:?}");
         scene.ensure_released(&run)?;
+        scene.ensure_finishes()
+    })
+}
+
+/// distribution removes nothing if it is not told to, and never a single tag.
+#[test]
+#[ignore = "long: `cargo xtask ci --all`"]
+fn the_registry_removes_nothing_of_a_refused_candidate() -> Result<()> {
+    test(|| {
+        let mut registry = Spare::registry_that_keeps_all(&environment())?;
+        let mut scene = Scene::new()?;
+        scene.push_to(registry.address(), registry.address())?;
+        scene.push()?;
+        let rehearsed = scene.xtask(&["rehearse", TAG]).run()?.success()?.digest()?;
+        let signature = Kind::Signatures.tag(&rehearsed);
+        let foreign = attach(&scene.registry(), &rehearsed)?;
+        let refused = scene.release().run()?;
+        ensure!(refused.code == 1, "it ended with {}:\n{}", refused.code, refused.stderr);
+        for said in
+            ["`attachments` is false", "keeps its signatures: the registry answers 405 to their removal"]
+        {
+            ensure!(refused.stderr.contains(said), "it does not say `{said}`:\n{}", refused.stderr);
+        }
+        ensure!(scene.registry().digest_of(&signature)?.is_some(), "there is no signature to remove");
+        ensure!(scene.registry().digest_of(&TAG.parse::<Tag>()?)?.is_none(), "`{TAG}` is public");
+
+        // Somebody allows it, and runs what was printed.
+        registry.allow_deletes()?;
+        let printed =
+            refused.stderr.split_once("remove them with `").and_then(|(_, rest)| rest.split_once('`'));
+        let (command, _) = printed.with_context(|| format!("no command is printed:\n{}", refused.stderr))?;
+        let crane = export("TESTBED_CRANE")?;
+        let command = format!("set -e\ncrane() {{ {crane} \"$@\"; }}\n{command}");
+        call("sh", &["-c", &command])?.run().context("running the printed command")?;
+        let left = scene.registry().tags()?;
+        let is_of_candidate = |tag: &&String| tag.starts_with("sha256-") && **tag != foreign.to_string();
+        ensure!(!left.iter().any(|tag| is_of_candidate(&tag)), "these are left: {left:?}");
+
+        let foreign = scene.registry().digest_of(&foreign)?.context("the foreign SBOM is gone as well")?;
+        ensure!(scene.registry().remove_manifest(&foreign)? == Removal::Gone, "the foreign SBOM stays");
         scene.ensure_finishes()
     })
 }

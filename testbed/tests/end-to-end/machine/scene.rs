@@ -15,7 +15,7 @@ use crate::harness::environment;
 use crate::harness::run::{Finished, Xtask};
 
 /// The tag that is released.
-const TAG: &str = "v0.1.0";
+pub(super) const TAG: &str = "v0.1.0";
 
 /// The time for one request to a registry on this machine.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -83,7 +83,7 @@ impl Scene {
         self.xtask(&["release", TAG])
     }
 
-    fn xtask(&self, arguments: &[&str]) -> Xtask<'_> {
+    pub(super) fn xtask(&self, arguments: &[&str]) -> Xtask<'_> {
         let run = self.project.laptop(arguments);
         self.variables.iter().fold(run, |run, (name, value)| run.env(name, value))
     }
@@ -148,7 +148,8 @@ impl Scene {
         self.project.checkout.ensure_nothing_is_left()
     }
 
-    fn registry(&self) -> Client {
+    /// The registry that the image goes to, without a login.
+    pub(super) fn registry(&self) -> Client {
         Client::new(Curl::new(&Runner::new(&environment()), PATIENCE), self.image.clone(), None)
     }
 }
