@@ -72,7 +72,7 @@ pub fn pae(payload: &[u8]) -> Vec<u8> {
 }
 
 /// Bytes have only one canonical spelling in base64. All others are refused.
-fn decode(what: &str, text: &str) -> Result<Vec<u8>> {
+pub(in crate::evidence) fn decode(what: &str, text: &str) -> Result<Vec<u8>> {
     STANDARD.decode(text).with_context(|| format!("the {what} is not canonical base64"))
 }
 

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::signed::Signed;
 use super::{Attested, Kind};
+use crate::evidence::envelope::decode;
 use crate::oci::manifest::strict;
 use crate::oci::media_type;
 use crate::oci::reference::Digest;
@@ -116,6 +117,7 @@ pub fn layers(kind: Kind, manifest: &[u8]) -> Result<Vec<Layer>> {
             is_marked && layer.annotations.is_empty(),
             "`{digest}` among the {what} has other annotations"
         );
+        decode("signature", &signature).with_context(|| format!("reading `{digest}` among the {what}"))?;
         let layer = Layer { digest, mark: mark.unwrap_or_default() };
         // A second attestation of a kind is reported where that kind is judged. A second signature of the same bytes need
         // not be by the holder of the key: anybody can compute one from the first (SEC 1 v2.0, 4.1.4: s and n - s).

@@ -104,6 +104,17 @@ pub(super) const LIES: &[Lie] = &[
         ATTACHMENTS,
     ),
     one(
+        "a signature in another spelling of base64",
+        |world| {
+            // As cosign reads it: a line break within base64 says nothing.
+            change_attached(world, Kind::Signatures, |manifest| {
+                manifest["layers"][0]["annotations"][SIGNATURE] =
+                    format!("{}\n", Key::Own.signature()).into();
+            });
+        },
+        ATTACHMENTS,
+    ),
+    one(
         "an extra annotation on the signature's layer",
         |world| {
             change_attached(world, Kind::Signatures, |manifest| {
