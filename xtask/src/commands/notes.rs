@@ -13,7 +13,7 @@ use crate::forge::forgejo::pulls::{self, BUDGET};
 use crate::inputs::config::Config;
 use crate::inputs::history::History;
 use crate::inputs::pulls::Pulls;
-use crate::inputs::source::{Purpose, Source, release_tags};
+use crate::inputs::source::{Purpose, Source, missing, release_tags};
 use crate::inputs::version::ReleaseTag;
 use crate::process::Runner;
 use crate::process::environment::Environment;
@@ -22,7 +22,6 @@ use crate::process::parallel::both;
 use crate::process::shown;
 use crate::process::stderr;
 use crate::process::stdout;
-use crate::refuse;
 use crate::tool::git::Git;
 
 /// The output format of the notes.
@@ -89,7 +88,7 @@ pub fn run(environment: &Environment, asked: &Asked<'_>, form: Form, offline: bo
     if let Some(from) = asked.from
         && git.peel(&from.git_ref())?.is_none()
     {
-        refuse!("there is no tag `{from}` here; fetch the repository's tags with `git fetch --tags`");
+        return Err(missing(&git, from, Purpose::Read)?.into());
     }
     let (history, config) =
         both(|| History::among(&git, &source, asked.from, &tags), || Config::if_any(&git, &source.commit))?;

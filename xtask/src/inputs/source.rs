@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 
 use crate::inputs::run::Run;
 use crate::inputs::version::{ReleaseTag, highest_stable};
-use crate::process::failure::Misuse;
+use crate::process::failure::{Misuse, Refusal};
 use crate::refuse;
 use crate::tool::git::{Commit, Git};
 
@@ -160,15 +160,9 @@ impl Source {
     }
 
     fn tagged(git: &Git, tag: ReleaseTag, purpose: Purpose) -> Result<Self> {
-        match (git.dated(&tag.git_ref())?, purpose) {
-            (Some((commit, time)), _) => Ok(Self { tag, commit, time, is_tagged: true }),
-            (None, Purpose::Release) => refuse!(
-                "there is no tag `{tag}` in this clone; get it with `git fetch --tags`, or, if it is new, make it with `git tag {tag}`"
-            ),
-            (None, Purpose::Read) => refuse!(
-                "there is no tag `{tag}` in this clone; run `git fetch --tags`, then the same command again; if it is still missing, \
-                 it was never pushed, or it was removed"
-            ),
+        match git.dated(&tag.git_ref())? {
+            Some((commit, time)) => Ok(Self { tag, commit, time, is_tagged: true }),
+            None => Err(missing(git, &tag, purpose)?.into()),
         }
     }
 
@@ -203,6 +197,27 @@ impl Source {
             None => Err(format!("`{tag}` is gone from this clone, and was at {commit}")),
         })
     }
+}
+
+/// Why there is no commit of `tag`.
+///
+/// # Errors
+/// When git fails.
+pub fn missing(git: &Git, tag: &ReleaseTag, purpose: Purpose) -> Result<Refusal> {
+    let is_there = git.tags()?.contains(&tag.to_string());
+    Ok(Refusal::new(match (is_there, purpose) {
+        (true, _) => format!(
+            "the tag `{tag}` names no commit but another object, which `git cat-file -p {tag}` shows; find out who made it, \
+             and use another version"
+        ),
+        (false, Purpose::Release) => format!(
+            "there is no tag `{tag}` in this clone; get it with `git fetch --tags`, or, if it is new, make it with `git tag {tag}`"
+        ),
+        (false, Purpose::Read) => format!(
+            "there is no tag `{tag}` in this clone; run `git fetch --tags`, then the same command again; if it is still missing, \
+             it was never pushed, or it was removed"
+        ),
+    }))
 }
 
 /// The names that are release tags. Others are ignored.

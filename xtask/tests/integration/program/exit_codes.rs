@@ -150,6 +150,12 @@ fn what_cannot_begin_is_refused_by_every_command() -> Result<()> {
     for arguments in commands {
         code(&bare, arguments, REFUSED)?;
     }
+    git(&bare, &["tag", "v1.0.0"])?;
+    git(&bare, &["tag", "v9.0.0", "HEAD^{tree}"])?;
+    for arguments in [&["notes", "v9.0.0"][..], &["notes", "v1.0.0", "--from", "v9.0.0"]] {
+        let told = code(&bare, arguments, REFUSED)?;
+        ensure!(told.contains("the tag `v9.0.0` names no commit") && !told.contains("fetch"), "{told}");
+    }
     fs::copy(dir.join("Cargo.toml"), bare.join("Cargo.toml"))?;
     let uncommitted = code(&bare, &["rehearse"], REFUSED)?;
     ensure!(uncommitted.contains("`cargo xtask rehearse --work-tree`"), "{uncommitted}");
