@@ -14,6 +14,7 @@ use crate::oci::reference::Digest;
 use crate::process::Runner;
 use crate::process::environment::Environment;
 use crate::process::progress::Steps;
+use crate::process::shown;
 use crate::process::stdout;
 use crate::refuse;
 use crate::release::plan::{Action, Facts, Plan};
@@ -94,7 +95,7 @@ fn print(
         let (tag, commit) = (tag.to_string(), commit.as_str());
         let document = Document { schema: "xtask-plan/1", tag, commit, image, digest, facts, steps };
         let document = serde_json::to_string_pretty(&document).context("writing the plan")?;
-        return stdout::print(&format!("{document}\n"));
+        return stdout::print(&format!("{}\n", shown::json(&document)));
     }
     let digest = digest.map_or("is not there yet", Digest::as_str);
     let mut text = format!("{tag} at {commit}\n{image} {digest}\n\n");

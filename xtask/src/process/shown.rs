@@ -37,6 +37,23 @@ pub fn one_line(text: &str) -> String {
     escaped(text, is_hidden)
 }
 
+/// `document`, which is JSON, with the hidden characters of its strings escaped: a program reads the same, and a terminal
+/// or the log of a job shows them.
+#[must_use]
+pub fn json(document: &str) -> String {
+    let mut shown = String::with_capacity(document.len());
+    for c in document.chars() {
+        if c == '\n' || !is_hidden(c) {
+            shown.push(c);
+            continue;
+        }
+        let units =
+            c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
+        shown.push_str(&units);
+    }
+    shown
+}
+
 /// `values` as in `` `a`, `b` ``, or the word `none`: for one that may be missing, and for several.
 pub fn named<T: Display>(values: impl IntoIterator<Item = T>) -> String {
     let values: Vec<_> = values.into_iter().map(|value| format!("`{value}`")).collect();
@@ -71,7 +88,7 @@ fn escaped(text: &str, is_meant: impl Fn(char) -> bool) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{few, lines, named, one_line};
+    use super::{few, is_hidden, json, lines, named, one_line};
 
     #[test]
     fn values_are_named_one_by_one() {
@@ -89,6 +106,18 @@ mod tests {
         ] {
             assert_eq!(few(values, 2).as_deref(), expected);
         }
+    }
+
+    #[test]
+    fn a_document_says_the_same_to_a_program_and_hides_nothing_from_a_person() {
+        let value =
+            serde_json::json!({"a\u{202e}": ["x\u{1b}[2K\u{9b}2K\u{7f}\u{2028}\u{e0041}", "é 👍", "\n\t\\"]});
+        let document = serde_json::to_string_pretty(&value).unwrap();
+        assert!(document.contains('\u{9b}'), "serde_json leaves it");
+        let shown = json(&document);
+        assert!(!shown.chars().any(|c| c != '\n' && is_hidden(c)) && shown.contains("\\u009b2K"), "{shown}");
+        assert!(shown.contains("\\udb40\\udc41") && shown.contains("é 👍"), "{shown}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), value);
     }
 
     #[test]

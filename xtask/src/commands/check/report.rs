@@ -9,7 +9,7 @@ use crate::commands::init::tool::documents;
 use crate::commands::testbed;
 use crate::inputs::finding::{Finding, Severity};
 use crate::process::failure::Refusal;
-use crate::process::shown::lines;
+use crate::process::shown::{json, lines};
 use crate::process::stderr;
 use crate::process::stdout;
 
@@ -46,7 +46,7 @@ fn documentation(root: &Path, finding: &Finding) -> String {
 pub(super) fn print(root: &Path, findings: &[Finding]) -> Result<()> {
     let entry = |finding| entry(root, finding);
     let document = Document { schema: SCHEMA, findings: findings.iter().map(entry).collect() };
-    let text = serde_json::to_string_pretty(&document).context("writing the findings")? + "\n";
+    let text = json(&serde_json::to_string_pretty(&document).context("writing the findings")?) + "\n";
     stdout::print(&text).context("printing the findings")
 }
 

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::evidence::claims::IMAGE_PRESENT;
 use crate::process::failure::{ExitCode, Verdicts};
-use crate::process::shown::one_line;
+use crate::process::shown::{self, one_line};
 use crate::process::stdout;
 
 use crate::verify::claim::{Claim, Verdict};
@@ -53,7 +53,7 @@ pub(super) struct Entry {
 pub(super) fn print(entries: &[Entry], json: bool) -> Result<()> {
     let report = if json {
         let document = Document { schema: SCHEMA, releases: entries };
-        serde_json::to_string_pretty(&document).context("writing the report")? + "\n"
+        shown::json(&serde_json::to_string_pretty(&document).context("writing the report")?) + "\n"
     } else {
         let texts: Vec<_> = entries.iter().map(text).collect();
         texts.join("\n")

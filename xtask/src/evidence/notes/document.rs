@@ -11,6 +11,7 @@ use crate::inputs::config::{Groups, Show};
 use crate::inputs::history::History;
 use crate::inputs::source::Source;
 use crate::process::leaks::masked;
+use crate::process::shown;
 
 use super::Told;
 use super::change::Change;
@@ -111,7 +112,7 @@ pub fn document(source: &Source, groups: &Groups, history: &History) -> Result<S
         reverted: if history.previous.is_some() { told.left_out } else { 0 },
     };
     let text = serde_json::to_string_pretty(&document).context("writing the notes")?;
-    Ok(format!("{text}\n"))
+    Ok(format!("{}\n", shown::json(&text)))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::process::failure::exit_code;
 use crate::process::secret::redact;
+use crate::process::shown::json;
 use crate::process::stdout;
 
 /// The schema of every line.
@@ -91,7 +92,7 @@ impl<'a> Event<'a> {
 
     fn line(&self) -> Result<String> {
         let line = Line { schema: SCHEMA, event: self };
-        Ok(serde_json::to_string(&line).context("writing an event")? + "\n")
+        Ok(json(&serde_json::to_string(&line).context("writing an event")?) + "\n")
     }
 }
 
