@@ -114,6 +114,10 @@ fn its_image_verifies_as_a_rehearsal_and_not_under_another_key() -> Result<()> {
         let verify = |key: &str| Xtask::new(&checkout, &["verify", &pinned, "--key", key]).run();
         let verified = verify("target/rehearsal/cosign.pub")?.success()?;
         ensure!(verified.stdout.contains("a rehearsal, and no release"), "{}", verified.stdout);
+        let key = "target/rehearsal/cosign.pub";
+        Xtask::new(&checkout, &["verify", &pinned, "--key", key, "--save", "saved"]).run()?.success()?;
+        let saved = Xtask::new(&checkout, &["verify", &pinned, "--key", key, "--offline", "saved"]);
+        saved.run()?.success().context("verifying what was saved")?;
         let other = verify("cosign.pub")?;
         let refused = other.stdout.contains("FALSE  signature ");
         ensure!(other.code == 1 && refused, "{}{}", other.stdout, other.stderr);

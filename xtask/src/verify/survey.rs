@@ -133,7 +133,8 @@ fn offline(verifier: &Verifier<'_>, layout: &Layout) -> Result<Survey> {
     }
     // `cosign save` leaves the platforms' signatures out.
     let not_asked = [&[claims::SIGNATURE_PLATFORMS, claims::PROVENANCE_RUN], &claims::OF_NAMES[..]].concat();
-    Ok(Survey { digest: Some(digest.clone()), claims, not_asked, says_rehearsal: false, tags: None })
+    let says_rehearsal = verifier.release.is_trial() && image::is_rehearsal(&seen, digest);
+    Ok(Survey { digest: Some(digest.clone()), claims, not_asked, says_rehearsal, tags: None })
 }
 
 fn online(verifier: &Verifier<'_>, asked: Option<&Digest>, shared: &Shared<'_>) -> Result<Survey> {
