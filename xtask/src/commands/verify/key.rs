@@ -43,17 +43,18 @@ pub(super) fn key_claim(key: &[u8], committed: Option<&[u8]>, rehearsed: Option<
 /// itself.
 fn judge_key(key: &[u8], committed: Option<&[u8]>, rehearsed: Option<&[u8]>) -> Result<String> {
     let key = PublicKey::parse(key).context("reading the key")?;
+    let used = key.fingerprint();
     let same = |other: &[u8], file: &str| -> Result<bool> {
         Ok(key == PublicKey::parse(other).with_context(|| format!("reading `{file}`"))?)
     };
     if let Some(rehearsed) = rehearsed {
         let file = format!("{}/{PUBLIC_KEY}", rehearse::DIRECTORY);
-        ensure!(same(rehearsed, &file)?, "this is a rehearsal, and `{file}` is another key");
-        return Ok(format!("the same as `{file}`: a rehearsal, and no release"));
+        ensure!(same(rehearsed, &file)?, "this is a rehearsal, and `{file}` is another key than {used}");
+        return Ok(format!("{used}, the same as `{file}`: a rehearsal, and no release"));
     }
     let committed = committed.with_context(|| format!("the commit has no `{PUBLIC_KEY}`"))?;
-    ensure!(same(committed, PUBLIC_KEY)?, "`{PUBLIC_KEY}` of the commit is another key");
-    Ok(format!("the same as `{PUBLIC_KEY}` of the commit"))
+    ensure!(same(committed, PUBLIC_KEY)?, "`{PUBLIC_KEY}` of the commit is another key than {used}");
+    Ok(format!("{used}, the same as `{PUBLIC_KEY}` of the commit"))
 }
 
 #[cfg(test)]

@@ -31,9 +31,20 @@ pub(in crate::verify) fn judge(
     vec![history, continuity]
 }
 
-/// A false answer outweighs an unknown one. The fingerprint is reported in every case.
+/// The fingerprint is reported in every case, so that a person can compare it.
 fn of_history(tag: &ReleaseTag, seen: &KeysSeen) -> Seen<Result<String, String>> {
     let used = seen.used.as_ref().map_err(Clone::clone)?;
+    let of_key = |why: String| format!("the key is {used}; {why}");
+    named_by_history(tag, used, seen).map_err(|unseen| match unseen {
+        Unseen::Unknown(why) => Unseen::Unknown(of_key(why)),
+        Unseen::Away(why) => Unseen::Away(of_key(why)),
+        Unseen::Wrong(why) => Unseen::Wrong(of_key(why)),
+        follows @ Unseen::Follows(_) => follows,
+    })
+}
+
+/// A false answer outweighs an unknown one.
+fn named_by_history(tag: &ReleaseTag, used: &Digest, seen: &KeysSeen) -> Seen<Result<String, String>> {
     let HistorySeen { at, branch, keys, endorsed } = seen.history.as_ref().map_err(Clone::clone)?;
     let branch = branch.as_ref().map_or(String::new(), |name| format!(", the head of `{name}`"));
     let wrong = |why: &str| Ok(Err(format!("the key is {used}, and at {at}{branch}, {why}")));

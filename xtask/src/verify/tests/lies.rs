@@ -123,6 +123,10 @@ fn deviations(claims: &[Claim], lie: &Lie) -> Vec<String> {
         |claim: &&Claim| claim.verdict == Verdict::Unchecked && !lie.wrong.is_empty() && !is_newer(claim);
     let lost = claims.iter().filter(follows).filter(|claim| !claim.see.is_some_and(is_named));
     deviations.extend(lost.map(|claim| format!("`{}` does not say what to see: {:?}", claim.id, claim.see)));
+    // Whatever is wrong, a person can compare the key.
+    let is_nameless = |claim: &&Claim| claim.id == claims::KEY_HISTORY && !claim.evidence.contains("sha256:");
+    let nameless = claims.iter().filter(is_nameless);
+    deviations.extend(nameless.map(|claim| format!("no fingerprint of the key: {}", claim.evidence)));
     let is_missing = |pattern: &&&str| !claims.iter().any(|claim| is(pattern, claim.id));
     let missing = lie.wrong.iter().chain(&unchecked).filter(is_missing);
     deviations.extend(missing.map(|pattern| format!("there is no claim `{pattern}`")));
