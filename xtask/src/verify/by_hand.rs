@@ -16,9 +16,10 @@ use crate::tool::cosign::VerifyCommand;
 
 use super::claim::Claim;
 
-/// Prints the predicate that an attestation command accepts; an envelope with any other field is an error.
-const PREDICATE: &str = "| jq -r 'if keys == [\"payload\",\"payloadType\",\"signatures\"] then .payload else error(\"unknown fields\") end' \
-    | base64 -d | jq .predicate";
+/// Prints the predicate that an attestation command accepts; an envelope with any other field, or with more than one
+/// signature, is an error.
+const PREDICATE: &str = "| jq -r 'if keys == [\"payload\",\"payloadType\",\"signatures\"] and (.signatures | length) == 1 \
+    then .payload else error(\"unknown fields or signatures\") end' | base64 -d | jq .predicate";
 
 /// What was looked at, if it is not what a release has by itself.
 #[derive(Clone, Copy, Default)]
