@@ -17,7 +17,7 @@ use crate::oci::registry::{Client, Manifest};
 use crate::process::parallel::{both, side_by_side};
 use crate::release::Context;
 use crate::release::build::Candidate;
-use crate::release::bundles::{self, Signature, Uploaded};
+use crate::release::bundles::{self, Signature};
 use crate::release::legacy::Legacy;
 
 /// The signed attestations, not stored anywhere yet.
@@ -78,17 +78,24 @@ pub(super) fn attest(
     Ok(Signed { envelopes, attestations })
 }
 
-/// Stores the attestations where cosign looks for them: first the blobs, then the manifest that names them, which
-/// replaces any earlier one. Then stores the bundles of the same envelopes, and of the signature.
+/// Attestations and bundles whose bytes the registry has, but that no tag names yet.
+pub(super) struct Uploaded<'a> {
+    manifest: Manifest,
+    legacy: Legacy,
+    bundles: Option<(Subject, bundles::Uploaded, &'a Signature)>,
+    attestations: Attestations,
+}
+
+/// Uploads everything of the attestations and of the bundles that does not become visible by its upload.
 ///
 /// # Errors
-/// When the registry rejects one of them.
-pub(super) fn store(
+/// When the registry rejects something.
+pub(super) fn upload<'a>(
     registry: &Client,
     digest: &Digest,
     signed: Signed,
-    signature: Option<&Signature>,
-) -> Result<Stored> {
+    signature: Option<&'a Signature>,
+) -> Result<Uploaded<'a>> {
     let Signed { envelopes, attestations } = signed;
     let config = attached::config(&envelopes)?;
     let manifest = Manifest::new(media_type::MANIFEST, attached::manifest(&envelopes, &config)?);
@@ -98,11 +105,21 @@ pub(super) fn store(
     let bundles = match signature {
         Some(signature) => {
             let subject = Subject::of(&registry.known_manifest(digest)?.bytes)?;
-            let uploaded = Uploaded::new(registry, &subject, &legacy, signature)?;
+            let uploaded = bundles::Uploaded::new(registry, &subject, &legacy, signature)?;
             Some((subject, uploaded, signature))
         }
         None => None,
     };
+    Ok(Uploaded { manifest, legacy, bundles, attestations })
+}
+
+/// Stores the attestations where cosign looks for them: the manifest that names them replaces any earlier one. Then
+/// stores the bundles of the same envelopes, and of the signature.
+///
+/// # Errors
+/// When the registry rejects one of them.
+pub(super) fn store(registry: &Client, digest: &Digest, uploaded: Uploaded<'_>) -> Result<Stored> {
+    let Uploaded { manifest, legacy, bundles, attestations } = uploaded;
     crate::process::interrupt::check()?;
     registry.put(&Kind::Attestations.tag(digest), &manifest)?;
     if let Some((subject, uploaded, signature)) = bundles {

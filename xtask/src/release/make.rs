@@ -77,15 +77,23 @@ fn prove(context: &Context<'_>, candidate: &Candidate, attestations: Attestation
             })
         },
     )?;
-    if let Some(public) = published(context, digest)? {
-        return Ok(Made::Public(public));
-    }
     #[cfg(feature = "broken-resume")]
     publish_too_early(context, digest)?;
-    let store = || attest::store(&context.tools.registry, digest, signed, signature.as_ref());
     let formats =
         if signature.is_some() { "all attestations, then bundles" } else { "all attestations at once" };
-    let attested = context.step(Step::Store, formats, store)?;
+    let attested = context.step(Step::Store, formats, || {
+        let registry = &context.tools.registry;
+        let uploaded = attest::upload(registry, digest, signed, signature.as_ref())?;
+        // As late as possible: after this, the attestations of a run that has just published would be replaced.
+        match published(context, digest)? {
+            Some(public) => Ok(Err(public)),
+            None => attest::store(registry, digest, uploaded).map(Ok),
+        }
+    })?;
+    let attested = match attested {
+        Ok(attested) => attested,
+        Err(public) => return Ok(Made::Public(public)),
+    };
     let verify = || verify::fresh(&context.verifier(), digest, attested.attestations());
     context.step(Step::Verify, "anonymously, with the commands of the page", verify).map(Made::Proven)
 }
