@@ -10,6 +10,7 @@ mod bundles;
 mod conflict;
 mod contents;
 mod finish;
+mod gate;
 mod legacy;
 mod make;
 pub mod mark;
@@ -48,7 +49,7 @@ use crate::process::{Runner, Watch};
 use crate::tool::cosign::{Cosign, Program, VerifyCommand};
 use crate::tool::docker::{Docker, DockerConfig};
 use crate::tool::git::Git;
-use crate::verify::{self, Anonymous, Standing, Verifier};
+use crate::verify::{Anonymous, Verifier};
 
 use finish::Finished;
 use make::Made;
@@ -154,31 +155,15 @@ fn published(context: &Context<'_>) -> Result<Option<State>> {
     else {
         return Ok(None);
     };
-    let verify = || of_public(context, &digest);
+    let verify = || gate::state(context, &digest);
     context.step(Step::Verify, "version tag already published", verify).map(Some)
-}
-
-/// The state of a release whose version tag names `digest`, repaired if necessary: another run may have died between its
-/// two formats just as one published (docs/decisions/0021-both-formats.md). The bundles are then made again from the
-/// existing attestations.
-///
-/// # Errors
-/// As [`State::of_public`]; others when the bundles cannot be stored.
-fn of_public(context: &Context<'_>, digest: &Digest) -> Result<State> {
-    let state = State::of_public(context, digest)?;
-    let may_lack = state.is_between_formats && context.release.config.signatures.bundles;
-    if !may_lack || !matches!(verify::standing(&context.verifier(), digest)?, Standing::Lacking) {
-        return Ok(state);
-    }
-    resign::add(context, digest)?;
-    Ok(State { is_repaired: true, ..State::of_public(context, digest)? })
 }
 
 /// Everything up to the version tag, and whether this run put it. The page is composed first: nothing is published whose
 /// page cannot be written.
 fn make_and_publish(context: &Context<'_>) -> Result<(State, bool)> {
     let of_another_run = |digest: &Digest| {
-        context.step(Step::Verify, "published by a concurrent run", || of_public(context, digest))
+        context.step(Step::Verify, "published by a concurrent run", || gate::state(context, digest))
     };
     let (candidate, proven) = match make::run(context)? {
         (candidate, Made::Proven(proven)) => (candidate, proven),
@@ -191,7 +176,7 @@ fn make_and_publish(context: &Context<'_>) -> Result<(State, bool)> {
             let tag = context.release.tag().registry_tag();
             match tags::publish(&context.tools.registry, &tag, proven)? {
                 Put::Ours(published) => Ok((State::of_published(context, published)?, true)),
-                Put::Other(digest) => Ok((of_public(context, &digest)?, false)),
+                Put::Other(digest) => Ok((gate::state(context, &digest)?, false)),
             }
         })
     })

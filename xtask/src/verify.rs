@@ -133,7 +133,7 @@ pub fn fresh(verifier: &Verifier<'_>, digest: &Digest, attestations: &Attestatio
             Some((verdict, text)) => {
                 let text = format!("the image that was just made does not verify: {text}");
                 match verdict {
-                    Verdict::False => return Err(Disproved::new(text).into()),
+                    Verdict::False => return Err(Disproved::of(&claims, text).into()),
                     _ => return Err(unchecked(&claims, text)),
                 }
             }

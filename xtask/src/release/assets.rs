@@ -14,7 +14,7 @@ use crate::oci::reference::Digest;
 use crate::process::failure::is_transient;
 use crate::release::legacy::Legacy;
 use crate::release::tags::Published;
-use crate::release::{Context, resign};
+use crate::release::{Context, gate, resign};
 use crate::verify::claim::{Claim, Verdict};
 use crate::verify::proven::Proven;
 use crate::verify::{self, Due};
@@ -71,7 +71,7 @@ fn judged(context: &Context<'_>, published: &Published) -> Result<Legacy> {
     if are_judged(published.proven(), &found) {
         return Ok(found);
     }
-    let (claims, proven) = verify::of_public(&context.verifier(), digest)?;
+    let (claims, proven) = gate::of_public(context, digest)?;
     let proven = proven.map_err(|broken| replaced(&context.release.tagged(), &claims, broken))?;
     let found = Legacy::read(registry, digest)?;
     ensure!(

@@ -10,7 +10,7 @@ use crate::release::plan::{Found, Plan};
 use crate::release::state::{Public, State};
 use crate::release::step::Step;
 use crate::release::tags::Published;
-use crate::release::{Context, assets, conflict, of_public, tags};
+use crate::release::{Context, assets, conflict, gate, tags};
 use crate::verify;
 use crate::verify::known::Known;
 
@@ -92,7 +92,7 @@ fn look_again(context: &Context<'_>, digest: &Digest) -> Result<Closed> {
     let tag = context.release.tag().registry_tag();
     let found = tags::published(&context.tools.registry, &tag, digest)?;
     let found = found.with_context(|| format!("`{}` is gone", context.release.tagged()))?;
-    Ok(Closed::Again(Box::new(of_public(context, &found)?)))
+    Ok(Closed::Again(Box::new(gate::state(context, &found)?)))
 }
 
 /// A proven public image, and what is left to do for it.

@@ -8,8 +8,7 @@ use crate::oci::reference::Digest;
 use crate::process::parallel::both;
 use crate::release::build::Candidate;
 use crate::release::step::Step;
-use crate::release::{Context, attest, build, conflict, contents, preflight, smoke, tags, withdraw};
-use crate::verify;
+use crate::release::{Context, attest, build, conflict, contents, gate, preflight, smoke, tags, withdraw};
 use crate::verify::proven::Proven;
 
 /// The outcome for an image that was made.
@@ -94,7 +93,7 @@ fn prove(context: &Context<'_>, candidate: &Candidate, attestations: Attestation
         Ok(attested) => attested,
         Err(public) => return Ok(Made::Public(public)),
     };
-    let verify = || verify::fresh(&context.verifier(), digest, attested.attestations());
+    let verify = || gate::fresh(context, digest, attested.attestations());
     context.step(Step::Verify, "anonymously, with the commands of the page", verify).map(Made::Proven)
 }
 

@@ -18,6 +18,9 @@ use crate::tool::docker::DockerConfig;
 use crate::verify::claim::{Claim, Verdict};
 use crate::verify::{self, Standing};
 
+/// How often the bundles are stored if a run of the release replaces the attestations meanwhile.
+const MOST_ROUNDS: u32 = 3;
+
 /// The result.
 pub struct Resigned {
     /// The release's image.
@@ -69,15 +72,23 @@ pub(super) fn add(context: &Context<'_>, digest: &Digest) -> Result<()> {
         Signature::new(context, digest, build_type)
     };
     let signature = context.step(Step::Sign, "bundle of the signature", sign)?;
-    context.step(Step::Store, "bundles", || store(context, digest, &signature))?;
-    let stand = || verify::standing(&context.verifier(), digest);
-    match context.step(Step::Verify, "both formats", stand)? {
-        Standing::Bundled => Ok(()),
-        Standing::Lacking => bail!("the bundles were stored and are not there; run the same command again"),
-        Standing::Broken(claims) => Err(broken(&claims, |text| {
-            anyhow!("the bundles were added, and the release does not hold: {text}")
-        })),
+    for _ in 0..MOST_ROUNDS {
+        context.step(Step::Store, "bundles", || store(context, digest, &signature))?;
+        let stand = || verify::standing(&context.verifier(), digest);
+        match context.step(Step::Verify, "both formats", stand)? {
+            Standing::Bundled => return Ok(()),
+            Standing::Lacking => {}
+            Standing::Broken(claims) => {
+                return Err(broken(&claims, |text| {
+                    anyhow!("the bundles were added, and the release does not hold: {text}")
+                }));
+            }
+        }
     }
+    bail!(
+        "the bundles were stored {MOST_ROUNDS} times and are still not those of the attestations: another run may be writing \
+         them; wait for it, then run the same command again"
+    )
 }
 
 fn store(context: &Context<'_>, digest: &Digest, signature: &Signature) -> Result<()> {

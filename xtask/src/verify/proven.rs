@@ -6,6 +6,8 @@ use std::fmt;
 use crate::evidence::provenance::{BuildType, Smoked};
 use crate::oci::reference::Digest;
 
+use super::claim::Claim;
+
 /// An image that verifies as the present release. Only the gates of [`crate::verify`] create one, and a version tag can
 /// be put only on such an image: code that publishes without proof does not compile.
 #[derive(Clone, Debug)]
@@ -18,19 +20,33 @@ pub struct Proven {
 
 /// Why there is no proof: a claim about the image was checked and is not true.
 #[derive(Debug)]
-pub struct Disproved(String);
+pub struct Disproved {
+    message: String,
+    is_between_formats: bool,
+}
 
 impl Disproved {
     /// `message` says what is false.
     #[must_use]
     pub fn new(message: impl Into<String>) -> Self {
-        Self(message.into())
+        Self { message: message.into(), is_between_formats: false }
+    }
+
+    /// As [`Disproved::new`]; `claims` are all that were judged.
+    pub(super) fn of(claims: &[Claim], message: String) -> Self {
+        Self { message, is_between_formats: super::is_between_formats(claims) }
+    }
+
+    /// Whether only the attachments are wrong, as while another run is between its two formats.
+    #[must_use]
+    pub fn is_between_formats(&self) -> bool {
+        self.is_between_formats
     }
 }
 
 impl fmt::Display for Disproved {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.message)
     }
 }
 
