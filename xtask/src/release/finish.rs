@@ -133,24 +133,25 @@ fn page_step(context: &Context<'_>, image: Image) -> Result<(String, Image, bool
         return Ok((found.address.clone(), image, false));
     }
     let Image { published, page, found, .. } = image;
-    let title = page.title.clone();
+    let (tag, title) = (context.release.tag(), page.title.clone());
     context.step(Step::Page, &title, || {
         let is_new = found.as_ref().is_none_or(PublishedPage::is_unfinished);
         let page = if is_new { context.new_page(published.proven())? } else { page };
         // Nobody sees the page before its files are there.
-        let found = match found {
-            Some(found) => found,
-            None => forge.draft(&page.unfinished())?,
-        };
+        if found.is_none() {
+            forge.draft(&page.unfinished())?;
+        }
+        assets::complete(context, &published)?;
+        // People may have written on the page while its files were uploaded.
+        let found = forge.page(tag)?.with_context(|| format!("the page of {tag} is gone"))?;
         let page = page::with_words_of(&found.page.body, page).with_context(|| {
             format!(
                 "keeping what people wrote on {}: change that in the browser, and run this again",
                 found.address
             )
         })?;
-        assets::complete(context, &published)?;
         if found.draft
-            && let Some(gone) = forge.check_tag(context.release.tag(), &context.release.source.commit)?
+            && let Some(gone) = forge.check_tag(tag, &context.release.source.commit)?
         {
             // Showing it would make a deleted tag again.
             bail!("the page stays a draft: {}", gone.text);
