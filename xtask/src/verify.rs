@@ -41,7 +41,7 @@ use crate::tool::cosign::Cosign;
 use crate::tool::docker::Docker;
 use crate::tool::git::Git;
 
-use claim::{Claim, Seen, Verdict};
+use claim::{Claim, Seen, Verdict, is_away};
 use judge::{image, public, unchanged};
 use observe::{ImageSeen, Place};
 use proven::{Disproved, Proven};
@@ -157,8 +157,7 @@ pub type Gate = Result<Proven, (Verdict, String)>;
 /// When nothing could be asked at all.
 pub fn of_public(verifier: &Verifier<'_>, digest: &Digest) -> Result<(Vec<Claim>, Gate)> {
     let (claims, proven) = public_once(verifier, digest)?;
-    let is_away = claims.iter().any(|claim| claim.is_transient);
-    if proven.is_err() && !is_away { public_once(verifier, digest) } else { Ok((claims, proven)) }
+    if proven.is_err() && !is_away(&claims) { public_once(verifier, digest) } else { Ok((claims, proven)) }
 }
 
 /// Whether only the attachments are wrong, as while a run is between its two formats, or after it died there.
@@ -278,7 +277,7 @@ pub fn closed(verifier: &Verifier<'_>, digest: &Digest, attested: Due) -> Result
 /// server was at fault that may answer later.
 #[must_use]
 pub fn unchecked(claims: &[Claim], text: String) -> anyhow::Error {
-    if claims.iter().any(|claim| claim.is_transient) { Transient::new(text).into() } else { anyhow!(text) }
+    if is_away(claims) { Transient::new(text).into() } else { anyhow!(text) }
 }
 
 /// The worst verdict among the claims that do not hold, and these claims in words, without those that only follow from

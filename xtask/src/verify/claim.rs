@@ -98,6 +98,18 @@ impl Claim {
     }
 }
 
+/// Whether a server that could not be asked may answer later.
+#[must_use]
+pub fn is_away(claims: &[Claim]) -> bool {
+    claims.iter().any(|claim| claim.is_transient)
+}
+
+/// Whether another look may find something else: a claim is false although every server has answered.
+#[must_use]
+pub(super) fn may_pass(claims: &[Claim]) -> bool {
+    claims.iter().any(|claim| claim.verdict == Verdict::False) && !is_away(claims)
+}
+
 impl Unseen {
     fn verdict(&self) -> Verdict {
         match self {
@@ -118,7 +130,7 @@ impl fmt::Display for Unseen {
 
 #[cfg(test)]
 mod tests {
-    use super::{Claim, Unseen, Verdict};
+    use super::{Claim, Unseen, Verdict, may_pass};
     use crate::verify::broken;
     use anyhow::bail;
 
@@ -147,6 +159,24 @@ mod tests {
             words, "`second` could not be checked: skipped: depends on `first`",
             "the only one is told"
         );
+    }
+
+    #[test]
+    fn only_what_is_false_while_all_servers_answer_is_worth_another_look() {
+        let holds = || Claim::judge("x", &Ok(()), |()| Ok(String::new()));
+        let of = |unseen| Claim::unseen("x", &unseen);
+        let wrong = || of(Unseen::Wrong("it is another".to_owned()));
+        let away = || of(Unseen::Away("answered 503".to_owned()));
+        for (claims, expected) in [
+            (vec![holds()], false),
+            (vec![holds(), wrong()], true),
+            (vec![wrong(), of(Unseen::Follows("x"))], true),
+            (vec![of(Unseen::Unknown("no such API".to_owned()))], false),
+            (vec![away()], false),
+            (vec![wrong(), away()], false),
+        ] {
+            assert_eq!(may_pass(&claims), expected, "{claims:?}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::oci::reference::Digest;
 use crate::process::parallel::both;
 
-use super::claim::{Claim, Seen};
+use super::claim::{Claim, Seen, may_pass};
 use super::judge::{image, public};
 use super::observe::{self, BundleSeen, ImageSeen, Place, seen};
 use super::{Verifier, broken, others};
@@ -20,15 +20,23 @@ pub enum Standing {
     Broken(Vec<Claim>),
 }
 
-/// The state of a published image. [`Standing::Lacking`] is only meant for code that adds the bundles.
+/// The state of a published image. [`Standing::Lacking`] is only meant for code that adds the bundles. As in the gates,
+/// what is false is looked at once more.
 ///
 /// # Errors
 /// When nothing could be asked at all.
 pub fn standing(verifier: &Verifier<'_>, digest: &Digest) -> Result<Standing> {
+    match look(verifier, digest)? {
+        Standing::Broken(claims) if may_pass(&claims) => look(verifier, digest),
+        found => Ok(found),
+    }
+}
+
+fn look(verifier: &Verifier<'_>, digest: &Digest) -> Result<Standing> {
     let release = &verifier.release;
-    let look = || observe::image(verifier, digest, Place::Registry, None);
+    let image = || observe::image(verifier, digest, Place::Registry, None);
     let ((mut seen_image, tags), forge_tag) = both(
-        || both(look, || Ok(seen(verifier.registry.tags()))),
+        || both(image, || Ok(seen(verifier.registry.tags()))),
         || Ok(seen(verifier.forge.tag(release.tag()))),
     )?;
     let others = others(&tags, digest);

@@ -16,7 +16,7 @@ use crate::oci::registry::{Client, Manifest};
 use crate::process::parallel::{both, joined};
 use crate::tool::git::Git;
 
-use super::claim::{Claim, Seen, Unseen};
+use super::claim::{Claim, Seen, Unseen, is_away, may_pass};
 use super::judge::run::{self, Named};
 use super::judge::{assets, image, public};
 use super::observe::store::Layout;
@@ -69,13 +69,20 @@ pub struct Shared<'a> {
     common: OnceLock<Common>,
     /// All pages, if they were listed.
     pub pages: Option<Vec<PublishedPage>>,
+    /// The same for the second look.
+    again: OnceLock<Box<Self>>,
 }
 
 impl<'a> Shared<'a> {
     /// For the image in `registry` and the clone in `git`; `pages` are all of the forge's, if they were listed.
     #[must_use]
     pub fn new(registry: &'a Client, git: &'a Git, pages: Option<Vec<PublishedPage>>) -> Self {
-        Self { registry, git, common: OnceLock::new(), pages }
+        Self { registry, git, common: OnceLock::new(), pages, again: OnceLock::new() }
+    }
+
+    /// For a second look: nothing is known yet.
+    fn again(&self) -> &Self {
+        self.again.get_or_init(|| Box::new(Self::new(self.registry, self.git, None)))
     }
 
     /// `known` is a version tag and its digest, just looked at. The `forge` is asked for a git tag only if the clone
@@ -92,11 +99,21 @@ impl<'a> Shared<'a> {
     }
 }
 
-/// Asks and judges.
+/// Asks and judges. A release may be writing at the same time, and what is read before and after a write does not match
+/// (docs/decisions/0039-a-false-claim-is-looked-at-twice.md). So if a claim is false, everything is looked at once more.
 ///
 /// # Errors
 /// When a signal interrupted it.
 pub fn run(verifier: &Verifier<'_>, asked: &Asked<'_>, shared: &Shared<'_>) -> Result<Survey> {
+    let first = look(verifier, asked, shared)?;
+    if matches!(asked, Asked::Layout(_)) || !may_pass(&first.claims) {
+        return Ok(first);
+    }
+    let again = look(verifier, asked, shared.again())?;
+    Ok(if is_away(&again.claims) { first } else { again })
+}
+
+fn look(verifier: &Verifier<'_>, asked: &Asked<'_>, shared: &Shared<'_>) -> Result<Survey> {
     let release = &verifier.release;
     match asked {
         Asked::Layout(layout) => offline(verifier, layout),

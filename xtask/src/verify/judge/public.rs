@@ -177,9 +177,9 @@ fn judge_latest(seen: &LatestSeen) -> Result<String> {
         "the highest version in the registry is {tag}, which belongs to no release: neither this clone nor the forge has \
          such a git tag; find out who pushed it"
     );
-    let latest =
-        seen.latest.as_ref().with_context(|| format!("there is no `latest`: it belongs on {tag}"))?;
-    ensure!(Some(latest) == digest.as_ref(), "`latest` names `{latest}`: it belongs on {tag}");
+    let place = format!("it belongs on {tag}; if {tag} is being released right now, verify again afterwards");
+    let latest = seen.latest.as_ref().with_context(|| format!("there is no `latest`: {place}"))?;
+    ensure!(Some(latest) == digest.as_ref(), "`latest` names `{latest}`: {place}");
     Ok(format!("names {tag}, the highest stable version"))
 }
 

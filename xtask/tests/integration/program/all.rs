@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Result, ensure};
 use xtask::process::scratch::Scratch;
@@ -113,9 +114,30 @@ fn a_version_that_only_the_registry_has_is_no_release_for_latest() -> Result<()>
     latest("the highest version in the registry is v0.3.0, which belongs to no release")?;
     let asked = server.asked()?;
     let of_tag = |what: &&String| what.ends_with("/tags/v0.3.0");
-    assert_eq!(asked.iter().filter(of_tag).count(), 1, "{asked:?}");
+    assert_eq!(asked.iter().filter(of_tag).count(), 2, "once for each look: {asked:?}");
     git(&dir, &["tag", "v0.3.0"])?;
     latest("there is no `latest`: it belongs on v0.3.0")?;
     assert_eq!(server.asked()?.iter().filter(of_tag).count(), 0, "the clone has the tag");
+    Ok(())
+}
+
+#[test]
+fn what_is_false_only_for_a_moment_is_not_said() -> Result<()> {
+    const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+    // As while `latest` is overwritten (docs/facts.md#overwrite-gap).
+    let looks = AtomicUsize::new(0);
+    let server = Server::start(move |asked, address| {
+        let is_of = |tag: &str| asked.what.ends_with(&format!("/manifests/{tag}"));
+        if is_of("v0.3.0") || (is_of("latest") && looks.fetch_add(1, Ordering::SeqCst) > 0) {
+            let body = format!(r#"{{"schemaVersion": 2, "mediaType": "{INDEX}", "manifests": []}}"#);
+            return (200, vec![("Content-Type", INDEX.to_owned())], body.into_bytes());
+        }
+        answer(asked, address)
+    })?;
+    let (scratch, host) = (Scratch::new()?, server.address.to_string());
+    let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
+    git(&dir, &["tag", "v0.3.0"])?;
+    let said = said(&verify(&dir, &["v0.1.0"], &[])?);
+    ensure!(said.contains("ok     latest ") && said.contains("FALSE  tag.image "), "{said}");
     Ok(())
 }
