@@ -29,6 +29,13 @@ fn ensure_ends(checkout: &Checkout, running: Running, signal: Signal, code: i32)
     checkout.ensure_nothing_is_left()
 }
 
+/// Commits a service that never answers. As the first process of its container, it does not react to SIGTERM either.
+fn never_answers(checkout: &Checkout) -> Result<()> {
+    let silent = "ENTRYPOINT [\"node\", \"-e\", \"setInterval(() => {}, 1000)\"]";
+    checkout.replace("Dockerfile", "ENTRYPOINT [\"node\", \"/app/src/server.js\"]", silent)?;
+    checkout.commit("a service that does not answer")
+}
+
 /// Whether a process of the run has all of `words` among its arguments.
 fn runs(checkout: &Checkout, words: &[&str]) -> Result<Option<()>> {
     let found = processes::of(checkout)?
@@ -57,10 +64,7 @@ fn ctrl_c_in_the_build() -> Result<()> {
 fn ctrl_c_while_the_container_is_asked() -> Result<()> {
     test(|| {
         let checkout = Checkout::new()?;
-        // It never answers. As the first process of its container, it does not react to SIGTERM either.
-        let silent = "ENTRYPOINT [\"node\", \"-e\", \"setInterval(() => {}, 1000)\"]";
-        checkout.replace("Dockerfile", "ENTRYPOINT [\"node\", \"/app/src/server.js\"]", silent)?;
-        checkout.commit("a service that does not answer")?;
+        never_answers(&checkout)?;
         let mut running = Xtask::new(&checkout, &["rehearse"]).start()?;
         running.until("the container runs", |_| {
             Ok(checkout.containers()?.iter().any(|(_, state)| state == "running").then_some(()))
@@ -73,6 +77,8 @@ fn ctrl_c_while_the_container_is_asked() -> Result<()> {
 fn sigterm_while_the_container_starts() -> Result<()> {
     test(|| {
         let checkout = Checkout::new()?;
+        // On a busy machine, docker may take longer to list a container than a healthy one exists.
+        never_answers(&checkout)?;
         let mut running = Xtask::new(&checkout, &["rehearse"]).start()?;
         running.until("the container exists", |_| Ok((!checkout.containers()?.is_empty()).then_some(())))?;
         ensure_ends(&checkout, running, Signal::SIGTERM, 143)
