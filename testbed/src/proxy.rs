@@ -5,6 +5,7 @@
 mod exchange;
 mod fault;
 mod framing;
+mod hold;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -17,6 +18,7 @@ use std::time::{Duration, Instant, SystemTime};
 use anyhow::{Context as _, Result};
 
 pub use fault::{Answer, Fault, Rewrite};
+pub use hold::Hold;
 
 /// A request before anything is done to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -172,6 +174,14 @@ impl Proxy {
         book.before = book.count;
         let exchanges = std::mem::take(&mut book.exchanges).into_values().collect();
         Log { exchanges, connections: std::mem::take(&mut book.connections) }
+    }
+
+    /// How many requests of `line`, as [`RequestSeen::is`] reads it, were answered since the last [`Proxy::take`].
+    #[must_use]
+    pub fn answered(&self, line: &str) -> usize {
+        let book = lock(&self.shared.book);
+        let is_it = |one: &&Exchange| one.answered.is_some() && one.request.is(line);
+        book.exchanges.values().filter(is_it).count()
     }
 
     /// A check, for use at any time, whether the server is working on a request for a change or was less than

@@ -175,6 +175,15 @@ impl Repository {
         self.client.expect(&[201], Method::Post, &self.path("releases"), Some(release)).map(|_| ())
     }
 
+    /// Replaces the text of a release's page, as a person does on the forge's page.
+    ///
+    /// # Errors
+    /// When the forge refuses.
+    pub fn rewrite(&self, release: &Release, body: &str) -> Result<()> {
+        let path = self.path(&format!("releases/{}", release.id));
+        self.client.expect(&[200], Method::Patch, &path, Some(&json!({ "body": body }))).map(|_| ())
+    }
+
     /// All releases, drafts included, newest first.
     ///
     /// # Errors

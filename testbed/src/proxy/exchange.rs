@@ -87,6 +87,12 @@ impl Asked<'_> {
                 thread::sleep(*time);
                 self.pass(client, back)
             }
+            Fault::Wait(wait) => {
+                let mut body = Vec::new();
+                forward(self.body, client, &mut body)?;
+                wait();
+                if is_gone(client)? { Ok(Then::Close) } else { self.pass(&mut body.as_slice(), back) }
+            }
             Fault::Status { code, headers, body } => {
                 forward(self.body, client, &mut io::sink())?;
                 let answer = Answer { status: *code, headers: headers.clone(), body: body.clone() };
@@ -202,6 +208,19 @@ impl Asked<'_> {
             back.write_all(&body)?;
         }
         Ok(self.then(Body::Sized(body.len() as u64)))
+    }
+}
+
+/// Whether a client that waits for its answer has hung up.
+fn is_gone(client: &Client<'_>) -> io::Result<bool> {
+    let stream = client.get_ref();
+    stream.set_nonblocking(true)?;
+    let peeked = stream.peek(&mut [0]);
+    stream.set_nonblocking(false)?;
+    match peeked {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+        Err(error) => hung_up(error).map(|()| true),
+        Ok(size) => Ok(size == 0),
     }
 }
 

@@ -29,6 +29,8 @@ pub enum Fault {
     Hang,
     /// The request is passed on after this time.
     Delay(Duration),
+    /// The request is passed on when this returns.
+    Wait(Arc<dyn Fn() + Send + Sync>),
     /// The answer is changed.
     Rewrite(Rewrite),
 }
@@ -116,6 +118,7 @@ impl Fault {
             Self::Truncate => "truncated",
             Self::Hang => "hang",
             Self::Delay(_) => "delay",
+            Self::Wait(_) => "held",
             Self::Rewrite(_) => "rewritten",
         }
     }

@@ -245,3 +245,36 @@ fn an_answer_is_held_back_until_the_sender_is_dropped() {
         assert!(asked.join().unwrap().ends_with("answer"));
     });
 }
+
+#[test]
+fn the_last_request_of_a_moment_is_held_and_never_sent_if_its_client_gives_up() {
+    let get = "GET /2 HTTP/1.1\r\nHost: h\r\n\r\n";
+    for gives_up in [false, true] {
+        let (address, count) = server(SIX);
+        let proxy = Proxy::start(address).unwrap();
+        let hold = proxy.hold(&["GET 2", "PUT x?y=z"]);
+        ask(&proxy, PUT);
+        assert!(!hold.is_reached(), "the request before it has not come");
+        ask(&proxy, get);
+        let mut client = TcpStream::connect(proxy.address()).unwrap();
+        client.write_all(PUT.as_bytes()).unwrap();
+        while !hold.is_reached() {
+            thread::yield_now();
+        }
+        ask(&proxy, PUT);
+        assert_eq!(count.load(Ordering::SeqCst), 3, "others pass");
+        if gives_up {
+            client.shutdown(Shutdown::Write).unwrap();
+        }
+        drop(hold);
+        let mut answer = Vec::new();
+        let mut byte = [0];
+        while !answer.ends_with(b"answer") && client.read(&mut byte).unwrap() > 0 {
+            answer.extend(byte);
+        }
+        assert_eq!(
+            (answer.is_empty(), count.load(Ordering::SeqCst)),
+            (gives_up, if gives_up { 3 } else { 4 })
+        );
+    }
+}

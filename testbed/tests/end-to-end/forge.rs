@@ -15,6 +15,7 @@ mod gates;
 mod history;
 mod hostile;
 pub(crate) mod image;
+mod meetings;
 mod newer_tool;
 mod page;
 mod plan;

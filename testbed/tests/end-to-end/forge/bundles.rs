@@ -149,12 +149,7 @@ fn writes(request: &RequestSeen, attestations: bool) -> bool {
 fn what_a_run_overwrites_that_dies_beside_one_that_publishes_is_made_whole_by_the_same_command() -> Result<()>
 {
     test(|| {
-        let project = Project::new()?;
-        let proxy = project.go_by_proxy()?;
-        let before = "\n[workspace.metadata.release.smoke]";
-        let timeouts = "\n[workspace.metadata.release.timeouts]\nhttp = 300\n";
-        project.checkout.replace("Cargo.toml", before, &format!("{timeouts}{before}"))?;
-        let project = project.committed("chore: by way of a proxy")?.pushed()?;
+        let (project, proxy) = Project::by_proxy()?;
         project.push_tag(TAG)?;
         // The first run's attestations arrive after the second run has published, and its bundles never arrive.
         let [arrived, published, dies] = [(); 3].map(|()| Arc::new(AtomicBool::new(false)));

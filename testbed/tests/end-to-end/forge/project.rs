@@ -16,6 +16,9 @@ use crate::harness::checkout::{Checkout, text};
 use crate::harness::run::Xtask;
 use crate::harness::{call, environment, export, wait_for};
 
+/// Timeouts of a project whose requests are held.
+const PATIENT: &str = "\n[workspace.metadata.release.timeouts]\nhttp = 600\ncosign = 600\n";
+
 /// The context of CI's status for a commit.
 const CI: &str = "ci / ci (push)";
 
@@ -103,6 +106,17 @@ impl Project {
         let (from, to) = (format!("\"{}\"", self.forge), format!("\"http://{}\"", proxy.address()));
         self.checkout.replace("Cargo.toml", &from, &to)?;
         Ok(proxy)
+    }
+
+    /// A project that reaches the forge by a proxy and waits for an answer longer than a test holds one back. Its main
+    /// branch is on the forge, with one green commit.
+    pub(crate) fn by_proxy() -> Result<(Self, Proxy)> {
+        let project = Self::new()?;
+        let proxy = project.go_by_proxy()?;
+        let before = "\n[workspace.metadata.release.smoke]";
+        project.checkout.replace("Cargo.toml", before, &format!("{PATIENT}{before}"))?;
+        project.checkout.commit("chore: by way of a proxy")?;
+        Ok((project.pushed()?, proxy))
     }
 
     /// The commit at HEAD.
