@@ -22,7 +22,7 @@ pub(super) const TAG: &str = "v0.2.0";
 pub(super) const OLDER: &str = "v0.1.0";
 
 /// A slow server costs four times this long (docs/releasing.md, "Retries").
-const HTTP_TIMEOUT: &str = "\n[workspace.metadata.release.timeouts]\nhttp = 2\n";
+const HTTP_TIMEOUT: &str = "\n[workspace.metadata.release.timeouts]\nhttp = 5\n";
 
 /// The release, and everything needed to lie about it.
 pub(super) struct Honest {
