@@ -141,3 +141,22 @@ fn what_is_false_only_for_a_moment_is_not_said() -> Result<()> {
     ensure!(said.contains("ok     latest ") && said.contains("FALSE  tag.image "), "{said}");
     Ok(())
 }
+
+#[test]
+fn what_is_false_stays_so_if_the_registry_is_away_at_the_second_look() -> Result<()> {
+    let looks = AtomicUsize::new(0);
+    let server = Server::start(move |asked, address| {
+        if asked.what.contains("/tags/list") && looks.fetch_add(1, Ordering::SeqCst) > 0 {
+            return (503, Vec::new(), Vec::new());
+        }
+        answer(asked, address)
+    })?;
+    let (scratch, host) = (Scratch::new()?, server.address.to_string());
+    let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
+    let output = verify(&dir, &["v0.1.0"], &[])?;
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let lists = server.asked()?.iter().filter(|what| what.contains("/tags/list")).count();
+    ensure!(lists > 1 && said.contains("FALSE  latest "), "{lists}: {said}");
+    Ok(())
+}
