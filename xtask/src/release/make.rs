@@ -76,18 +76,18 @@ fn prove(context: &Context<'_>, candidate: &Candidate, attestations: Attestation
             })
         },
     )?;
-    #[cfg(feature = "broken-resume")]
-    publish_too_early(context, digest)?;
     let formats =
         if signature.is_some() { "all attestations, then bundles" } else { "all attestations at once" };
     let attested = context.step(Step::Store, formats, || {
         let registry = &context.tools.registry;
         let uploaded = attest::upload(registry, digest, signed, signature.as_ref())?;
         // As late as possible: after this, the attestations of a run that has just published would be replaced.
-        match published(context, digest)? {
-            Some(public) => Ok(Err(public)),
-            None => attest::store(registry, digest, uploaded).map(Ok),
+        if let Some(public) = published(context, digest)? {
+            return Ok(Err(public));
         }
+        #[cfg(feature = "broken-resume")]
+        publish_too_early(context, digest)?;
+        attest::store(registry, digest, uploaded).map(Ok)
     })?;
     let attested = match attested {
         Ok(attested) => attested,
