@@ -63,4 +63,10 @@ pub(super) const LIES: &[Lie] = &[
         wrong: &["smoke", "page.commands"],
         unchecked: &[],
     },
+    Lie {
+        name: "provenance with a platform tested in a way that nobody knows",
+        tell: |world| world.set("/buildDefinition/internalParameters/smoke/linux~1arm64", "simulated"),
+        wrong: &["provenance.form"],
+        unchecked: &["smoke"],
+    },
 ];
