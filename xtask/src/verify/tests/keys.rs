@@ -171,3 +171,22 @@ fn a_backport_by_a_later_key_is_no_earlier_release() {
         assert_eq!(claim.verdict, verdict, "{also} {is_within}: {}", claim.evidence);
     }
 }
+
+#[test]
+fn only_rotations_since_the_previous_release_need_an_endorsement() {
+    let [first, second, third] = [PEM[0], PEM[1], PEM[2]].map(str::as_bytes);
+    let mut world = KeyWorld::of(third).unwrap();
+    let unendorsed = "unendorsed = \"the key before it was lost\"";
+    world.list(&[(first, "0.0.1", ""), (second, "0.0.5", unendorsed), (third, "0.0.10-0", "")]).unwrap();
+    world.write("keys/0002.pub", second);
+    world.write("keys/0003.pub", third);
+    world.files.remove("keys/0002.endorsement");
+    let [old, new] = [second, third].map(|pem| fingerprint(pem).unwrap());
+    let endorsed = statement(&old, &new, &"0.0.10-0".parse().unwrap());
+    world.write("keys/0003.endorsement", signature(&old, &endorsed).as_bytes());
+    for (previous, by, verdict) in [("v0.0.9", second, Verdict::Holds), ("v0.0.4", first, Verdict::False)] {
+        world.before = vec![(previous, by.to_vec())];
+        let claim = continuity("v0.1.0", &world.seen().unwrap(), Some(&[previous]));
+        assert_eq!(claim.verdict, verdict, "{previous}: {}", claim.evidence);
+    }
+}
