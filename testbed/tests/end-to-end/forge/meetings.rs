@@ -140,30 +140,27 @@ fn attestations_that_another_run_overwrites_while_they_are_read_are_read_again()
     })
 }
 
+/// A run is held at `moment` while another one replaces its attestations. It goes on to its end before the other one
+/// stores the bundles.
+fn between_formats(moment: Moment) -> Result<()> {
+    let meeting = Meeting::new()?;
+    let late = meeting.release(STORES_ATTESTATIONS)?;
+    let first = meeting.release(moment)?;
+    let late = late.until(IS_BETWEEN_FORMATS)?;
+    let first = first.end()?;
+    meeting.ensure_one_release(&[first, late.end()?])
+}
+
 #[test]
 #[ignore = "long: `cargo xtask ci --all`"]
 fn a_run_that_verifies_while_another_one_is_between_its_formats_adds_the_bundles() -> Result<()> {
-    test(|| {
-        let meeting = Meeting::new()?;
-        let late = meeting.release(STORES_ATTESTATIONS)?;
-        let first = meeting.release(VERIFIES)?;
-        let late = late.until(IS_BETWEEN_FORMATS)?;
-        let first = first.end()?;
-        meeting.ensure_one_release(&[first, late.end()?])
-    })
+    test(|| between_formats(VERIFIES))
 }
 
 #[test]
 #[ignore = "long: `cargo xtask ci --all`"]
 fn a_run_that_makes_the_page_while_another_one_is_between_its_formats_adds_the_bundles() -> Result<()> {
-    test(|| {
-        let meeting = Meeting::new()?;
-        let late = meeting.release(STORES_ATTESTATIONS)?;
-        let first = meeting.release(MAKES_PAGE)?;
-        let late = late.until(IS_BETWEEN_FORMATS)?;
-        let first = first.end()?;
-        meeting.ensure_one_release(&[first, late.end()?])
-    })
+    test(|| between_formats(MAKES_PAGE))
 }
 
 #[test]
