@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use anyhow::{Context as _, Error, Result, anyhow, bail, ensure};
 
 use crate::inputs::config::{Companion, Http, Smoke};
 use crate::process::Output;
@@ -103,16 +103,10 @@ impl<'a> Attempt<'a, '_> {
                 None => self.ask_from_within(&question, service),
             };
             interrupt::check()?;
-            let answers = asked.or_else(|error| {
-                ensure_runs(service)?;
-                Err(error)
-            })?;
+            let answers = asked.map_err(|error| of_running(service, error))?;
             if answers.is_healthy() || left <= GLANCE {
                 let judged = probe::judge(&answers, http, self.patience(), self.context.release.source);
-                return judged.or_else(|error| {
-                    ensure_runs(service)?;
-                    Err(error)
-                });
+                return judged.map_err(|error| of_running(service, error));
             }
             ensure_runs(service)?;
             // Not every engine keeps logs. A failure says so.
@@ -145,7 +139,7 @@ impl<'a> Attempt<'a, '_> {
         if output.status.success() { Answers::parse(&output.text()?) } else { Err(self.no_probe(output)) }
     }
 
-    fn no_probe(&self, output: &Output) -> anyhow::Error {
+    fn no_probe(&self, output: &Output) -> Error {
         let node = self.image.node();
         match output.status.code() {
             // docker's exit codes for a program that does not exist.
@@ -236,6 +230,11 @@ fn wrong_end(state: &ContainerState, expected: &[u8], patience: Duration) -> Opt
         "the service exited with {} within {seconds} s of SIGTERM: expected {expected} (`smoke.exit-codes`)",
         state.exit_code
     ))
+}
+
+/// The error of a question to the service; if the service has ended, that is the reason.
+fn of_running(service: &Container<'_>, error: Error) -> Error {
+    ensure_runs(service).err().unwrap_or(error)
 }
 
 fn ensure_runs(container: &Container<'_>) -> Result<()> {
