@@ -16,6 +16,9 @@ impl Curl {
     /// Sends `requests`. The answers are in the order of `requests`. Requests that cannot be sent together, and those
     /// that get no answer this way or a transient one, are sent one by one by [`Curl::send`].
     pub fn send_all(&self, requests: &[Request]) -> Vec<Result<Response>> {
+        if requests.is_empty() {
+            return Vec::new();
+        }
         // A request that fails again on its own reports the reason.
         let together = self.send_together(requests).unwrap_or_default();
         let mut answers = together.into_iter();

@@ -7,6 +7,7 @@ use crate::evidence::assets::{Asset, Listed};
 use crate::evidence::page::PublishedPage;
 use crate::http::{Authorization, Method, Request, Response, follow, is_redirect, resolve};
 use crate::inputs::version::ReleaseTag;
+use crate::process::secret::Secret;
 
 /// What an administrator may have to change.
 const SETTINGS: &str = "the forge's administrator decides which files a release may have: `ENABLED` and `MAX_SIZE` in `[attachment]`, \
@@ -39,8 +40,31 @@ impl Forgejo {
 
     pub(super) fn download(&self, tag: &ReleaseTag, wanted: &[&Listed]) -> Vec<Result<Option<Vec<u8>>>> {
         let requests: Vec<_> = wanted.iter().map(|listed| self.file_request(tag, &listed.name)).collect();
-        let answers = self.curl.send_all(&requests).into_iter().zip(&requests);
+        let mut answers = self.curl.send_all(&requests);
+        if let Some(token) = &self.token {
+            self.ask_again(&requests, &mut answers, token);
+        }
+        let answers = answers.into_iter().zip(&requests);
         answers.map(|(answer, request)| self.downloaded(request, answer?)).collect()
+    }
+
+    /// Asks with the token for what was not given anonymously, as to a reader: the files of a draft or of a private
+    /// repository.
+    fn ask_again(&self, requests: &[Request], answers: &mut [Result<Response>], token: &Secret) {
+        let is_closed = |request: &Request, response: &Response| {
+            self.asks_to_sign_in(request, response) || matches!(response.status, 401 | 403 | 404)
+        };
+        let (closed, again): (Vec<_>, Vec<_>) = requests
+            .iter()
+            .zip(answers)
+            .filter(|(request, answer)| answer.as_ref().is_ok_and(|response| is_closed(request, response)))
+            .map(|(request, answer)| {
+                (answer, request.clone().authorization(Authorization::Token(token.clone())))
+            })
+            .unzip();
+        for (answer, response) in closed.into_iter().zip(self.curl.send_all(&again)) {
+            *answer = response;
+        }
     }
 
     /// The forge's own address, as the API is asked there.
@@ -55,16 +79,10 @@ impl Forgejo {
         Request::new(Method::Get, format!("{base}/{repository}/releases/download/{tag}/{name}"))
     }
 
-    /// Asks anonymously first, as a reader would. The files of a draft or of a private repository need the token.
     fn downloaded(&self, request: &Request, response: Response) -> Result<Option<Vec<u8>>> {
-        let asks_to_sign_in = self.asks_to_sign_in(request, &response);
-        let response = match &self.token {
-            Some(token) if asks_to_sign_in || matches!(response.status, 401 | 403 | 404) => {
-                self.curl.send(&request.clone().authorization(Authorization::Token(token.clone())))?
-            }
-            None if asks_to_sign_in => return Err(self.not_public()),
-            _ => response,
-        };
+        if self.token.is_none() && self.asks_to_sign_in(request, &response) {
+            return Err(self.not_public());
+        }
         // A forge that keeps files elsewhere redirects there.
         let response =
             follow(request, response, |url| self.check_address(url), |request| self.curl.send(request))?;
