@@ -1,13 +1,13 @@
 //! The attestations in cosign's legacy format, as one tag names them. Each run of a release overwrites that tag as a
 //! whole (docs/decisions/0010-attestations-are-one-write.md), so a reader may meet the moment at which it happens.
 
-use anyhow::{Context as _, Error, Result, ensure};
+use anyhow::{Context as _, Error, Result, bail, ensure};
 
 use crate::evidence::attached::{self, Attested, Kind, Signed};
 use crate::evidence::attestation::predicate;
 use crate::evidence::provenance::BuildType;
 use crate::oci::reference::Digest;
-use crate::oci::registry::{Client, Manifest};
+use crate::oci::registry::{Client, Got, Manifest, Wanted};
 
 /// How often the attestations are read because another run keeps overwriting them.
 const MOST_READS: u32 = 5;
@@ -40,20 +40,21 @@ impl Legacy {
 
     fn named_by(registry: &Client, found: &Manifest, digest: &Digest) -> Result<Self> {
         let layers = attached::layers(Kind::Attestations, &found.bytes)?;
-        let envelope = |of: Attested| {
-            let layer = layers.iter().find(|layer| layer.marked() == Some(of));
-            let layer = layer.with_context(|| format!("there is none of the {of}"))?;
-            let bytes = registry.blob(&layer.digest)?;
-            anyhow::Ok((of, bytes.with_context(|| format!("there is no `{}`", layer.digest))?))
+        let named =
+            |of: &Attested| Some((*of, &layers.iter().find(|layer| layer.marked() == Some(*of))?.digest));
+        let named: Vec<_> = Attested::ALL.iter().filter_map(named).collect();
+        let wanted: Vec<_> = named.iter().map(|(_, layer)| Wanted::Blob((*layer).clone())).collect();
+        let envelope = |((of, layer), blob): (&(Attested, &Digest), Result<Option<Got>>)| {
+            anyhow::Ok((*of, blob?.with_context(|| format!("there is no `{layer}`"))?.into_bytes()))
         };
-        let mut envelopes = vec![envelope(Attested::Provenance)?];
-        let due = build_type(&envelopes[0].1, digest)?.attested();
-        let (found_here, expected) = (layers.len(), due.len());
-        ensure!(found_here == expected, "there are {found_here} of them: expected {expected}");
-        for of in due.iter().filter(|of| **of != Attested::Provenance) {
-            envelopes.push(envelope(*of)?);
-        }
-        Ok(Self { manifest: found.digest.clone(), envelopes })
+        let blobs = registry.several(&wanted);
+        let envelopes = named.iter().zip(blobs).map(envelope).collect::<Result<Vec<_>>>()?;
+        let found_here = Self { manifest: found.digest.clone(), envelopes };
+        let due = found_here.build_type(digest)?.attested();
+        let (count, expected) = (layers.len(), due.len());
+        ensure!(count == expected, "there are {count} of them: expected {expected}");
+        let missing = due.iter().find(|of| named.iter().all(|(named, _)| named != *of));
+        missing.map_or(Ok(found_here), |of| bail!("there is none of the {of}"))
     }
 
     /// The build type of the provenance about `digest`.
@@ -62,7 +63,7 @@ impl Legacy {
     /// When this xtask does not know the build type.
     pub(super) fn build_type(&self, digest: &Digest) -> Result<BuildType> {
         let provenance = self.envelopes.iter().find(|(of, _)| *of == Attested::Provenance);
-        let (_, provenance) = provenance.context("there is no provenance")?;
+        let (_, provenance) = provenance.context("there is none of the provenance")?;
         build_type(provenance, digest)
     }
 
