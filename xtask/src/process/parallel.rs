@@ -1,4 +1,5 @@
-//! Independent work in parallel: one task per item on as many threads as there are processors, or two tasks.
+//! Independent work in parallel: one task per item, on as many threads as there are processors or on one each, or two
+//! tasks.
 
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -26,6 +27,20 @@ pub fn side_by_side<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> Result<R
     })?;
     results.sort_by_key(|(number, _)| *number);
     results.into_iter().map(|(_, result)| result).collect()
+}
+
+/// Works on all of `items` at once, each on a thread of its own: for few items that wait for a server. The results are in
+/// the order of `items`.
+///
+/// # Errors
+/// The first error, in the order of `items`.
+pub fn at_once<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> Result<R> + Sync) -> Result<Vec<R>> {
+    let work = &work;
+    thread::scope(|scope| {
+        let running: Vec<_> = items.iter().map(|item| scope.spawn(move || work(item))).collect();
+        let results: Vec<_> = running.into_iter().map(|thread| joined(thread.join()).flatten()).collect();
+        results.into_iter().collect()
+    })
 }
 
 /// Runs two tasks in parallel and returns both results.

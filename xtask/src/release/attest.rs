@@ -100,16 +100,14 @@ pub(super) fn upload<'a>(
     let config = attached::config(&envelopes)?;
     let manifest = Manifest::new(media_type::MANIFEST, attached::manifest(&envelopes, &config)?);
     let blobs = envelopes.iter().map(|envelope| envelope.bytes.as_slice()).chain([config.as_slice()]);
-    bundles::upload(registry, blobs)?;
+    let blobs: Vec<_> = blobs.collect();
     let legacy = Legacy::stored(&manifest.digest, &envelopes);
-    let bundles = match signature {
-        Some(signature) => {
-            let subject = Subject::of(&registry.known_manifest(digest)?.bytes)?;
-            let uploaded = bundles::Uploaded::new(registry, &subject, &legacy, signature)?;
-            Some((subject, uploaded, signature))
-        }
-        None => None,
+    let bundled = |signature| {
+        let subject = Subject::of(&registry.known_manifest(digest)?.bytes)?;
+        let uploaded = bundles::Uploaded::new(registry, &subject, &legacy, signature)?;
+        Ok((subject, uploaded, signature))
     };
+    let ((), bundles) = both(|| registry.put_blobs(&blobs), || signature.map(bundled).transpose())?;
     Ok(Uploaded { manifest, legacy, bundles, attestations })
 }
 

@@ -1,8 +1,6 @@
 //! The bundles, stored beside the legacy format: after it, made from its envelopes, and before the version tag
 //! (docs/decisions/0021-both-formats.md).
 
-use std::thread;
-
 use anyhow::{Result, bail};
 
 use crate::evidence::attached::{Attested, Kind};
@@ -13,7 +11,7 @@ use crate::evidence::signed_as::SignedAs;
 use crate::oci::media_type;
 use crate::oci::reference::Digest;
 use crate::oci::registry::{Client, Manifest};
-use crate::process::parallel::joined;
+use crate::process::parallel::{at_once, both};
 use crate::release::legacy::Legacy;
 use crate::release::{Context, stale};
 
@@ -68,14 +66,15 @@ impl Uploaded {
         signature: &Signature,
     ) -> Result<Self> {
         let bundles = signature.with_bundles_of(legacy);
-        let lists = registry.referrers(subject.digest())?.is_some();
         let blobs = bundles.iter().map(|bundle| bundle.bytes.as_slice()).chain([EMPTY_CONFIG]);
-        upload(registry, blobs)?;
+        let blobs: Vec<_> = blobs.collect();
+        let (listed, ()) = both(|| registry.referrers(subject.digest()), || registry.put_blobs(&blobs))?;
+        let lists = listed.is_some();
         let index = Manifest::new(media_type::INDEX, bundle::index(&bundles, subject)?);
         let manifest = |bundle: &Bundle| Ok(Manifest::new(media_type::MANIFEST, bundle.manifest(subject)?));
         let bundles = bundles.iter().map(manifest).collect::<Result<Vec<_>>>()?;
         if !lists {
-            bundles.iter().try_for_each(|manifest| registry.put_untagged(manifest))?;
+            at_once(&bundles, |manifest| registry.put_untagged(manifest))?;
         }
         Ok(Self { bundles, index, lists })
     }
@@ -91,17 +90,6 @@ impl Uploaded {
         let ours: Vec<_> = self.bundles.iter().map(|manifest| manifest.digest.clone()).collect();
         stale::remove(registry, subject.digest(), &ours, &listed)
     }
-}
-
-/// Uploads blobs in parallel.
-///
-/// # Errors
-/// When the registry rejects one.
-pub(super) fn upload<'b>(registry: &Client, blobs: impl Iterator<Item = &'b [u8]>) -> Result<()> {
-    thread::scope(|scope| {
-        let running: Vec<_> = blobs.map(|bytes| scope.spawn(|| registry.put_blob(bytes))).collect();
-        running.into_iter().try_for_each(|thread| joined(thread.join()).flatten().map(|_digest| ()))
-    })
 }
 
 /// Makes the bundles of `legacy` visible. If another run changes the attestations meanwhile, the bundles are made

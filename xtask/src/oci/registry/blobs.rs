@@ -8,9 +8,10 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 
 use super::token::Scope;
-use super::{Client, WrongBytes};
+use super::{Client, Wanted, WrongBytes};
 use crate::http::{Method, Request, Response};
 use crate::oci::reference::Digest;
+use crate::process::parallel::at_once;
 
 /// A service has no larger layer.
 const LARGEST_FILE: u64 = 4 << 30;
@@ -52,29 +53,43 @@ impl Client {
         is_there(&self.send(&Request::new(Method::Head, self.blob_url(digest)))?)
     }
 
-    /// Stores `bytes` as a blob, unless it exists, and returns its digest. The upload is in one piece ("POST then PUT"
-    /// in the distribution specification).
+    /// Stores `bytes` as a blob, unless it exists, and returns its digest.
     ///
     /// # Errors
     /// When the registry refuses, or stores it under another digest.
     pub fn put_blob(&self, bytes: &[u8]) -> Result<Digest> {
-        let digest = Digest::of(bytes);
-        if self.has_blob(&digest)? {
-            return Ok(digest);
-        }
-        let mut response = self.upload(&digest, bytes)?;
+        self.put_blobs(&[bytes])?;
+        Ok(Digest::of(bytes))
+    }
+
+    /// Stores each of `blobs` that does not exist, all at once.
+    ///
+    /// # Errors
+    /// As [`Client::put_blob`].
+    pub fn put_blobs(&self, blobs: &[&[u8]]) -> Result<()> {
+        let digests: Vec<_> = blobs.iter().map(|bytes| Digest::of(bytes)).collect();
+        let wanted: Vec<_> = digests.iter().cloned().map(Wanted::HasBlob).collect();
+        let there = self.several(&wanted).into_iter().collect::<Result<Vec<_>>>()?;
+        let missing = digests.iter().zip(blobs).zip(there).filter(|(_, there)| there.is_none());
+        let missing: Vec<_> = missing.map(|(blob, _)| blob).collect();
+        at_once(&missing, |(digest, bytes)| self.put_missing(digest, bytes)).map(|_| ())
+    }
+
+    /// Stores a blob that did not exist. The upload is in one piece ("POST then PUT" in the distribution specification).
+    fn put_missing(&self, digest: &Digest, bytes: &[u8]) -> Result<()> {
+        let mut response = self.upload(digest, bytes)?;
         if matches!(response.status, 400 | 404 | 416) {
             // The request was repeated because its first answer was lost, and an upload takes its bytes once.
-            if self.has_blob(&digest)? {
-                return Ok(digest);
+            if self.has_blob(digest)? {
+                return Ok(());
             }
-            response = self.upload(&digest, bytes)?;
+            response = self.upload(digest, bytes)?;
         }
         ensure!(response.status == 201, response.unexpected());
         if let Some(stored) = super::said_digest(&response)? {
-            ensure!(stored == digest, "{response} with digest `{stored}`: expected `{digest}`");
+            ensure!(stored == *digest, "{response} with digest `{stored}`: expected `{digest}`");
         }
-        Ok(digest)
+        Ok(())
     }
 
     fn upload(&self, digest: &Digest, bytes: &[u8]) -> Result<Response> {
