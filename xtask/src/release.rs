@@ -31,7 +31,7 @@ mod withdraw;
 
 use std::sync::OnceLock;
 
-use anyhow::Result;
+use anyhow::{Error, Result};
 
 use crate::build::{ImageBuild, logins};
 use crate::evidence::commands::verify_commands;
@@ -47,7 +47,7 @@ use crate::process::environment::Environment;
 use crate::process::progress::Steps;
 use crate::process::{Runner, Watch};
 use crate::tool::cosign::{Cosign, Program, VerifyCommand};
-use crate::tool::docker::{Docker, DockerConfig};
+use crate::tool::docker::{Docker, DockerConfig, Engine};
 use crate::tool::git::Git;
 use crate::verify::{Anonymous, Verifier};
 
@@ -84,8 +84,8 @@ pub struct Tools<'a> {
     pub registry: Client,
     /// The same tools without a login: what everyone sees.
     pub anonymous: Anonymous<'a>,
-    /// Whether docker's engine and buildx answered, once they have been asked.
-    can_build: OnceLock<bool>,
+    /// What docker's engine said about itself, or why it did not, once it has been asked.
+    engine: OnceLock<Result<Engine, String>>,
 }
 
 /// The result of a release.
@@ -204,14 +204,22 @@ impl<'a> Tools<'a> {
             cosign: cosign(login),
             registry: client(target.credentials().cloned()),
             anonymous: Anonymous { cosign: cosign(anonymous), registry: client(None) },
-            can_build: OnceLock::new(),
+            engine: OnceLock::new(),
         }
     }
 
-    /// Whether the builder can be asked anything. Why it cannot is reported by the check of docker itself. The engine
-    /// is asked once.
+    /// What docker's engine says about itself. It is asked once, for all preflight checks.
+    ///
+    /// # Errors
+    /// As [`Docker::engine`].
+    pub(crate) fn engine(&self) -> Result<&Engine> {
+        let asked = self.engine.get_or_init(|| self.docker.engine().map_err(|error| format!("{error:#}")));
+        asked.as_ref().map_err(|words| Error::msg(words.clone()))
+    }
+
+    /// Whether the builder can be asked anything. Why it cannot is reported by the check of docker itself.
     pub(crate) fn can_build(&self) -> bool {
-        *self.can_build.get_or_init(|| self.docker.engine().is_ok_and(|engine| engine.buildx.is_some()))
+        self.engine().is_ok_and(|engine| engine.buildx.is_some())
     }
 }
 

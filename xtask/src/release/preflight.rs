@@ -18,7 +18,7 @@ use nix::sys::statvfs::statvfs;
 use crate::evidence::provenance::ToolSource;
 use crate::process::environment::temporary_directory;
 use crate::process::failure::{Refusal, Transient};
-use crate::process::parallel::joined;
+use crate::process::parallel::{both, joined};
 use crate::process::problem::Problem;
 use crate::refuse;
 use crate::release::Context;
@@ -94,8 +94,8 @@ pub fn run(context: &Context<'_>) -> Result<Toolchain> {
     checks.push(("ci status", Box::new(|| Ok(ci.look(target, source)?.into_iter().collect()))));
     checks.push(("gates", Box::new(|| gates::look(context))));
     checks.push(("version", Box::new(|| reused::look(context))));
-    let tool = checks::own_source(session)?;
-    let (mut versions, mut problems) = judge(side_by_side(&checks)?);
+    let (tool, results) = both(|| checks::own_source(session), || side_by_side(&checks))?;
+    let (mut versions, mut problems) = judge(results);
     versions.extend([checks::own_version(&tool)]);
     if problems.is_empty() {
         // Last: somebody who has to fix another problem should not have to wait to hear of it.

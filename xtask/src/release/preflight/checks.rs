@@ -76,7 +76,7 @@ pub(crate) fn own_version(ToolSource { commit, is_modified, .. }: &ToolSource) -
 }
 
 fn docker(session: &Session<'_>, tools: &Tools<'_>, target: &Target) -> Result<Found> {
-    let engine = tools.docker.engine()?;
+    let engine = tools.engine()?;
     let mut problems = Vec::new();
     let mut too_old = |what: &str, version: &str, oldest: (u64, u64)| {
         if !at_least(version, oldest) {
@@ -85,8 +85,8 @@ fn docker(session: &Session<'_>, tools: &Tools<'_>, target: &Target) -> Result<F
         }
     };
     too_old("the engine", &engine.version, OLDEST_ENGINE);
-    let buildx = engine.buildx.context("the plugin buildx is missing; install `docker-buildx`")?;
-    too_old("buildx", &buildx, OLDEST_BUILDX);
+    let buildx = engine.buildx.as_ref().context("the plugin buildx is missing; install `docker-buildx`")?;
+    too_old("buildx", buildx, OLDEST_BUILDX);
     if session.config.builder.is_empty() && !engine.has_containerd_store {
         problems.push(Problem::new(
             "docker",
@@ -109,7 +109,7 @@ fn docker(session: &Session<'_>, tools: &Tools<'_>, target: &Target) -> Result<F
     if registry.is_loopback() && !tools.docker.builds_beside_loopback(builder)? {
         problems.push(Problem::new("docker", unreachable(registry.as_str(), builder)));
     }
-    let seen = vec![("docker", engine.version), ("docker-buildx", buildx)];
+    let seen = vec![("docker", engine.version.clone()), ("docker-buildx", buildx.clone())];
     Ok(Found { seen, ..problems.into_iter().collect() })
 }
 
