@@ -74,7 +74,7 @@ impl State {
             }
         };
         let is_between_formats = verify::is_between_formats(&claims);
-        Ok(Self { is_between_formats, ..Self::new(context, &image, public, known)? })
+        Ok(Self { is_between_formats, ..Self::new(context, &image, public, || Ok(known))? })
     }
 
     /// The state of a release whose image this run has just proven and given the version tag.
@@ -82,13 +82,34 @@ impl State {
     /// # Errors
     /// When a server does not answer.
     pub fn of_published(context: &Context<'_>, published: Published) -> Result<Self> {
-        let known = Known::ask(&context.tools.registry)?;
-        Self::new(context, &Image::of_proven(), Public::proven(context, published)?, known)
+        let public = Public::proven(context, published)?;
+        Self::new(context, &Image::of_proven(), public, || Known::ask(&context.tools.registry))
     }
 
-    fn new(context: &Context<'_>, image: &Image, public: Public, known: Known) -> Result<Self> {
-        let (facts, page) = look(context, image, Some(&public), &known)?;
-        Ok(Self { facts, public, page, known, is_between_formats: false, is_repaired: false })
+    /// The state of a release whose page this run has just written: where `latest` and the mark belong now. What the page
+    /// says is not asked, because the last look at everything public asks it.
+    ///
+    /// # Errors
+    /// When a server does not answer.
+    pub fn of_written(context: &Context<'_>, published: Published) -> Result<Self> {
+        let public = Public::proven(context, published)?;
+        let known = Known::ask(&context.tools.registry)?;
+        let facts = facts(context, &Image::of_proven(), Some(public.digest()), &known)?;
+        Ok(Self::of_facts(Facts { page: Found::Right, ..facts }, public, None, known))
+    }
+
+    fn new(
+        context: &Context<'_>,
+        image: &Image,
+        public: Public,
+        known: impl FnOnce() -> Result<Known> + Send,
+    ) -> Result<Self> {
+        let (facts, page, known) = look(context, image, Some(&public), known)?;
+        Ok(Self::of_facts(facts, public, page, known))
+    }
+
+    fn of_facts(facts: Facts, public: Public, page: Option<PublishedPage>, known: Known) -> Self {
+        Self { facts, public, page, known, is_between_formats: false, is_repaired: false }
     }
 }
 
@@ -115,50 +136,64 @@ impl Public {
 pub fn of_unreleased(context: &Context<'_>) -> Result<Facts> {
     let none = Found::NotAsked;
     let image = Image { version_tag: Found::Absent, signature: none, provenance: none, sbom: none };
-    Ok(look(context, &image, None, &Known::ask(&context.tools.registry)?)?.0)
+    Ok(look(context, &image, None, || Known::ask(&context.tools.registry))?.0)
 }
 
-/// The facts about a release with this image, and its page as it is now.
+/// The facts about a release with this image, its page as it is now, and the registry's tags.
 fn look(
     context: &Context<'_>,
     image: &Image,
     public: Option<&Public>,
-    known: &Known,
-) -> Result<(Facts, Option<PublishedPage>)> {
-    let Context { tools, target, release, .. } = context;
-    let (tag, digest) = (release.tag(), public.map(Public::digest));
-    let highest = known.highest_with(tag);
-    let (latest, (page, mark)) = both(
-        || latest(tag, digest, highest, || tools.registry.digest_of(&Tag::latest())),
-        || {
-            let shows = |tag| target.forge.shows_as_latest(&tag);
-            let mark = match context.marked(highest)?.map(shows).transpose()? {
-                None => Found::NotAsked,
-                Some(true) => Found::Right,
-                Some(false) => Found::Wrong,
-            };
-            Ok((target.forge.page(tag)?, mark))
-        },
-    )?;
-    let page_fact = match &page {
+    known: impl FnOnce() -> Result<Known> + Send,
+) -> Result<(Facts, Option<PublishedPage>, Known)> {
+    let others = || {
+        let known = known()?;
+        Ok((facts(context, image, public.map(Public::digest), &known)?, known))
+    };
+    let ((page, found), (facts, known)) = both(|| look_at_page(context, public), others)?;
+    Ok((Facts { page: found, ..facts }, page, known))
+}
+
+/// The page as it is now, and whether it is right.
+fn look_at_page(context: &Context<'_>, public: Option<&Public>) -> Result<(Option<PublishedPage>, Found)> {
+    let page = context.target.forge.page(context.release.tag())?;
+    let found = match &page {
         None => Found::Absent,
         Some(found) if is_page_right(context, found, public)? => Found::Right,
         Some(_) => Found::Wrong,
     };
+    Ok((page, found))
+}
+
+/// The facts about a release with this image, without its page.
+fn facts(context: &Context<'_>, image: &Image, digest: Option<&Digest>, known: &Known) -> Result<Facts> {
+    let Context { tools, target, release, .. } = context;
+    let tag = release.tag();
+    let highest = known.highest_with(tag);
+    let (latest, mark) = both(
+        || latest(tag, digest, highest, || tools.registry.digest_of(&Tag::latest())),
+        || {
+            let shows = |tag| target.forge.shows_as_latest(&tag);
+            Ok(match context.marked(highest)?.map(shows).transpose()? {
+                None => Found::NotAsked,
+                Some(true) => Found::Right,
+                Some(false) => Found::Wrong,
+            })
+        },
+    )?;
     let mut candidates = known.tags().iter().filter(|name| candidate::is_of(tag, name)).peekable();
     let candidate = compare(candidates.peek(), |name| name.contains(release.source.commit.short()));
-    let facts = Facts {
+    Ok(Facts {
         stable: tag.is_stable(),
         candidate,
         version_tag: image.version_tag,
         signature: image.signature,
         provenance: image.provenance,
         sbom: image.sbom,
-        page: page_fact,
+        page: Found::NotAsked,
         latest,
         mark,
-    };
-    Ok((facts, page))
+    })
 }
 
 /// Whether `latest` is where this release has to leave it, if `highest` is the highest stable version. `found` asks what
