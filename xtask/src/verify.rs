@@ -249,7 +249,11 @@ pub fn signature(verifier: &Verifier<'_>, tag: &ReleaseTag, digest: &Digest) -> 
 ///
 /// # Errors
 /// When a claim could not be checked and none is false.
-pub fn closed(verifier: &Verifier<'_>, digest: &Digest, attested: Due) -> Result<Option<String>> {
+pub fn closed(
+    verifier: &Verifier<'_>,
+    digest: &Digest,
+    attested: impl FnOnce() -> Result<Due> + Send,
+) -> Result<Option<String>> {
     let (registry, release) = (verifier.registry, &verifier.release);
     let tag = release.tag().registry_tag();
     let public = || {
@@ -259,7 +263,8 @@ pub fn closed(verifier: &Verifier<'_>, digest: &Digest, attested: Due) -> Result
         Ok(observe::PublicSeen { version_tag, names })
     };
     // Only the claim about the release's own version is looked at below, and the release began with its tag.
-    let (seen, common) = both(public, || Ok(observe::common(registry, None, |_own| Ok(true))))?;
+    let others = || both(attested, || Ok(observe::common(registry, None, |_own| Ok(true))));
+    let (seen, (attested, common)) = both(public, others)?;
     crate::process::interrupt::check()?;
     let mut claims =
         public::judge(release, digest, verifier.key_address().as_deref(), &seen, None, &Ok(attested));

@@ -12,6 +12,7 @@ use crate::forge::Write;
 use crate::inputs::version::ReleaseTag;
 use crate::oci::reference::Digest;
 use crate::process::failure::is_transient;
+use crate::process::parallel::both;
 use crate::release::legacy::Legacy;
 use crate::release::tags::Published;
 use crate::release::{Context, gate, resign};
@@ -125,8 +126,8 @@ pub(super) fn are_complete(
     if !published.proven().build_type().has_assets() {
         return Ok(true);
     }
-    let wanted = Wanted::of(context, published)?;
-    let bytes = verify::assets(&*context.target.forge, found)?;
+    let forge = &*context.target.forge;
+    let (wanted, bytes) = both(|| Wanted::of(context, published), || verify::assets(forge, found))?;
     let Some(signature) = wanted.signature(context, &bytes)? else { return Ok(false) };
     Ok(assets::changes(&wanted.with(&signature), &found.assets, &bytes).is_empty())
 }

@@ -7,6 +7,7 @@ use super::step::Step;
 use crate::evidence::notes::Sizes;
 use crate::evidence::page::{self, Details, Format, Page};
 use crate::oci::reference::Digest;
+use crate::process::parallel::both;
 use crate::process::shown;
 use crate::verify::proven::Proven;
 
@@ -36,8 +37,8 @@ impl Context<'_> {
     fn sizes(&self, digest: &Digest) -> Result<Option<Sizes>> {
         let Some(previous) = &self.history.previous else { return Ok(None) };
         let registry = &self.tools.registry;
-        let Some(before) = registry.sizes(&previous.registry_tag())? else { return Ok(None) };
-        Ok(registry.sizes(digest)?.map(|after| Sizes { before, after }))
+        let (before, after) = both(|| registry.sizes(&previous.registry_tag()), || registry.sizes(digest))?;
+        Ok(before.zip(after).map(|(before, after)| Sizes { before, after }))
     }
 
     fn page_with(&self, proven: &Proven, sizes: Option<&Sizes>) -> Result<Page> {

@@ -72,7 +72,7 @@ fn other_content(found: Result<Content>, ours: &Content) -> Result<Option<String
 pub(super) fn check_git_tag(context: &Context<'_>) -> Result<()> {
     let (session, forge, source) = (&context.session, &context.target.forge, context.release.source);
     let on_forge =
-        || Ok((forge.check_tag(&source.tag, &source.commit)?, forge.has_left_branches(&source.commit)?));
+        || both(|| forge.check_tag(&source.tag, &source.commit), || forge.has_left_branches(&source.commit));
     let (here, (there, left)) = both(|| source.check_unmoved(session.git), on_forge)?;
     let moved = [here.err(), there.map(|problem| problem.text)].into_iter().flatten().collect::<Vec<_>>();
     if !moved.is_empty() {
@@ -175,10 +175,11 @@ pub(super) fn move_latest(context: &Context<'_>, published: &Published) -> Resul
     for _ in 0..MOST_MOVES {
         let known = Known::ask(registry)?;
         let highest = known.highest().context("no stable version is in the registry any more")?;
-        let wanted = registry.digest_of(&highest.registry_tag())?;
+        let (wanted, found) =
+            both(|| registry.digest_of(&highest.registry_tag()), || registry.digest_of(&latest))?;
         let wanted = wanted.with_context(|| format!("`{highest}` is gone from the registry"))?;
         let is_ours = &wanted == digest;
-        if registry.digest_of(&latest)?.as_ref() == Some(&wanted) {
+        if found.as_ref() == Some(&wanted) {
             return Ok(());
         }
         // What we put there must be proven: anyone who may push can push a version tag.
