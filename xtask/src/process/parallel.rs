@@ -82,7 +82,7 @@ pub fn joined<T>(result: thread::Result<T>) -> Result<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::{both, joined};
+    use super::{at_once, both, joined};
     use crate::process::failure::{Transient, is_transient};
     use anyhow::{Result, bail};
 
@@ -94,6 +94,19 @@ mod tests {
             let error = of(work).unwrap_err();
             assert!(error.ends_with(": at byte 7") && error.contains("report it"), "{error}");
         }
+    }
+
+    #[test]
+    fn work_at_once_waits_for_all_and_keeps_the_order() {
+        // Each waits until all three have begun.
+        let begun = std::sync::Barrier::new(3);
+        let work = |number: &u32| {
+            begun.wait();
+            Ok(number * 2)
+        };
+        assert_eq!(at_once(&[3, 1, 2], work).unwrap(), [6, 2, 4]);
+        let odd = |number: &u32| if number % 2 == 1 { bail!("{number}") } else { Ok(()) };
+        assert_eq!(at_once(&[2, 3, 1], odd).unwrap_err().to_string(), "3");
     }
 
     #[test]

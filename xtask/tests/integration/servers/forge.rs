@@ -155,6 +155,24 @@ fn a_file_is_asked_for_as_anyone_may_and_a_token_goes_to_the_forge_alone() -> Re
 }
 
 #[test]
+fn only_files_that_nobody_gets_are_asked_for_with_the_token() -> Result<()> {
+    let server = Server::start(|asked, _| match asked.authorization {
+        None if asked.what != FILE => empty(404),
+        _ => (200, Vec::new(), asked.what.rsplit('/').next().unwrap_or_default().into()),
+    })?;
+    let listed = ["a", SUMS, "b"].map(|name| Listed { id: 1, name: name.to_owned(), size: 4 });
+    let forge = forge(&server, &[], Some(Secret::new("token-of-alice")))?;
+    let found = forge.assets(&"v1.0.0".parse()?, &listed.each_ref());
+    let found = found.into_iter().collect::<Result<Vec<_>>>()?;
+    assert_eq!(found, ["a", SUMS, "b"].map(|name| Some(name.as_bytes().to_vec())));
+    let asked = server.log()?.into_iter().map(|asked| (asked.what, asked.authorization.is_some()));
+    let path = |name| FILE.replace(SUMS, name);
+    let expected = [("a", false), (SUMS, false), ("b", false), ("a", true), ("b", true)];
+    assert!(asked.eq(expected.map(|(name, has_token)| (path(name), has_token))));
+    Ok(())
+}
+
+#[test]
 fn a_form_for_signing_in_is_no_file() -> Result<()> {
     let server = Server::start(|asked, _| match (&asked.authorization, asked.what == FILE) {
         (Some(_), true) => (200, Vec::new(), b"sums".to_vec()),
