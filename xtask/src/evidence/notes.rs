@@ -10,6 +10,7 @@ mod kind;
 mod listed;
 mod page;
 mod people;
+mod revert;
 mod sizes;
 mod text;
 
@@ -130,7 +131,7 @@ impl<'a> Told<'a> {
         if changes.is_empty() && *compared == Compared::default() {
             page.text += "No changes besides the version.\n";
         }
-        page.list("Breaking changes", &self.entries(&places.breaking));
+        page.list("Breaking changes", &self.breaking());
         page.add(&upgrade);
         let others = self.handful(&mut page);
         page.fold("More changes", others);
@@ -159,6 +160,11 @@ impl<'a> Told<'a> {
             page.text += &format!("\n{people}\n");
         }
         page.text
+    }
+
+    fn breaking(&self) -> Vec<Entry<'_>> {
+        let positions = self.places.breaking.iter();
+        positions.map(|position| Entry::Elsewhere(&self.changes[*position])).collect()
     }
 
     fn entries(&self, positions: &[usize]) -> Vec<Entry<'_>> {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use crate::tool::git::{Commit, LogEntry, squashed};
 
-use super::head::{Group, Head, Heads, Place};
+use super::head::{Group, Head, Heads, Place, Read};
+use super::revert::Revert;
 
 /// A parsed commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +21,7 @@ pub(super) struct Change<'a> {
     words: &'a str,
     /// What the text begins with, if the words have no head.
     scope: Option<&'a str>,
+    pub(super) revert: Option<Revert<'a>>,
     /// Set if it breaks something: the explanations in its footers, if any.
     pub(super) breaking: Option<&'a [String]>,
     /// The number of its pull request, if a merge or the forge named it.
@@ -29,7 +31,7 @@ pub(super) struct Change<'a> {
 impl<'a> Change<'a> {
     pub(super) fn of(entry: &'a LogEntry, heads: &mut Heads<'a>) -> Self {
         let footers = &entry.message.breaking;
-        let (Head { mut group, place, is_marked, scope, .. }, words) = heads.of_entry(entry);
+        let Read { head: Head { mut group, place, is_marked, scope, .. }, words, revert } = heads.read(entry);
         let breaking = (is_marked || !footers.is_empty()).then_some(&footers[..]);
         if group == Group::Dependencies && is_security_update(words) {
             group = Group::Security;
@@ -41,8 +43,9 @@ impl<'a> Change<'a> {
             place,
             words,
             scope,
+            revert,
             breaking,
-            pull: entry.pull,
+            pull: revert.and_then(|revert| revert.pull).or(entry.pull),
         }
     }
 
@@ -54,10 +57,22 @@ impl<'a> Change<'a> {
         }
     }
 
+    /// The text below a heading that does not tell the type: without it, a revert says the opposite.
+    pub(super) fn text_elsewhere(&self) -> Cow<'a, str> {
+        self.revert.map_or_else(|| self.text(), |revert| Cow::Borrowed(revert.whole))
+    }
+
+    /// What a revert took back, if it says so.
+    pub(super) fn text_of_gone(&self) -> Cow<'a, str> {
+        self.revert.and_then(|revert| revert.gone).map_or_else(|| self.text(), Cow::Borrowed)
+    }
+
     /// The number of its pull request, and its `text` without that: the number at the end in the form ` (#7)`, which
-    /// forges add to a squashed commit, else the one that a merge or the forge named.
+    /// forges add to a squashed commit, else the one that a merge or the forge named. The text of a revert may end with
+    /// the number of what it took back.
     pub(super) fn pull_request<'t>(&self, text: &'t str) -> Option<(&'t str, u32)> {
-        squashed(text).or_else(|| Some((text, self.pull?)))
+        let at_end = if self.revert.is_some() { None } else { squashed(text) };
+        at_end.or_else(|| Some((text, self.pull?)))
     }
 }
 
@@ -112,16 +127,48 @@ mod tests {
             ("Renovate Bot", "Update a: b to v2", Group::Dependencies, Place::Dependencies),
             ("dependabot[bot]", "Bump x from 1 to 2", Group::Dependencies, Place::Dependencies),
             ("Renovate", "Update x [SECURITY] (#7)", Group::Security, Place::Dependencies),
-            ("renovate[bot]", "docs: a word", Group::Maintenance, Place::Group(5)),
+            ("renovate[bot]", "docs: a word", Group::Maintenance, Place::Group(6)),
             ("renovate[bot]", "", Group::Dependencies, Place::Dependencies),
-            ("Renovatella", "Update x", Group::Others, Place::Group(4)),
-            ("Ann", "Update x", Group::Others, Place::Group(4)),
-            ("Ann", "Update x [SECURITY]", Group::Others, Place::Group(4)),
+            ("Renovatella", "Update x", Group::Others, Place::Group(5)),
+            ("Ann", "Update x", Group::Others, Place::Group(5)),
+            ("Ann", "Update x [SECURITY]", Group::Others, Place::Group(5)),
         ] {
             let entry = LogEntry { author: Some(author.into()), ..entry(subject) };
             let change = Change::of(&entry, &mut Heads::of(&groups));
             assert_eq!((change.group, change.place), (group, place), "{subject}");
         }
+    }
+
+    #[test]
+    fn a_revert_says_what_is_gone_only_where_its_heading_does() {
+        let own = Groups::default();
+        let configured =
+            |groups: &str| example_with(&format!("notes = {{ groups = [{groups}] }}")).notes.groups;
+        let mixed = configured(r#"{ types = ["fix", "revert"], title = "Fixes" }"#);
+        let rest = configured(r#"{ types = ["revert", "*"], title = "The rest" }"#);
+        let none = configured(r#"{ types = ["fix"], title = "Fixes" }"#);
+        for (subject, shown, whole, pull, is_breaking) in [
+            ("Revert \"feat: a (#1)\" (#2)", "feat: a (#1)", "Revert \"feat: a (#1)\"", Some(2), false),
+            ("Revert \"feat: a (#1)\"", "feat: a (#1)", "Revert \"feat: a (#1)\"", Some(5), false),
+            ("Revert \"feat!: a\"", "feat!: a", "Revert \"feat!: a\"", Some(5), true),
+            ("Reapply \"feat: a\"", "Reapply \"feat: a\"", "Reapply \"feat: a\"", Some(5), false),
+            ("revert: a (#3)", "a", "revert: a", Some(3), false),
+            ("revert(api)!: a", "api: a", "revert(api)!: a", Some(5), true),
+            ("revert(deps): a", "deps: a", "revert(deps): a", Some(5), false),
+            ("revert(api): revert: a", "revert(api): revert: a", "revert(api): revert: a", Some(5), false),
+        ] {
+            let entry = LogEntry { pull: Some(5), ..entry(subject) };
+            for (groups, expected) in [(&own, shown), (&mixed, whole), (&rest, whole), (&none, whole)] {
+                let change = Change::of(&entry, &mut Heads::of(groups));
+                assert_eq!((change.group, change.text().as_ref()), (Group::Reverts, expected), "{subject}");
+                assert_eq!(change.text_elsewhere(), whole);
+                assert_eq!(change.pull_request("x (#9)"), pull.map(|pull| ("x (#9)", pull)), "{subject}");
+                assert_eq!(change.breaking.is_some(), is_breaking, "{subject}");
+            }
+        }
+        let entry = entry("fix: a");
+        let fixed = configured(r#"{ types = ["fix", "*"], title = "All" }"#);
+        assert_eq!(Change::of(&entry, &mut Heads::of(&fixed)).text(), "fix: a", "beside what has no type");
     }
 
     #[test]

@@ -90,8 +90,10 @@ fn body(repository: Option<&str>, told: &Told<'_>) -> String {
         if kind == Kind::Changed {
             listed.extend(lines(&told.compared.upgrade));
         }
-        listed.extend(of_kind().filter(|change| change.breaking.is_some()).map(Entry::Change));
-        listed.extend(of_kind().filter(|change| change.breaking.is_none()).map(Entry::Change));
+        let entry =
+            |change| if kind == Kind::Removed { Entry::Gone(change) } else { Entry::Elsewhere(change) };
+        listed.extend(of_kind().filter(|change| change.breaking.is_some()).map(entry));
+        listed.extend(of_kind().filter(|change| change.breaking.is_none()).map(entry));
         if kind == Kind::Changed {
             listed.extend(dependencies(told));
         }
@@ -124,19 +126,33 @@ impl Kind {
         if !is_listed && change.breaking.is_none() {
             return None;
         }
-        let said = || {
-            let text = change.text();
-            let text = text.rsplit_once(": ").map_or(&*text, |(_, text)| text);
-            let first = text.split_whitespace().next().unwrap_or_default();
-            VERBS.iter().find(|(verb, _)| verb.eq_ignore_ascii_case(first)).map(|(_, kind)| *kind)
-        };
+        let said = || said(&change.text());
         Some(match change.group {
             Group::Security => Self::Security,
             Group::Fixes => Self::Fixed,
             Group::Features => said().filter(|kind| *kind != Self::Fixed).unwrap_or(Self::Added),
             Group::Others => said().unwrap_or(Self::Changed),
+            Group::Reverts if change.revert.and_then(|revert| revert.gone).is_some_and(adds) => Self::Removed,
+            Group::Reverts => Self::Changed,
             Group::Performance | Group::Dependencies | Group::Maintenance => Self::Changed,
         })
+    }
+}
+
+/// What the first word says after the heads of a subject.
+fn said(text: &str) -> Option<Kind> {
+    let text = text.rsplit_once(": ").map_or(text, |(_, text)| text);
+    let first = text.split_whitespace().next().unwrap_or_default();
+    VERBS.iter().find(|(verb, _)| verb.eq_ignore_ascii_case(first)).map(|(_, kind)| *kind)
+}
+
+/// Whether a subject is about something new.
+fn adds(subject: &str) -> bool {
+    let head = subject.split_once(": ").map_or("", |(head, _)| head);
+    match (Group::of_type(head.split(['(', '!']).next().unwrap_or_default()), said(subject)) {
+        (Some(Group::Features), said) => !matches!(said, Some(Kind::Removed | Kind::Deprecated)),
+        (Some(_), _) => false,
+        (None, said) => said == Some(Kind::Added),
     }
 }
 

@@ -145,6 +145,7 @@ mod tests {
         let commits = vec![
             entry("feat(api)!: <b>\n\nBREAKING CHANGE: ws://a:b@c"),
             entry("words \u{1b}[2K https://a:b@c"),
+            entry("Revert \"fix: x\" (#13)"),
         ];
         let names = Names {
             authors: BTreeSet::from(["Ann".into()]),
@@ -168,6 +169,7 @@ mod tests {
             "changes": [
                 {"commit": id, "authors": ["Ann", "Bob"], "group": "features", "heading": "New", "text": "api: <b>", "pull_request": 12, "breaking": ["ws://…@c"]},
                 {"commit": id, "authors": ["Ann", "Bob"], "group": "others", "heading": "Other changes", "text": "words \u{1b}[2K https://…@c", "pull_request": 12, "breaking": null},
+                {"commit": id, "authors": ["Ann", "Bob"], "group": "reverts", "heading": "Reverted", "text": "fix: x", "pull_request": 13, "breaking": null},
             ],
             "upgrade": [], "dependencies": [], "not_compared": [], "reverted": 0,
             "contributors": [{"name": "Ann", "first": true}, {"name": "Bob", "first": false}], "bots": [],

@@ -7,6 +7,8 @@ use serde::Serialize;
 use crate::inputs::config::Groups;
 use crate::tool::git::{LogEntry, announces_break};
 
+use super::revert::Revert;
+
 /// What a change means to a person who runs the service, in the order of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -15,6 +17,8 @@ pub(super) enum Group {
     Features,
     Fixes,
     Performance,
+    /// What takes back another change, which an earlier release may have.
+    Reverts,
     /// All changes without a known kind.
     Others,
     Dependencies,
@@ -31,7 +35,7 @@ const KINDS: [(&str, Group); 17] = [
     ("hotfix", Group::Fixes),
     ("security", Group::Security),
     ("perf", Group::Performance),
-    ("revert", Group::Others),
+    (REVERT, Group::Reverts),
     (DEPENDENCIES, Group::Dependencies),
     ("build", Group::Maintenance),
     ("chore", Group::Maintenance),
@@ -43,9 +47,18 @@ const KINDS: [(&str, Group); 17] = [
     ("tests", Group::Maintenance),
 ];
 
-/// The type of a dependency change. A scope that begins with it has the same meaning with every type but that of a
-/// security fix.
+impl Group {
+    /// The meaning of a type, in any case; `None` if it is not a usual one.
+    pub(super) fn of_type(name: &str) -> Option<Self> {
+        KINDS.iter().find(|(usual, _)| usual.eq_ignore_ascii_case(name)).map(|(_, group)| *group)
+    }
+}
+
+/// The type of a dependency change. A scope that begins with it has the same meaning with every type but those of a
+/// security fix and of a revert.
 const DEPENDENCIES: &str = "deps";
+
+const REVERT: &str = "revert";
 
 /// The programs that update dependencies, by how their names begin. Without a convention in the repository their
 /// subjects have no type.
@@ -73,6 +86,14 @@ pub(super) struct Head<'a> {
     pub(super) scope: Option<&'a str>,
 }
 
+/// What a subject says.
+pub(super) struct Read<'a> {
+    pub(super) head: Head<'a>,
+    /// The rest of the subject: all of it if the text keeps the head.
+    pub(super) words: &'a str,
+    pub(super) revert: Option<Revert<'a>>,
+}
+
 /// How many heads are found with one comparison.
 const SLOTS: usize = 64;
 
@@ -85,28 +106,49 @@ pub(super) struct Heads<'a> {
     last: [(&'a str, Option<Head<'a>>); SLOTS],
     /// That of a subject without a type, by a program that updates dependencies.
     update: Head<'a>,
+    /// That of a revert whose subject has no type.
+    revert: Head<'a>,
 }
 
 impl<'a> Heads<'a> {
     pub(super) fn of(groups: &'a Groups) -> Self {
         let place = groups.named(DEPENDENCIES).map_or(Place::Dependencies, Place::Group);
         let update = Head { group: Group::Dependencies, place, ..Head::unknown(groups) };
+        let named = groups.named(REVERT);
+        let (place, is_kept) =
+            (Place::Group(named.unwrap_or(groups.others())), keeps(named, Group::Reverts, groups));
+        let revert = Head { group: Group::Reverts, place, is_kept, ..Head::unknown(groups) };
         // An empty head has no type, which is what the empty slots say of it.
-        Self { groups, known: BTreeMap::new(), last: [("", None); SLOTS], update }
+        Self { groups, known: BTreeMap::new(), last: [("", None); SLOTS], update, revert }
     }
 
-    /// What the head of the subject says, and the rest of the subject: all of it if the text keeps the head.
-    pub(super) fn of_entry(&mut self, entry: &'a LogEntry) -> (Head<'a>, &'a str) {
+    pub(super) fn read(&mut self, entry: &'a LogEntry) -> Read<'a> {
         let (subject, parts) = (entry.message.subject.as_str(), entry.message.parts());
         let known = match parts {
             Some((head, _)) => self.of_head(head),
             None => None,
         };
         match (known, parts) {
-            (Some(head), Some((_, rest))) => (head, if head.is_kept { subject } else { rest }),
-            _ if entry.author.as_deref().is_some_and(is_updater) => (self.update, subject),
-            _ => (Head::unknown(self.groups), subject),
+            (Some(head), Some((_, rest))) if head.group == Group::Reverts => {
+                head.of_revert(Revert::of_type(subject, rest))
+            }
+            (Some(head), Some((_, rest))) => {
+                Read { words: if head.is_kept { subject } else { rest }, head, revert: None }
+            }
+            _ => self.read_untyped(entry),
         }
+    }
+
+    fn read_untyped(&self, entry: &'a LogEntry) -> Read<'a> {
+        let words = entry.message.subject.as_str();
+        // One byte tells it of most commits of a long history.
+        if matches!(words.as_bytes().first(), Some(b'R' | b'r'))
+            && let Some(revert) = Revert::of(&entry.message)
+        {
+            return self.revert.of_revert(revert);
+        }
+        let is_update = entry.author.as_deref().is_some_and(is_updater);
+        Read { head: if is_update { self.update } else { Head::unknown(self.groups) }, words, revert: None }
     }
 
     fn of_head(&mut self, head: &'a str) -> Option<Head<'a>> {
@@ -141,6 +183,14 @@ fn is_updater(author: &str) -> bool {
 }
 
 impl<'a> Head<'a> {
+    /// Below a heading that tells that it was taken back, the words are what is gone.
+    fn of_revert(mut self, revert: Revert<'a>) -> Read<'a> {
+        let gone = revert.gone.filter(|_| !self.is_kept);
+        self.is_marked |= revert.breaks;
+        self.scope = self.scope.filter(|_| gone.is_some());
+        Read { head: self, words: gone.unwrap_or(revert.whole), revert: Some(revert) }
+    }
+
     fn unknown(groups: &Groups) -> Self {
         let place = Place::Group(groups.others());
         Self { group: Group::Others, place, is_marked: false, is_kept: true, scope: None }
@@ -154,8 +204,8 @@ impl<'a> Head<'a> {
             Some((name, scope)) => (name, Some(scope.strip_suffix(')')?)),
             None => (head, None),
         };
-        let usual = KINDS.iter().find(|(usual, _)| usual.eq_ignore_ascii_case(name)).map(|(_, group)| *group);
-        let is_by_scope = usual.is_some_and(|group| group != Group::Security)
+        let usual = Group::of_type(name);
+        let is_by_scope = usual.is_some_and(|group| !matches!(group, Group::Security | Group::Reverts))
             && scope.is_some_and(|scope| scope.starts_with(DEPENDENCIES));
         let group = if is_by_scope { Group::Dependencies } else { usual.unwrap_or(Group::Others) };
         let named = groups.named(if is_by_scope { DEPENDENCIES } else { name });
@@ -167,11 +217,17 @@ impl<'a> Head<'a> {
             None if group == Group::Dependencies => Place::Dependencies,
             None => Place::Group(groups.others()),
         };
-        let is_kept = match place {
-            Place::Group(place) => named.is_none() || groups.at(place).keeps_types(),
-            Place::Dependencies => false,
-        };
+        let is_kept = place != Place::Dependencies && keeps(named, group, groups);
         let scope = scope.filter(|scope| !is_kept && !scope.is_empty());
         Some(Self { group, place, is_marked, is_kept, scope })
     }
+}
+
+/// Whether the text keeps the type, because the heading of the group that names it does not tell it. Without its type, a
+/// revert says the opposite below any other heading.
+fn keeps(named: Option<usize>, group: Group, groups: &Groups) -> bool {
+    named.is_none_or(|named| {
+        let named = groups.at(named);
+        named.keeps_types() || (group == Group::Reverts && !named.is_of_one_type())
+    })
 }

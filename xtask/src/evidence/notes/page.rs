@@ -19,7 +19,12 @@ pub(super) struct Page<'a> {
 pub(super) enum Entry<'a> {
     /// Markdown.
     Line(&'a str),
+    /// Below the heading of its group.
     Change(&'a Change<'a>),
+    /// Below another heading.
+    Elsewhere(&'a Change<'a>),
+    /// Below a heading that says that it is gone.
+    Gone(&'a Change<'a>),
 }
 
 pub(super) fn lines(lines: &[String]) -> Vec<Entry<'_>> {
@@ -81,11 +86,13 @@ impl<'a> Page<'a> {
     }
 
     fn entry(&self, entry: Entry<'_>) -> String {
-        let change = match entry {
+        let (change, text) = match entry {
             Entry::Line(line) => return format!("- {line}\n"),
-            Entry::Change(change) => change,
+            Entry::Change(change) => (change, change.text()),
+            Entry::Elsewhere(change) => (change, change.text_elsewhere()),
+            Entry::Gone(change) => (change, change.text_of_gone()),
         };
-        let (commit, short, text) = (change.commit, change.commit.short(), change.text());
+        let (commit, short) = (change.commit, change.commit.short());
         let mut entry = match (self.repository, change.pull_request(&text)) {
             (None, _) => format!("- {} ({short})\n", as_written(&text)),
             (Some(repository), None) => {

@@ -55,7 +55,9 @@ fn what_people_wrote_is_kept_when_a_page_is_written_again() {
     assert_eq!(written(by_hand), kept, "a page that was made by hand");
     let other = format!("Words.\n\n- one, by hand\n\n## Image\n\nanother\n\n{mark}\n\nThanks.\n");
     assert_eq!(written(&other), format!("Words.\n\n- one, by hand\n\nThanks.\n\n{generated}"));
-    for body in [written(by_hand), written(&other)] {
+    let grouped = format!("## Changes\n\n### Other changes\n\n- `Revert \"a\"`\n\n{generated}");
+    assert_eq!(written(&grouped), grouped, "changes that an earlier version grouped in another way");
+    for body in [written(by_hand), written(&other), grouped] {
         assert!(found(&body, &expected), "{body}");
         assert_eq!(written(&body), body, "once more is the same");
     }

@@ -87,10 +87,16 @@ impl Group {
     }
 
     /// Whether a commit's text keeps its type. It does in a collapsed group of several types, where it tells them
-    /// apart.
+    /// apart, and beside commits that no group names.
     #[must_use]
     pub fn keeps_types(&self) -> bool {
-        self.show == Show::Folded && self.types.len() > 1
+        (self.show == Show::Folded && self.types.len() > 1) || self.types.contains(OTHERS)
+    }
+
+    /// Whether its heading can tell the type.
+    #[must_use]
+    pub fn is_of_one_type(&self) -> bool {
+        self.types.len() == 1
     }
 }
 
@@ -138,7 +144,8 @@ impl Default for Groups {
             Group::new(&["feat", "feature"], "New", Show::Listed),
             Group::new(&["fix", "bugfix", "hotfix"], "Fixed", Show::Listed),
             Group::new(&["perf"], "Faster", Show::Listed),
-            Group::new(&["revert", OTHERS], "Other changes", Show::Listed),
+            Group::new(&["revert"], "Reverted", Show::Listed),
+            Group::new(&[OTHERS], "Other changes", Show::Listed),
             Group::new(&maintenance, "Maintenance", Show::Folded),
         ])
     }

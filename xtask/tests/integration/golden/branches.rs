@@ -1,9 +1,9 @@
 //! Histories with more than one line: backports, candidates, branches, merges, pull requests and reverts.
 
-use super::stories::{Tell, first, linked};
+use super::stories::{CONFIGURATION, Tell, first, linked};
 
 /// As [`super::stories::OTHERS`].
-pub(super) const BRANCHES: [(&str, &str, Tell); 32] = [
+pub(super) const BRANCHES: [(&str, &str, Tell); 34] = [
     ("backport", "v1.2.9", |s| {
         s.commit("a").tag("v1.2.8").on("line").on("main").commit("feat: b").tag("v1.3.0");
         s.on("line").commit("fix: c").tag("v1.2.9");
@@ -159,6 +159,29 @@ pub(super) const BRANCHES: [(&str, &str, Tell); 32] = [
     }),
     ("revert-of-released", "v0.2.0", |s| {
         first(s).revert("first").tag("v0.2.0");
+    }),
+    ("reverts-of-each-kind", "v0.2.0", |s| {
+        let released = "0".repeat(40);
+        first(s.linked().file("Cargo.toml", CONFIGURATION)).commit("A plain sentence.").commit("feat: a");
+        for (subject, body) in [
+            ("Revert \"feat: export (#12)\" (#21)", "Reverts acme/carol#12".to_owned()),
+            ("Revert \"perf: a cache\"", format!("This reverts commit {released}.")),
+            ("Reapply \"fix: the time zone\"", format!("This reverts commit {released}.")),
+            ("Revert \"Revert \"fix: the currency\"\"", format!("This reverts commit {released}.")),
+            ("revert(api): pages of 100", String::new()),
+            ("Revert the new queue", format!("This reverts commit {released} (feat: a queue, 2026-01-01).")),
+            ("Revert to the old fonts", String::new()),
+            ("Revert \"feat!: no passwords\"", format!("This reverts commit {released}.")),
+        ] {
+            s.commit(format!("{subject}\n\n{body}\n"));
+        }
+        s.tag("v0.2.0");
+    }),
+    ("reverts-configured", "v0.2.0", |s| {
+        let groups =
+            r#"notes = { groups = [{ types = ["revert"], title = "Taken back", show = "folded" }] }"#;
+        first(s.file("Cargo.toml", &[CONFIGURATION, groups].concat()));
+        s.commit("Revert \"feat: a\"").commit("revert: b").commit("fix: c").tag("v0.2.0");
     }),
     ("revert-by-button", "v0.2.0", |s| {
         let id = first(s).commit("feat: a\n\nBREAKING CHANGE: b\n").id();

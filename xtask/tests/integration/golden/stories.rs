@@ -140,7 +140,7 @@ pub(super) const OTHERS: [(&str, &str, Tell); 29] = [
         s.tag("v0.2.0");
     }),
     ("groups-configured", "v0.2.0", |s| {
-        first(s.file("Cargo.toml", CONFIGURATION));
+        first(s.file("Cargo.toml", &[CONFIGURATION, GROUPS].concat()));
         for kind in ["feat", "fix", "perf", "docs", "chore", "ci", "parser", "chore(deps)"] {
             s.commit(format!("{kind}: a {kind}"));
         }
@@ -162,7 +162,7 @@ pub(super) const OTHERS: [(&str, &str, Tell); 29] = [
     }),
 ];
 
-const CONFIGURATION: &str = r#"
+pub(super) const CONFIGURATION: &str = r#"
 [workspace.metadata.release]
 forge = "https://forge.example.org"
 repository = "acme/carol"
@@ -172,7 +172,9 @@ licenses = "MIT"
 platforms = ["linux/amd64"]
 branches = ["main"]
 smoke = { command = ["true"] }
+"#;
 
+const GROUPS: &str = r#"
 [workspace.metadata.release.notes]
 groups = [
     { types = ["feat", "parser"], title = "🚀 Features & parser" },
@@ -189,5 +191,5 @@ pub(super) fn first(story: &mut Story) -> &mut Story {
 
 /// As [`first`], with a configuration that names the forge, so that the notes have links.
 pub(super) fn linked(story: &mut Story) -> &mut Story {
-    first(story.linked().file("Cargo.toml", CONFIGURATION))
+    first(story.linked().file("Cargo.toml", &[CONFIGURATION, GROUPS].concat()))
 }

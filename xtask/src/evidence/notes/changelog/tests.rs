@@ -47,6 +47,14 @@ fn a_change_has_the_type_that_it_names_or_that_its_first_word_does() {
         ("words", Some(Kind::Changed)),
         ("", Some(Kind::Changed)),
         ("docs: add a word", None),
+        ("Revert \"feat: a page\"", Some(Kind::Removed)),
+        ("Revert \"feat: fix what was new\"", Some(Kind::Removed)),
+        ("Revert \"feat: remove the page\"", Some(Kind::Changed)),
+        ("Revert \"Add a page\"", Some(Kind::Removed)),
+        ("Revert \"fix: add a check\"", Some(Kind::Changed)),
+        ("Revert \"the page\"", Some(Kind::Changed)),
+        ("revert: feat(ui)!: a page", Some(Kind::Removed)),
+        ("Reapply \"feat: a page\"", Some(Kind::Changed)),
         ("docs!: add a word", Some(Kind::Changed)),
         ("chore(deps): update x", None),
     ] {
@@ -68,6 +76,16 @@ fn a_section_has_the_types_in_their_order_and_what_breaks_first() {
         "## [1.2.0] - 1970-01-01\n\n### Added\n\n- `e` {link}\n  - `f`\n- `a <b> @x` {link}\n\n### Changed\n\n- `words` {link}\n\
          - `deps: d` {link}\n\n### Fixed\n\n- `b` {link}\n\n[1.2.0]: https://x/a/b/compare/v1.1.0...v1.2.0\n"
     );
+    assert_eq!(section, expected);
+}
+
+#[test]
+fn what_was_taken_back_is_removed_or_said_in_whole() {
+    let history =
+        history(Some("v1.1.0"), &["Revert \"feat: a\"", "Revert \"fix: b\"", "Reapply \"feat!: c\""]);
+    let section = changelog(None, &Groups::default(), &"v1.2.0".parse().unwrap(), 0, &history);
+    let expected = "## [1.2.0] - 1970-01-01\n\n### Changed\n\n- `Reapply \"feat!: c\"` (aaaaaaaaaaaa)\n\
+                    - `Revert \"fix: b\"` (aaaaaaaaaaaa)\n\n### Removed\n\n- `feat: a` (aaaaaaaaaaaa)\n";
     assert_eq!(section, expected);
 }
 

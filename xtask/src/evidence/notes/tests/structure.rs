@@ -26,7 +26,7 @@ const PAGES: u64 = 400;
 const MOST_COMMITS: u64 = 12;
 
 /// Parts of subjects: what Markdown and forges give a special meaning, and invisible characters.
-const FRAGMENTS: [&str; 61] = [
+const FRAGMENTS: [&str; 67] = [
     "# ",
     "## Image\n",
     "- ",
@@ -88,6 +88,12 @@ const FRAGMENTS: [&str; 61] = [
     "feat: ",
     "fix!: ",
     "\n\nBREAKING CHANGE: ",
+    "Revert \"",
+    "Reapply \"",
+    "revert: ",
+    "\"",
+    "\" (#8)",
+    "\n\nThis reverts commit 0123456789.\n",
 ];
 
 /// xorshift64*, so that a number identifies a page.
@@ -103,7 +109,7 @@ impl Random {
 
     fn message(&mut self) -> String {
         let length = self.below(9);
-        (0..length).map(|_| FRAGMENTS[usize::try_from(self.below(61)).unwrap()]).collect()
+        (0..length).map(|_| FRAGMENTS[usize::try_from(self.below(67)).unwrap()]).collect()
     }
 }
 
@@ -196,7 +202,7 @@ fn every_commit_is_there_once_and_nothing_that_it_says_is_markup() {
             .flat_map(|change| {
                 let footers = change.breaking.iter().copied().flatten().map(String::as_str);
                 let footers = footers.filter(|footer| !footer.is_empty());
-                let text = change.text();
+                let text = if change.breaking.is_some() { change.text_elsewhere() } else { change.text() };
                 let text = seen(change.pull_request(&text).map_or(&*text, |(text, _number)| text));
                 [text].into_iter().chain(footers.map(seen))
             })

@@ -31,6 +31,10 @@ fn groups_have_their_order_and_what_none_names_has_one() {
     assert_eq!((few.others(), &*few.at(1).title, few.at(1).show), (1, "Other changes", Show::Listed));
     assert_eq!(read("").unwrap().groups, Groups::default());
     assert_eq!(Groups::default().named("hotfix"), Some(2));
+    let keeping: Vec<_> = groups.iter().map(|group| (group.keeps_types(), group.is_of_one_type())).collect();
+    assert_eq!(keeping, [(false, false), (false, true), (true, false), (false, true)]);
+    let beside_others = read(r#"{ types = ["fix", "*"], title = "All" }"#).unwrap().groups;
+    assert!(beside_others.at(0).keeps_types(), "what else is there has no type");
 }
 
 #[test]

@@ -1,0 +1,131 @@
+//! What a revert took back, in the words of its subject. The commit that it names may be from long before the range, and
+//! is not read.
+
+use crate::tool::git::{Message, announces_break, squashed};
+
+/// The words before a quoted subject: git writes the second one for a revert of a revert.
+const REVERT: &str = "Revert";
+const QUOTING: [&str; 2] = [REVERT, "Reapply"];
+
+/// A commit that takes something back, or brings back what was taken back before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Revert<'a> {
+    /// What is gone; `None` if the subject does not say that alone, or if it is back.
+    pub(super) gone: Option<&'a str>,
+    /// The subject, without the number of its own pull request.
+    pub(super) whole: &'a str,
+    /// That number.
+    pub(super) pull: Option<u32>,
+    /// Whether it takes back, or brings back, what announces a break: who followed that has something to do again.
+    pub(super) breaks: bool,
+}
+
+impl<'a> Revert<'a> {
+    /// `Revert "…"` and `Reapply "…"`, as git and forges write them; in other words, only a commit whose message names
+    /// the reverted one. Subjects with the type `revert` are read by [`Revert::of_type`].
+    pub(super) fn of(message: &'a Message) -> Option<Self> {
+        let subject = message.subject.as_str();
+        let (whole, pull) = numbered(subject);
+        if let Some((word, old)) = quoted(whole) {
+            return Some(Self::new((word == REVERT).then_some(old), old, whole, pull));
+        }
+        message.reverts.as_ref()?;
+        // The button of Forgejo and Gitea copies the old subject as a whole: the number is not the revert's.
+        if let Some(old) = subject.strip_prefix("revert ") {
+            return Some(Self::new(Some(old).filter(|old| !is_id(old)), old, subject, None));
+        }
+        let old = whole.strip_prefix("Revert ").filter(|old| !old.starts_with('"'));
+        Some(Self::new(old, old.unwrap_or(whole), whole, pull))
+    }
+
+    /// The subject `subject` has the type `revert`; `old` follows it.
+    pub(super) fn of_type(subject: &'a str, old: &'a str) -> Self {
+        let ((old, _), (whole, pull)) = (numbered(old), numbered(subject));
+        Self::new(Some(old), old, whole, pull)
+    }
+
+    fn new(gone: Option<&'a str>, old: &'a str, whole: &'a str, pull: Option<u32>) -> Self {
+        let gone = gone.filter(|gone| !is_revert(gone));
+        let innermost = std::iter::successors(Some(old), |old| quoted(old).map(|(_, old)| old)).last();
+        let head = innermost.and_then(|old| old.split_once(": ")).map(|(head, _)| head);
+        Self { gone, whole, pull, breaks: head.is_some_and(announces_break) }
+    }
+}
+
+fn numbered(text: &str) -> (&str, Option<u32>) {
+    squashed(text).map_or((text, None), |(text, number)| (text, Some(number)))
+}
+
+fn quoted(text: &str) -> Option<(&'static str, &str)> {
+    let quoted = |word: &'static str| {
+        let old = text.strip_prefix(word)?.strip_prefix(" \"")?.strip_suffix('"')?;
+        (!old.trim().is_empty()).then_some((word, old))
+    };
+    QUOTING.into_iter().find_map(quoted)
+}
+
+/// Whether what was taken back is itself a revert, so that something is back.
+fn is_revert(text: &str) -> bool {
+    let word = text.split([' ', ':', '(', '!']).next().unwrap_or_default();
+    QUOTING.iter().any(|quoting| quoting.eq_ignore_ascii_case(word))
+}
+
+fn is_id(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Revert;
+    use crate::tool::git::Message;
+
+    #[test]
+    fn a_revert_says_what_is_gone_and_not_what_is_back() {
+        let names = "\n\nThis reverts commit 0a1b2c3.\n";
+        let id = "0a1b".repeat(10);
+        for (message, expected) in [
+            ("Revert \"feat: a\"".to_owned(), Some((Some("feat: a"), None))),
+            (format!("Revert \"feat: a\"{names}"), Some((Some("feat: a"), None))),
+            ("Revert \"feat: a (#15)\" (#16)".to_owned(), Some((Some("feat: a (#15)"), Some(16)))),
+            ("Revert \"feat: a (#15)\"".to_owned(), Some((Some("feat: a (#15)"), None))),
+            ("Revert \"say \"a\"\"".to_owned(), Some((Some("say \"a\""), None))),
+            ("Reapply \"feat: a\"".to_owned(), Some((None, None))),
+            ("Revert \"Revert \"feat: a\"\"".to_owned(), Some((None, None))),
+            ("Revert \"Reapply \"feat: a\"\" (#3)".to_owned(), Some((None, Some(3)))),
+            ("Revert \"revert: a\"".to_owned(), Some((None, None))),
+            ("Revert \"Revertible\"".to_owned(), Some((Some("Revertible"), None))),
+            (format!("Revert the cache (#9){names}"), Some((Some("the cache"), Some(9)))),
+            (format!("Reverting the cache{names}"), Some((None, None))),
+            (format!("revert {id}\n\nrevert feat: a (#15)\n"), Some((Some("feat: a (#15)"), None))),
+            (format!("revert {id}"), Some((None, None))),
+            (format!("revert {id}\n\nrevert revert feat: a\n"), Some((None, None))),
+            ("Revert the cache".to_owned(), None),
+            ("revert the cache".to_owned(), None),
+            ("Revert \"\"".to_owned(), None),
+            ("Revert \"a\" and b".to_owned(), None),
+            ("Remove a".to_owned(), None),
+        ] {
+            let message = Message::of(&message);
+            let found = Revert::of(&message).map(|revert| (revert.gone, revert.pull));
+            assert_eq!(found, expected, "{message:?}");
+        }
+        let typed = Revert::of_type("revert(api): feat: a (#7)", "feat: a (#7)");
+        assert_eq!((typed.gone, typed.whole, typed.pull), (Some("feat: a"), "revert(api): feat: a", Some(7)));
+        assert_eq!(Revert::of_type("revert: revert: a", "revert: a").gone, None);
+    }
+
+    #[test]
+    fn what_breaks_breaks_again_when_it_is_taken_back_or_is_back() {
+        for (subject, expected) in [
+            ("Revert \"feat!: a\"", true),
+            ("Revert \"feat(api)!: a (#1)\" (#2)", true),
+            ("Reapply \"feat!: a\"", true),
+            ("Revert \"Reapply \"feat!: a\"\"", true),
+            ("Revert \"feat: a!: b\"", false),
+            ("Revert \"Hello there!: a\"", false),
+        ] {
+            assert_eq!(Revert::of(&Message::of(subject)).unwrap().breaks, expected, "{subject}");
+        }
+        assert!(Revert::of_type("revert: feat!: a", "feat!: a").breaks);
+    }
+}
