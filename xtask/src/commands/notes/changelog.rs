@@ -17,11 +17,11 @@ const LARGEST: u64 = 16 << 20;
 /// Adds the section of a version to the file below `root`, if it has none. Returns whether it added one.
 ///
 /// # Errors
-/// When the file is not a text file, or cannot be written. It is unchanged then.
+/// When the file is not a text file, the section's place in it is unclear, or it cannot be written. It is unchanged then.
 pub(super) fn keep(root: &Path, version: &Version, section: &str) -> Result<bool> {
     let path = root.join(FILE);
     let document = read(&path).with_context(|| format!("reading `{FILE}`, which has to be a text file"))?;
-    let Some(text) = notes::with_section(document.as_deref(), version, section) else { return Ok(false) };
+    let Some(text) = notes::with_section(document.as_deref(), version, section)? else { return Ok(false) };
     replace(&path, text.as_bytes()).map(|()| true)
 }
 

@@ -2,6 +2,8 @@
 //! <https://keepachangelog.com/en/1.1.0/>
 
 mod file;
+mod headings;
+mod version;
 
 use crate::inputs::config::{Groups, Show};
 use crate::inputs::history::History;

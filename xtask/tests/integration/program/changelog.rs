@@ -49,6 +49,11 @@ fn a_changelog_gets_the_section_of_a_tag_once_and_keeps_what_is_there() -> Resul
         "{}",
         said(&there)
     );
+    let unclear = "# Ours\n\n**0.1.0**\n\n- by hand\n";
+    fs::write(&path, unclear)?;
+    let refused = xtask(&dir, &["notes", "v0.2.0", "--changelog", "--offline"], &[])?;
+    ensure!(refused.status.code() == Some(3) && said(&refused).contains("line 3 of"), "{}", said(&refused));
+    assert_eq!(fs::read_to_string(&path)?, unclear);
     let output = xtask(&dir, &["notes", "v0.2.0", "--changelog", "--json"], &[])?;
     assert_eq!(output.status.code(), Some(2), "{}", said(&output));
     Ok(())
