@@ -8,6 +8,7 @@ mod document;
 mod head;
 mod kind;
 mod listed;
+mod opening;
 mod page;
 mod people;
 mod revert;

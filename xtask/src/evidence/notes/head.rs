@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::inputs::config::Groups;
 use crate::tool::git::{LogEntry, announces_break};
 
+use super::opening::Opening;
 use super::revert::Revert;
 
 /// What a change means to a person who runs the service, in the order of a page.
@@ -139,7 +140,7 @@ impl<'a> Heads<'a> {
         }
     }
 
-    fn read_untyped(&self, entry: &'a LogEntry) -> Read<'a> {
+    fn read_untyped(&mut self, entry: &'a LogEntry) -> Read<'a> {
         let words = entry.message.subject.as_str();
         // One byte tells it of most commits of a long history.
         if matches!(words.as_bytes().first(), Some(b'R' | b'r'))
@@ -147,8 +148,28 @@ impl<'a> Heads<'a> {
         {
             return self.revert.of_revert(revert);
         }
+        if let Some(read) = Opening::of(words).and_then(|opening| self.read_opening(words, &opening)) {
+            return read;
+        }
         let is_update = entry.author.as_deref().is_some_and(is_updater);
         Read { head: if is_update { self.update } else { Head::unknown(self.groups) }, words, revert: None }
+    }
+
+    /// `None` if the subject does not tell its kind by how it begins.
+    fn read_opening(&mut self, subject: &'a str, opening: &Opening<'a>) -> Option<Read<'a>> {
+        let Opening { head, name, breaks, words } = *opening;
+        let typed = head.and_then(|(head, rest)| Some((self.of_head(head)?, rest)));
+        let named = || Some((self.of_head(name?)?, words));
+        let (mut head, rest) = match typed.or_else(named) {
+            Some(found) => found,
+            None if breaks => (Head { is_kept: false, ..Head::unknown(self.groups) }, words),
+            None => return None,
+        };
+        head.is_marked |= breaks;
+        if head.group == Group::Reverts {
+            return Some(head.of_revert(Revert::of_type(subject, rest)));
+        }
+        Some(Read { words: if head.is_kept { subject } else { rest }, head, revert: None })
     }
 
     fn of_head(&mut self, head: &'a str) -> Option<Head<'a>> {

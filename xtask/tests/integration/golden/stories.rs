@@ -5,7 +5,7 @@ use super::story::Story;
 pub(super) type Tell = fn(&mut Story);
 
 /// Every story has one earlier release, unless its name says otherwise.
-pub(super) const OTHERS: [(&str, &str, Tell); 29] = [
+pub(super) const OTHERS: [(&str, &str, Tell); 31] = [
     ("first-release", "v0.1.0", |s| {
         s.commit("feat: a").tag("v0.1.0");
     }),
@@ -71,6 +71,32 @@ pub(super) const OTHERS: [(&str, &str, Tell); 29] = [
     }),
     ("emoji", "v0.2.0", |s| {
         first(s).commit("feat: 🎉 party 👩‍👩‍👧").commit(":tada: code").commit("✨ new").tag("v0.2.0");
+    }),
+    ("gitmoji", "v0.2.0", |s| {
+        first(s);
+        for subject in [
+            "✨ Export as CSV",
+            ":bug: Fix time zones (#12)",
+            "⚡️ Faster reports",
+            "🔒️ Escape titles",
+            "⬆️ Upgrade x",
+            "📝 Document the export",
+            "💥 Drop the v1 API",
+            "⏪️ Undo the cache",
+            "✨ feat(web): dark mode",
+            ":lipstick: A softer button",
+            "💥 fix: drop old sessions",
+        ] {
+            s.commit(subject);
+        }
+        s.tag("v0.2.0");
+    }),
+    ("full-width-colon", "v0.2.0", |s| {
+        first(s)
+            .commit("feat：新增导出功能")
+            .commit("fix(登录)：修复崩溃")
+            .commit("说明：文字")
+            .tag("v0.2.0");
     }),
     ("right-to-left", "v0.2.0", |s| {
         first(s).commit("fix: תיקון באג").commit("إصلاح").commit("a \u{202e}evil\u{202c} b").tag("v0.2.0");
