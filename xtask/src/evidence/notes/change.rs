@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::tool::git::{Commit, LogEntry, squashed};
 
-use super::head::{Group, Head, Heads, Place, Read};
+use super::head::{Group, Head, Heads, Place, Read, is_updater};
 use super::revert::Revert;
 
 /// A parsed commit.
@@ -30,9 +30,16 @@ pub(super) struct Change<'a> {
 
 impl<'a> Change<'a> {
     pub(super) fn of(entry: &'a LogEntry, heads: &mut Heads<'a>) -> Self {
-        let footers = &entry.message.breaking;
+        let mut footers = &entry.message.breaking[..];
         let Read { head: Head { mut group, place, is_marked, scope, .. }, words, revert } = heads.read(entry);
-        let breaking = (is_marked || !footers.is_empty()).then_some(&footers[..]);
+        // What such a program writes below the subject, others wrote about the dependency.
+        if group == Group::Dependencies
+            && !footers.is_empty()
+            && entry.author.as_deref().is_some_and(is_updater)
+        {
+            footers = &[];
+        }
+        let breaking = (is_marked || !footers.is_empty()).then_some(footers);
         if group == Group::Dependencies && is_security_update(words) {
             group = Group::Security;
         }
@@ -136,6 +143,23 @@ mod tests {
             let entry = LogEntry { author: Some(author.into()), ..entry(subject) };
             let change = Change::of(&entry, &mut Heads::of(&groups));
             assert_eq!((change.group, change.place), (group, place), "{subject}");
+        }
+    }
+
+    #[test]
+    fn what_breaks_in_a_dependency_breaks_nothing_unless_a_person_or_the_mark_says_so() {
+        let groups = Groups::default();
+        let body = "\n\n### Release notes\n\nBREAKING CHANGE: drops Node 18\n";
+        for (author, subject, expected) in [
+            ("renovate[bot]", "fix(deps): update dependency x to v5", None),
+            ("dependabot[bot]", "Bump x from 4 to 5", None),
+            ("renovate[bot]", "fix(deps)!: update dependency x to v5", Some(0)),
+            ("renovate[bot]", "fix: a", Some(1)),
+            ("Ann", "fix(deps): update dependency x to v5", Some(1)),
+        ] {
+            let entry = LogEntry { author: Some(author.into()), ..entry(&format!("{subject}{body}")) };
+            let change = Change::of(&entry, &mut Heads::of(&groups));
+            assert_eq!(change.breaking.map(<[_]>::len), expected, "{author}: {subject}");
         }
     }
 

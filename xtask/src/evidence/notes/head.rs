@@ -195,7 +195,8 @@ fn slot(head: &str) -> usize {
     (bytes.len() + 3 * part(0) + 7 * part(last / 2) + 31 * part(last.saturating_sub(1))) % SLOTS
 }
 
-fn is_updater(author: &str) -> bool {
+/// Whether a program wrote the commit that updates dependencies.
+pub(super) fn is_updater(author: &str) -> bool {
     let is_one = |name: &&str| {
         author.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name))
             && author[name.len()..].chars().next().is_none_or(|next| " [".contains(next))
