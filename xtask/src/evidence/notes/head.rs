@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::inputs::config::Groups;
 use crate::tool::git::{LogEntry, announces_break};
 
-use super::opening::Opening;
+use super::opening::{Opening, is_version};
 use super::revert::Revert;
 
 /// What a change means to a person who runs the service, in the order of a page.
@@ -60,6 +60,9 @@ impl Group {
 const DEPENDENCIES: &str = "deps";
 
 const REVERT: &str = "revert";
+
+/// The type of a commit that only sets the version and does not say so.
+const SETS_VERSION: &str = "chore";
 
 /// The programs that update dependencies, by how their names begin. Without a convention in the repository their
 /// subjects have no type.
@@ -150,6 +153,10 @@ impl<'a> Heads<'a> {
         }
         if let Some(read) = Opening::of(words).and_then(|opening| self.read_opening(words, &opening)) {
             return read;
+        }
+        // It is the last commit of many releases, and would be the first of their changes.
+        if let Some(head) = is_version(words).then(|| self.of_head(SETS_VERSION)).flatten() {
+            return Read { head, words, revert: None };
         }
         let is_update = entry.author.as_deref().is_some_and(is_updater);
         Read { head: if is_update { self.update } else { Head::unknown(self.groups) }, words, revert: None }

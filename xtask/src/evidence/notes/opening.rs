@@ -1,5 +1,9 @@
 //! Subjects that tell their kind by how they begin, but not as Conventional Commits write it: an emoji of
-//! <https://gitmoji.dev>, or a type before a full-width colon.
+//! <https://gitmoji.dev>, a type before a full-width colon, or nothing but the version of a release.
+
+use semver::Version;
+
+use crate::tool::git::squashed;
 
 /// The type that each emoji stands for, with the name that forges give it. Those that do not tell what a change means to
 /// a person who runs the service are left out.
@@ -37,7 +41,12 @@ const WIDE_COLON: char = '：';
 /// What may come between an emoji and the words: the character that asks for its coloured form, and blanks.
 const BETWEEN: [char; 2] = ['\u{fe0f}', ' '];
 
-/// The longest name of an emoji, in bytes.
+/// The words before the version of a commit that only sets it.
+const RELEASING: [&str; 12] =
+    ["release", "version", "bump", "prepare", "publish", "tag", "set", "to", "for", "from", "new", "the"];
+
+/// The longest such subject and the longest name of an emoji, in bytes.
+const LONGEST_VERSION: usize = 80;
 const LONGEST_NAME: usize = 40;
 
 /// How a subject begins.
@@ -66,6 +75,20 @@ impl<'a> Opening<'a> {
         }
         None
     }
+}
+
+/// Whether a commit only sets the version, as `npm version` and people write it.
+pub(super) fn is_version(subject: &str) -> bool {
+    let subject = squashed(subject).map_or(subject, |(subject, _number)| subject);
+    if subject.len() > LONGEST_VERSION || !subject.contains('.') {
+        return false;
+    }
+    let mut words = subject.split_whitespace().map(|word| word.trim_end_matches(':'));
+    let Some(last) = words.next_back() else { return false };
+    let version = |word: &str| Version::parse(word.strip_prefix(['v', 'V']).unwrap_or(word)).is_ok();
+    let releases =
+        |word: &str| RELEASING.iter().any(|known| known.eq_ignore_ascii_case(word)) || version(word);
+    version(last) && words.all(releases)
 }
 
 /// An emoji, or its name between colons.
@@ -117,7 +140,7 @@ fn wide(text: &str) -> Option<(&str, &str)> {
 
 #[cfg(test)]
 mod tests {
-    use super::Opening;
+    use super::{Opening, is_version};
 
     #[test]
     fn an_emoji_stands_for_a_type_and_may_be_before_one() {
@@ -132,6 +155,7 @@ mod tests {
             ("💥 no v1", None, None, true, "no v1"),
             (":boom: feat: a", None, Some(("feat", "a")), true, "feat: a"),
             ("🚀 feat(ui): a", None, Some(("feat(ui)", "a")), false, "feat(ui): a"),
+            ("✨ feat：a", Some("feat"), Some(("feat", "a")), false, "feat：a"),
             ("🎉 a", None, None, false, "a"),
             (":unknown: a", None, None, false, "a"),
         ] {
@@ -156,6 +180,35 @@ mod tests {
             ("：a", None),
         ] {
             assert_eq!(Opening::of(subject).and_then(|opening| opening.head), head, "{subject}");
+        }
+    }
+
+    #[test]
+    fn a_commit_that_only_sets_the_version_is_told_from_one_about_a_version() {
+        for subject in [
+            "1.2.0",
+            "v1.2.0",
+            "v1.2.0-rc.1",
+            "Release v1.2.0",
+            "release: 1.2.0",
+            "Version 1.2.0",
+            "Bump version to 1.2.0",
+            "Bump version from 1.1.0 to 1.2.0",
+            "Prepare for release 1.2.0",
+            "Release 1.2.0 (#12)",
+        ] {
+            assert!(is_version(subject), "{subject}");
+        }
+        for subject in [
+            "",
+            "Release",
+            "Bump express from 4.18.2 to 4.19.2",
+            "Support 1.2.0",
+            "1.2.0 is broken",
+            "Version 1.2",
+            "fix: 1.2.0",
+        ] {
+            assert!(!is_version(subject), "{subject}");
         }
     }
 }

@@ -5,7 +5,7 @@ use super::story::Story;
 pub(super) type Tell = fn(&mut Story);
 
 /// Every story has one earlier release, unless its name says otherwise.
-pub(super) const OTHERS: [(&str, &str, Tell); 31] = [
+pub(super) const OTHERS: [(&str, &str, Tell); 32] = [
     ("first-release", "v0.1.0", |s| {
         s.commit("feat: a").tag("v0.1.0");
     }),
@@ -90,6 +90,10 @@ pub(super) const OTHERS: [(&str, &str, Tell); 31] = [
             s.commit(subject);
         }
         s.tag("v0.2.0");
+    }),
+    ("versions-set", "v0.2.0", |s| {
+        first(s).commit("0.2.0-rc.1").commit("A plain sentence.").commit("Bump version to 0.2.0");
+        s.commit("Release v0.2.0 (#7)").commit("0.2.0").tag("v0.2.0");
     }),
     ("full-width-colon", "v0.2.0", |s| {
         first(s)
