@@ -64,7 +64,7 @@ pub fn section(
     };
     let mut told = Told::of(history, groups);
     told.compared.dependencies.extend(sizes.into_iter().flat_map(Sizes::lines));
-    let kind = kind::sentences(tag, previous, &told.changes, &told.compared);
+    let kind = kind::sentences(tag, previous, &told.changes, &told.compared, history.words.is_some());
     format!("{words}## Changes\n\n{kind}\n\n{}\n{since}\n", told.text(repository))
 }
 

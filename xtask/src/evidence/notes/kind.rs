@@ -6,13 +6,16 @@ use super::change::Change;
 use super::compared::Compared;
 use super::head::Group;
 
-/// Two sentences, from the step between the versions and from what the changes say about themselves.
+/// Two sentences, from the step between the versions and from what the changes say about themselves. `has_words` tells
+/// whether a maintainer's words are above: they may name something to do that no commit does.
 pub(super) fn sentences(
     tag: &ReleaseTag,
     previous: &ReleaseTag,
     changes: &[Change<'_>],
     compared: &Compared,
+    has_words: bool,
 ) -> String {
+    let step = step(tag, previous);
     let (is_breaking, has_upgrade_notes) =
         (changes.iter().any(|change| change.breaking.is_some()), !compared.upgrade.is_empty());
     let is_security = changes.iter().any(|change| change.group == Group::Security);
@@ -26,10 +29,20 @@ pub(super) fn sentences(
         (true, true) => "Before upgrading, read the breaking changes and the upgrade notes.",
         (true, false) => "Before upgrading, read the breaking changes.",
         (false, true) => "Before upgrading, read the upgrade notes.",
+        // The number says that something breaks.
+        (false, false) if step == MAJOR && has_words => {
+            "No commit says what breaks: before upgrading, read what is said above, and the changes."
+        }
+        (false, false) if step == MAJOR => "No commit says what breaks: read the changes before upgrading.",
+        (false, false) if has_words => {
+            "Besides what is said above, no commit names anything to do before upgrading."
+        }
         (false, false) => "No commit names anything to do before upgrading.",
     };
-    format!("**{}{with}.** {todo}", step(tag, previous))
+    format!("**{step}{with}.** {todo}")
 }
+
+const MAJOR: &str = "Major release";
 
 /// Names the step from one stable version to the next. There is no such step after a pre-release, or to a version below
 /// the compared one.
@@ -40,7 +53,7 @@ fn step(tag: &ReleaseTag, previous: &ReleaseTag) -> &'static str {
     } else if new <= old || !previous.is_stable() {
         "Release"
     } else if new.major > old.major {
-        "Major release"
+        MAJOR
     } else if new.minor > old.minor {
         "Minor release"
     } else {
@@ -67,6 +80,8 @@ mod tests {
             ("v0.2.0", "v0.2.1", &["fix!: a", "security: b"], true, "**Patch release with breaking changes and security fixes.** Before upgrading, read the breaking changes and the upgrade notes.".to_owned()),
             ("v1.2.0", "v1.2.1", &[], true, "**Patch release.** Before upgrading, read the upgrade notes.".to_owned()),
             ("v1.2.0", "v2.0.0-rc.1", &["words"], false, format!("**Pre-release.** {nothing}")),
+            ("v1.2.0", "v2.0.0", &["words"], false, "**Major release.** No commit says what breaks: read the changes before upgrading.".to_owned()),
+            ("v1.2.0", "v2.0.0", &["words"], true, "**Major release.** Before upgrading, read the upgrade notes.".to_owned()),
             ("v2.0.0-rc.1", "v2.0.0", &[], false, format!("**Release.** {nothing}")),
             ("v2.0.0", "v1.9.0", &[], false, format!("**Release.** {nothing}")),
         ] {
@@ -86,8 +101,15 @@ mod tests {
             let changes: Vec<_> = entries.iter().map(|entry| Change::of(entry, &mut heads)).collect();
             let upgrade = if upgrade { vec!["Node".to_owned()] } else { Vec::new() };
             let compared = Compared { upgrade, ..Compared::default() };
-            let found = sentences(&tag.parse().unwrap(), &previous.parse().unwrap(), &changes, &compared);
-            assert_eq!(found, expected, "{previous} {tag}");
+            let told = |has_words| {
+                sentences(&tag.parse().unwrap(), &previous.parse().unwrap(), &changes, &compared, has_words)
+            };
+            assert_eq!(told(false), expected, "{previous} {tag}");
+            // What it says does not contradict words that stand above.
+            let with_words = expected
+                .replace("No commit names", "Besides what is said above, no commit names")
+                .replace("breaks: read the changes before upgrading.", "breaks: before upgrading, read what is said above, and the changes.");
+            assert_eq!(told(true), with_words, "{previous} {tag}");
         }
     }
 }
