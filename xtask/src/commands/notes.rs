@@ -2,6 +2,7 @@
 //! the forge adds the numbers of pull requests that git does not have.
 
 mod changelog;
+mod other_tags;
 
 use std::collections::BTreeSet;
 use std::mem::ManuallyDrop;
@@ -84,7 +85,8 @@ impl Asked<'_> {
 pub fn run(environment: &Environment, asked: &Asked<'_>, form: Form, offline: bool) -> Result<()> {
     let runner = Runner::new(environment);
     let git = Git::here(&runner)?;
-    let (source, tags) = both(|| asked.source(&git), || Ok(release_tags(&git.tags()?)))?;
+    let (source, names) = both(|| asked.source(&git), || git.tags())?;
+    let tags = release_tags(&names);
     if let Some(from) = asked.from
         && git.peel(&from.git_ref())?.is_none()
     {
@@ -92,6 +94,14 @@ pub fn run(environment: &Environment, asked: &Asked<'_>, form: Form, offline: bo
     }
     let (history, config) =
         both(|| History::among(&git, &source, asked.from, &tags), || Config::if_any(&git, &source.commit))?;
+    if history.previous.is_none()
+        && let Some((name, tag)) = other_tags::before(&names, &source.tag)
+    {
+        stderr::line(format_args!(
+            "tags     the tags of releases are like `v1.2.3`; to compare with `{name}`, run `git tag {tag} {name}` and the \
+             same again"
+        ));
+    }
     // Its many small parts are left to the end of the process.
     let mut history = ManuallyDrop::new(history);
     if let Some(config) = config.as_ref().filter(|_| !offline) {

@@ -1,4 +1,4 @@
-//! `notes --changelog` writes a section once, and nothing else.
+//! `notes --changelog` writes a section once, and nothing else; and what `notes` says of tags that are no releases.
 
 use std::fs;
 
@@ -6,6 +6,23 @@ use anyhow::{Context as _, Result, ensure};
 use xtask::process::scratch::Scratch;
 
 use super::server::{git, repository, said, xtask};
+
+#[test]
+fn a_first_release_names_the_tag_of_another_form_with_which_it_may_be_compared() -> Result<()> {
+    let scratch = Scratch::new()?;
+    let dir = repository(&scratch, "own", "127.0.0.1:1", "127.0.0.1:1/acme/carol")?;
+    let told = || -> Result<String> {
+        let output = xtask(&dir, &["notes", "v0.1.0", "--offline"], &[])?;
+        Ok(format!("{}{}", said(&output), String::from_utf8_lossy(&output.stdout)))
+    };
+    let command = "run `git tag v0.0.9 0.0.9`";
+    ensure!(!told()?.contains("tags  "), "{}", told()?);
+    git(&dir, &["tag", "0.0.9"])?;
+    ensure!(told()?.contains(command) && told()?.contains("The first release."), "{}", told()?);
+    git(&dir, &["tag", "v0.0.9", "0.0.9"])?;
+    ensure!(!told()?.contains(command) && told()?.contains("All changes since v0.0.9"), "{}", told()?);
+    Ok(())
+}
 
 #[test]
 fn a_changelog_gets_the_section_of_a_tag_once_and_keeps_what_is_there() -> Result<()> {
