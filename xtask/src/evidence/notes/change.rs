@@ -21,7 +21,8 @@ pub(super) struct Change<'a> {
     words: &'a str,
     /// What the text begins with, if the words have no head.
     scope: Option<&'a str>,
-    pub(super) revert: Option<Revert<'a>>,
+    /// What it takes back. Few changes do, and a long range has many.
+    pub(super) revert: Option<Box<Revert<'a>>>,
     /// Set if it breaks something: the explanations in its footers, if any.
     pub(super) breaking: Option<&'a [String]>,
     /// The number of its pull request, if a merge or the forge named it.
@@ -50,9 +51,9 @@ impl<'a> Change<'a> {
             place,
             words,
             scope,
-            revert,
             breaking,
             pull: revert.and_then(|revert| revert.pull).or(entry.pull),
+            revert: revert.map(Box::new),
         }
     }
 
@@ -66,12 +67,17 @@ impl<'a> Change<'a> {
 
     /// The text below a heading that does not tell the type: without it, a revert says the opposite.
     pub(super) fn text_elsewhere(&self) -> Cow<'a, str> {
-        self.revert.map_or_else(|| self.text(), |revert| Cow::Borrowed(revert.whole))
+        self.revert.as_ref().map_or_else(|| self.text(), |revert| Cow::Borrowed(revert.whole))
     }
 
-    /// What a revert took back, if it says so.
+    /// What is gone, if it is a revert that says so.
+    pub(super) fn gone(&self) -> Option<&'a str> {
+        self.revert.as_ref()?.gone
+    }
+
+    /// The text below a heading that says that something is gone.
     pub(super) fn text_of_gone(&self) -> Cow<'a, str> {
-        self.revert.and_then(|revert| revert.gone).map_or_else(|| self.text(), Cow::Borrowed)
+        self.gone().map_or_else(|| self.text(), Cow::Borrowed)
     }
 
     /// The number of its pull request, and its `text` without that: the number at the end in the form ` (#7)`, which

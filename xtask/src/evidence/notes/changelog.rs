@@ -134,7 +134,7 @@ impl Kind {
             Group::Fixes => Self::Fixed,
             Group::Features => said().filter(|kind| *kind != Self::Fixed).unwrap_or(Self::Added),
             Group::Others => said().unwrap_or(Self::Changed),
-            Group::Reverts if change.revert.and_then(|revert| revert.gone).is_some_and(adds) => Self::Removed,
+            Group::Reverts if change.gone().is_some_and(adds) => Self::Removed,
             Group::Reverts => Self::Changed,
             Group::Performance | Group::Dependencies | Group::Maintenance => Self::Changed,
         })

@@ -62,8 +62,11 @@ pub(super) struct Opening<'a> {
 }
 
 impl<'a> Opening<'a> {
-    /// `None` for most subjects, after a few bytes.
     pub(super) fn of(subject: &'a str) -> Option<Self> {
+        // That is known of most subjects of a long history without a search.
+        if subject.is_ascii() && !subject.starts_with(':') {
+            return None;
+        }
         if let Some((emoji, words)) = emoji(subject) {
             let is = |(sign, code): (char, &str)| emoji.is(sign, code);
             let name = EMOJI.iter().find(|(sign, code, _)| is((*sign, code))).map(|(_, _, name)| *name);
@@ -79,10 +82,13 @@ impl<'a> Opening<'a> {
 
 /// Whether a commit only sets the version, as `npm version` and people write it.
 pub(super) fn is_version(subject: &str) -> bool {
-    let subject = squashed(subject).map_or(subject, |(subject, _number)| subject);
-    if subject.len() > LONGEST_VERSION || !subject.contains('.') {
+    // As above.
+    let begins =
+        subject.bytes().next().is_some_and(|byte| byte.is_ascii_digit() || b"vVrRbBpPtTsS".contains(&byte));
+    if !begins || subject.len() > LONGEST_VERSION || !subject.contains('.') {
         return false;
     }
+    let subject = squashed(subject).map_or(subject, |(subject, _number)| subject);
     let mut words = subject.split_whitespace().map(|word| word.trim_end_matches(':'));
     let Some(last) = words.next_back() else { return false };
     let version = |word: &str| Version::parse(word.strip_prefix(['v', 'V']).unwrap_or(word)).is_ok();
