@@ -11,6 +11,7 @@ mod listed;
 mod opening;
 mod page;
 mod people;
+mod pull_requests;
 mod revert;
 mod sizes;
 mod text;
@@ -41,6 +42,10 @@ const LARGEST_UPGRADE: usize = 16 << 10;
 /// The number of changes on the first screen: those that matter most to a person who runs the service. The others are
 /// collapsed.
 const HANDFUL: usize = 10;
+
+/// The headings of what is always folded.
+const DEPENDENCIES: &str = "Dependencies";
+const COMMITS: &str = "Commits of pull requests";
 
 /// The maintainer's words, and the section about the changes: the same history gives the same text. `repository` is the
 /// repository's address on its forge; without it there are no links. `groups` are those of the commit's configuration.
@@ -83,6 +88,8 @@ struct Told<'a> {
 struct Places {
     breaking: Vec<usize>,
     dependencies: Vec<usize>,
+    /// Those of pull requests of which the titles are listed.
+    commits: Vec<usize>,
     /// By the position of the group in the configuration.
     groups: Vec<Vec<usize>>,
 }
@@ -90,12 +97,14 @@ struct Places {
 impl Places {
     /// A breaking change is in no other list.
     fn of(changes: &[Change<'_>], groups: &Groups) -> Self {
-        let (breaking, dependencies) = (Vec::new(), Vec::new());
-        let mut places = Self { breaking, dependencies, groups: vec![Vec::new(); groups.iter().count()] };
+        let (breaking, dependencies, commits) = (Vec::new(), Vec::new(), Vec::new());
+        let groups = vec![Vec::new(); groups.iter().count()];
+        let mut places = Self { breaking, dependencies, commits, groups };
         for (position, change) in changes.iter().enumerate() {
             let list = match change.place {
                 _ if change.breaking.is_some() => &mut places.breaking,
                 Place::Dependencies => &mut places.dependencies,
+                Place::PullRequest => &mut places.commits,
                 Place::Group(group) => &mut places.groups[group],
             };
             list.push(position);
@@ -118,7 +127,7 @@ impl<'a> Told<'a> {
             change.pull = change.pull.or_else(|| history.pulls.of(&entry.commit));
             change
         };
-        let changes: Vec<_> = entries.into_iter().map(told).collect();
+        let changes = pull_requests::gathered(entries.into_iter().map(told).collect());
         let places = Places::of(&changes, groups);
         Self { changes, places, groups, compared, people: &history.people, left_out }
     }
@@ -138,11 +147,12 @@ impl<'a> Told<'a> {
         page.fold("More changes", others);
         let mut dependencies = lines(&compared.dependencies);
         dependencies.extend(self.entries(&places.dependencies));
-        page.fold("Dependencies", vec![(String::new(), dependencies)]);
+        page.fold(DEPENDENCIES, vec![(String::new(), dependencies)]);
         for (place, group) in groups.iter().enumerate().filter(|(_, group)| group.show == Show::Folded) {
             let entries = self.entries(&places.groups[place]);
             page.fold(&group.heading(), vec![(String::new(), entries)]);
         }
+        page.fold(COMMITS, vec![(String::new(), self.entries(&places.commits))]);
         for sentence in &compared.unread {
             page.text += &format!("\n{sentence}\n");
         }

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::tool::git::{Commit, LogEntry, squashed};
+use crate::tool::git::{LogEntry, squashed};
 
 use super::head::{Group, Head, Heads, Place, Read, is_updater};
 use super::revert::Revert;
@@ -12,11 +12,13 @@ use super::revert::Revert;
 /// A parsed commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Change<'a> {
-    pub(super) commit: &'a Commit,
-    /// The names of its authors.
-    pub(super) authors: &'a [Arc<str>],
+    pub(super) entry: &'a LogEntry,
+    /// The names of its authors, if they are not those of the entry.
+    pub(super) authors: Option<Box<[Arc<str>]>>,
     pub(super) group: Group,
     pub(super) place: Place,
+    /// Whether it tells its kind.
+    pub(super) is_typed: bool,
     /// The subject without its head, if the heading shows the type.
     words: &'a str,
     /// What the text begins with, if the words have no head.
@@ -32,7 +34,8 @@ pub(super) struct Change<'a> {
 impl<'a> Change<'a> {
     pub(super) fn of(entry: &'a LogEntry, heads: &mut Heads<'a>) -> Self {
         let mut footers = &entry.message.breaking[..];
-        let Read { head: Head { mut group, place, is_marked, scope, .. }, words, revert } = heads.read(entry);
+        let Read { head, words, revert, is_typed } = heads.read(entry);
+        let Head { mut group, place, is_marked, scope, .. } = head;
         // What such a program writes below the subject, others wrote about the dependency.
         if group == Group::Dependencies
             && !footers.is_empty()
@@ -45,16 +48,21 @@ impl<'a> Change<'a> {
             group = Group::Security;
         }
         Self {
-            commit: &entry.commit,
-            authors: &entry.authors,
+            entry,
+            authors: None,
             group,
             place,
+            is_typed,
             words,
             scope,
             breaking,
             pull: revert.and_then(|revert| revert.pull).or(entry.pull),
             revert: revert.map(Box::new),
         }
+    }
+
+    pub(super) fn authors(&self) -> &[Arc<str>] {
+        self.authors.as_deref().unwrap_or(&self.entry.authors)
     }
 
     /// The text for a reader. It is put together only where it is shown: a long range has many changes.

@@ -123,7 +123,7 @@ impl Kind {
     fn of(change: &Change<'_>, groups: &Groups) -> Option<Self> {
         let is_listed = match change.place {
             Place::Group(place) => groups.at(place).show == Show::Listed,
-            Place::Dependencies => false,
+            Place::Dependencies | Place::PullRequest => false,
         };
         if !is_listed && change.breaking.is_none() {
             return None;

@@ -13,9 +13,9 @@ use crate::inputs::source::Source;
 use crate::process::leaks::masked;
 use crate::process::shown;
 
-use super::Told;
 use super::change::Change;
 use super::head::{Group, Place};
+use super::{COMMITS, DEPENDENCIES, Told};
 
 /// `schema` changes when the meaning or form of a field does, but not when a field is added.
 #[derive(Serialize)]
@@ -62,7 +62,8 @@ struct Row<'a> {
 impl<'a> Row<'a> {
     fn of(change: &'a Change<'_>, groups: &'a Groups) -> Self {
         let heading = match change.place {
-            Place::Dependencies => Some("Dependencies"),
+            Place::Dependencies => Some(DEPENDENCIES),
+            Place::PullRequest => Some(COMMITS),
             Place::Group(place) => Some(groups.at(place))
                 .filter(|group| group.show != Show::Hidden)
                 .map(|group| group.title.as_str()),
@@ -70,8 +71,8 @@ impl<'a> Row<'a> {
         let text = change.text();
         let pull_request = change.pull_request(&text).map(|(_text, number)| number);
         Self {
-            commit: change.commit.as_str(),
-            authors: change.authors.iter().map(|name| &**name).collect(),
+            commit: change.entry.commit.as_str(),
+            authors: change.authors().iter().map(|name| &**name).collect(),
             group: change.group,
             heading,
             text: masked(&text).into_owned(),

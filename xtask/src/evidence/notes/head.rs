@@ -75,6 +75,8 @@ pub(super) enum Place {
     Group(usize),
     /// Next to what the lockfiles say.
     Dependencies,
+    /// Next to the other commits of pull requests of which the titles are listed.
+    PullRequest,
 }
 
 /// What a head says about its commit.
@@ -96,6 +98,14 @@ pub(super) struct Read<'a> {
     /// The rest of the subject: all of it if the text keeps the head.
     pub(super) words: &'a str,
     pub(super) revert: Option<Revert<'a>>,
+    /// Whether it tells the kind of the change.
+    pub(super) is_typed: bool,
+}
+
+impl<'a> Read<'a> {
+    fn typed(head: Head<'a>, words: &'a str) -> Self {
+        Self { head, words, revert: None, is_typed: true }
+    }
 }
 
 /// How many heads are found with one comparison.
@@ -127,7 +137,10 @@ impl<'a> Heads<'a> {
     }
 
     pub(super) fn read(&mut self, entry: &'a LogEntry) -> Read<'a> {
-        let (subject, parts) = (entry.message.subject.as_str(), entry.message.parts());
+        let (subject, parts) = match &entry.message.title {
+            None => (entry.message.subject.as_str(), entry.message.parts()),
+            Some(title) => (&**title, title.split_once(": ")),
+        };
         let known = match parts {
             Some((head, _)) => self.of_head(head),
             None => None,
@@ -136,30 +149,28 @@ impl<'a> Heads<'a> {
             (Some(head), Some((_, rest))) if head.group == Group::Reverts => {
                 head.of_revert(Revert::of_type(subject, rest))
             }
-            (Some(head), Some((_, rest))) => {
-                Read { words: if head.is_kept { subject } else { rest }, head, revert: None }
-            }
-            _ => self.read_untyped(entry),
+            (Some(head), Some((_, rest))) => Read::typed(head, if head.is_kept { subject } else { rest }),
+            _ => self.read_untyped(entry, subject),
         }
     }
 
-    fn read_untyped(&mut self, entry: &'a LogEntry) -> Read<'a> {
-        let words = entry.message.subject.as_str();
+    fn read_untyped(&mut self, entry: &'a LogEntry, subject: &'a str) -> Read<'a> {
         // One byte tells it of most commits of a long history.
-        if matches!(words.as_bytes().first(), Some(b'R' | b'r'))
-            && let Some(revert) = Revert::of(&entry.message)
+        if matches!(subject.as_bytes().first(), Some(b'R' | b'r'))
+            && let Some(revert) = Revert::of(subject, entry.message.reverts.is_some())
         {
             return self.revert.of_revert(revert);
         }
-        if let Some(read) = Opening::of(words).and_then(|opening| self.read_opening(words, &opening)) {
+        if let Some(read) = Opening::of(subject).and_then(|opening| self.read_opening(subject, &opening)) {
             return read;
         }
-        // It is the last commit of many releases, and would be the first of their changes.
-        if let Some(head) = is_version(words).then(|| self.of_head(SETS_VERSION)).flatten() {
-            return Read { head, words, revert: None };
+        if entry.author.as_deref().is_some_and(is_updater) {
+            return Read::typed(self.update, subject);
         }
-        let is_update = entry.author.as_deref().is_some_and(is_updater);
-        Read { head: if is_update { self.update } else { Head::unknown(self.groups) }, words, revert: None }
+        // It is the last commit of many releases, and would be the first of their changes.
+        let head = is_version(subject).then(|| self.of_head(SETS_VERSION)).flatten();
+        let head = head.unwrap_or(Head::unknown(self.groups));
+        Read { is_typed: false, ..Read::typed(head, subject) }
     }
 
     /// `None` if the subject does not tell its kind by how it begins.
@@ -176,7 +187,7 @@ impl<'a> Heads<'a> {
         if head.group == Group::Reverts {
             return Some(head.of_revert(Revert::of_type(subject, rest)));
         }
-        Some(Read { words: if head.is_kept { subject } else { rest }, head, revert: None })
+        Some(Read::typed(head, if head.is_kept { subject } else { rest }))
     }
 
     fn of_head(&mut self, head: &'a str) -> Option<Head<'a>> {
@@ -217,7 +228,7 @@ impl<'a> Head<'a> {
         let gone = revert.gone.filter(|_| !self.is_kept);
         self.is_marked |= revert.breaks;
         self.scope = self.scope.filter(|_| gone.is_some());
-        Read { head: self, words: gone.unwrap_or(revert.whole), revert: Some(revert) }
+        Read { revert: Some(revert), ..Read::typed(self, gone.unwrap_or(revert.whole)) }
     }
 
     fn unknown(groups: &Groups) -> Self {

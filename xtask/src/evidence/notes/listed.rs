@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::tool::git::{LogEntry, Reverted};
 
-/// The commits for the reader, newest first. Left out are merges with only git's own words, pairs of a commit and its
+/// The commits for the reader, newest first. Left out are merges with only git's own words and no title, pairs of a commit and its
 /// revert within the range, and copies of a listed commit. Also returns the number of commits in such pairs. A merge
 /// and its revert are no such pair: what the merge brought is listed, and without the revert nobody would know that it
 /// is gone.
 pub(super) fn listed(entries: &[LogEntry]) -> (Vec<&LogEntry>, usize) {
     let Some(named) = Named::of(entries) else {
-        return (entries.iter().filter(|entry| !entry.is_bare_merge()).collect(), 0);
+        return (entries.iter().filter(says_something).collect(), 0);
     };
     let mut cancelled: BTreeSet<&str> = BTreeSet::new();
     for entry in entries.iter().filter(|entry| !entry.is_bare_merge()) {
@@ -32,9 +32,13 @@ pub(super) fn listed(entries: &[LogEntry]) -> (Vec<&LogEntry>, usize) {
     }
     let is_told = |entry: &&LogEntry| {
         let commit = entry.commit.as_str();
-        !entry.is_bare_merge() && !cancelled.contains(commit) && !copies.contains(commit)
+        says_something(entry) && !cancelled.contains(commit) && !copies.contains(commit)
     };
     (entries.iter().filter(is_told).collect(), cancelled.len())
+}
+
+fn says_something(entry: &&LogEntry) -> bool {
+    !entry.is_bare_merge() || entry.message.title.is_some()
 }
 
 /// The commits of a range that others of it name, by how they name them.
@@ -48,19 +52,19 @@ impl<'a> Named<'a> {
     fn of(entries: &'a [LogEntry]) -> Option<Self> {
         let mut named = Self { ids: BTreeMap::new(), subjects: BTreeMap::new() };
         for entry in entries {
-            let picked = entry.message.picked.as_ref();
+            let picked = entry.message.picked.as_deref();
             if picked.is_none() && entry.message.reverts.is_none() {
                 continue;
             }
             let by_id = match &entry.message.reverts {
-                Some(Reverted::Commit(id)) => Some(id),
+                Some(Reverted::Commit(id)) => Some(id.as_str()),
                 Some(Reverted::Subject(subject)) => {
                     named.subjects.insert(subject, Vec::new());
                     None
                 }
                 None => None,
             };
-            named.ids.extend(by_id.into_iter().chain(picked).map(|id| (id.as_str(), Vec::new())));
+            named.ids.extend(by_id.into_iter().chain(picked).map(|id| (id, Vec::new())));
         }
         if named.ids.is_empty() && named.subjects.is_empty() {
             return None;

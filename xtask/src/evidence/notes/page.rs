@@ -92,7 +92,8 @@ impl<'a> Page<'a> {
             Entry::Elsewhere(change) => (change, change.text_elsewhere()),
             Entry::Gone(change) => (change, change.text_of_gone()),
         };
-        let (commit, short) = (change.commit, change.commit.short());
+        let commit = &change.entry.commit;
+        let short = commit.short();
         let mut entry = match (self.repository, change.pull_request(&text)) {
             (None, _) => format!("- {} ({short})\n", as_written(&text)),
             (Some(repository), None) => {

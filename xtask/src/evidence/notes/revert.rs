@@ -1,7 +1,7 @@
 //! What a revert took back, in the words of its subject. The commit that it names may be from long before the range, and
 //! is not read.
 
-use crate::tool::git::{Message, announces_break, squashed};
+use crate::tool::git::{announces_break, squashed};
 
 /// The words before a quoted subject: git writes the second one for a revert of a revert.
 const REVERT: &str = "Revert";
@@ -22,14 +22,15 @@ pub(super) struct Revert<'a> {
 
 impl<'a> Revert<'a> {
     /// `Revert "…"` and `Reapply "…"`, as git and forges write them; in other words, only a commit whose message names
-    /// the reverted one. Subjects with the type `revert` are read by [`Revert::of_type`].
-    pub(super) fn of(message: &'a Message) -> Option<Self> {
-        let subject = message.subject.as_str();
+    /// the reverted one and nothing else, which is `names_commit`. Subjects with the type `revert` are read by [`Revert::of_type`].
+    pub(super) fn of(subject: &'a str, names_commit: bool) -> Option<Self> {
         let (whole, pull) = numbered(subject);
         if let Some((word, old)) = quoted(whole) {
             return Some(Self::new((word == REVERT).then_some(old), old, whole, pull));
         }
-        message.reverts.as_ref()?;
+        if !names_commit {
+            return None;
+        }
         // The button of Forgejo and Gitea copies the old subject as a whole: the number is not the revert's.
         if let Some(old) = subject.strip_prefix("revert ") {
             return Some(Self::new(Some(old).filter(|old| !is_id(old)), old, subject, None));
@@ -106,7 +107,8 @@ mod tests {
             ("Remove a".to_owned(), None),
         ] {
             let message = Message::of(&message);
-            let found = Revert::of(&message).map(|revert| (revert.gone, revert.pull));
+            let found = Revert::of(&message.subject, message.reverts.is_some())
+                .map(|revert| (revert.gone, revert.pull));
             assert_eq!(found, expected, "{message:?}");
         }
         let typed = Revert::of_type("revert(api): feat: a (#7)", "feat: a (#7)");
@@ -124,7 +126,7 @@ mod tests {
             ("Revert \"feat: a!: b\"", false),
             ("Revert \"Hello there!: a\"", false),
         ] {
-            assert_eq!(Revert::of(&Message::of(subject)).unwrap().breaks, expected, "{subject}");
+            assert_eq!(Revert::of(subject, false).unwrap().breaks, expected, "{subject}");
         }
         assert!(Revert::of_type("revert: feat!: a", "feat!: a").breaks);
     }

@@ -17,7 +17,9 @@ pub struct Message {
     /// What it undoes, if it says nothing else: a revert that breaks something is a change of its own.
     pub reverts: Option<Reverted>,
     /// The commit of which it is a copy, as `git cherry-pick -x` names it.
-    pub picked: Option<String>,
+    pub picked: Option<Box<str>>,
+    /// The title of the pull request that it merged, if it says so in a forge's words.
+    pub title: Option<Box<str>>,
 }
 
 /// The words before the colon that announce a breaking change, in a footer or in a subject.
@@ -68,17 +70,20 @@ impl Message {
         Some((&self.subject[..colon], &self.subject[colon + 2..]))
     }
 
-    /// Takes the title of a merged pull request as the subject, if it announces a breaking change and git's own words
-    /// are the subject: nothing else may say that.
+    /// Takes the title of a merged pull request, if git's own words are the subject. It becomes the subject if it
+    /// announces a breaking change: nothing else may say that.
     pub(super) fn take_title(&mut self, title: &str) {
-        let Some((head, _)) = title.split_once(": ").filter(|(head, _)| announces_break(head)) else {
+        if !self.subject.starts_with("Merge ") || is_trailer(title) {
             return;
-        };
-        // The first line of the body may be one of the footers.
-        let is_footer = !head.ends_with('!') && !self.breaking.is_empty();
-        if !is_footer && self.subject.starts_with("Merge ") {
+        }
+        if let Some((head, _)) = title.split_once(": ").filter(|(head, _)| announces_break(head)) {
+            // The first line of the body may be one of the footers.
+            if !head.ends_with('!') && !self.breaking.is_empty() {
+                return;
+            }
             (self.colon, self.subject) = (colon(title), title.to_owned());
         }
+        self.title = Some(title.into());
     }
 
     fn breaks(&self) -> bool {
@@ -93,7 +98,7 @@ impl Message {
             let begins = match line.as_bytes().first() {
                 Some(b'B') => BREAKING.iter().find_map(|name| line.strip_prefix(name)?.strip_prefix(':')),
                 Some(b'(') => {
-                    self.picked = origin::picked(line).map(str::to_owned).or(self.picked.take());
+                    self.picked = origin::picked(line).map(Box::from).or(self.picked.take());
                     None
                 }
                 _ => None,
@@ -116,7 +121,8 @@ impl Message {
         let footers: usize = self.breaking.iter().map(String::len).sum();
         let reverts =
             self.reverts.as_ref().map_or(0, |(Reverted::Commit(text) | Reverted::Subject(text))| text.len());
-        self.subject.len() + footers + reverts + self.picked.as_ref().map_or(0, String::len)
+        let rare = [&self.picked, &self.title].into_iter().flatten().map(|text| text.len());
+        self.subject.len() + footers + reverts + rare.sum::<usize>()
     }
 }
 
@@ -158,6 +164,15 @@ fn ends_footer(line: &str) -> bool {
     is_footer(line) || is_rule || is_subject || is_reference || origin::picked(line).is_some()
 }
 
+/// Whether a line in the place of a title is none: a merge without one may have these below its subject.
+fn is_trailer(line: &str) -> bool {
+    let token = line.split_once(": ").map_or("", |(token, _)| token);
+    token.ends_with("-by")
+        || token == "Reviewed-on"
+        || line.starts_with("See merge request ")
+        || line.trim().is_empty()
+}
+
 /// `Signed-off-by: …` or `Fixes #…`.
 fn is_footer(line: &str) -> bool {
     let is_token =
@@ -194,6 +209,25 @@ mod tests {
     fn a_subject_has_two_parts_around_the_first_colon_with_a_space() {
         for subject in ["fix: a", "a:b: c: d", ": x", ":", "a:", "a :b", "é: ü", "", "::: x", "fix:  a"] {
             assert_eq!(Message::of(subject).parts(), subject.split_once(": "), "{subject}");
+        }
+    }
+
+    #[test]
+    fn a_merge_has_the_title_of_its_pull_request_and_is_about_what_that_breaks() {
+        let merge = "Merge pull request #7 from ann/x";
+        for (text, title, expected) in [
+            (merge, "Add b", (merge, Some("Add b"))),
+            (merge, "feat!: b", ("feat!: b", Some("feat!: b"))),
+            (merge, "Signed-off-by: Ann <a@b>", (merge, None)),
+            (merge, "Reviewed-on: https://x", (merge, None)),
+            (merge, "See merge request a/b!7", (merge, None)),
+            (merge, " ", (merge, None)),
+            (&format!("{merge}\n\nBREAKING CHANGE: b"), "BREAKING CHANGE: b", (merge, None)),
+            ("A subject of its own", "Add b", ("A subject of its own", None)),
+        ] {
+            let mut message = Message::of(text);
+            message.take_title(title);
+            assert_eq!((&*message.subject, message.title.as_deref()), expected, "{title}");
         }
     }
 

@@ -3,7 +3,7 @@
 use super::stories::{CONFIGURATION, Tell, first, linked};
 
 /// As [`super::stories::OTHERS`].
-pub(super) const BRANCHES: [(&str, &str, Tell); 34] = [
+pub(super) const BRANCHES: [(&str, &str, Tell); 35] = [
     ("backport", "v1.2.9", |s| {
         s.commit("a").tag("v1.2.8").on("line").on("main").commit("feat: b").tag("v1.3.0");
         s.on("line").commit("fix: c").tag("v1.2.9");
@@ -92,6 +92,42 @@ pub(super) const BRANCHES: [(&str, &str, Tell); 34] = [
             ("words", "feat: a subject of its own\n\nSee merge request acme/carol!4\n"),
         ] {
             s.on(side).commit(format!("fix: merged by {side}")).on("main").merge(&[side], message);
+        }
+        s.tag("v0.2.0");
+    }),
+    ("pull-request-titles", "v0.2.0", |s| {
+        first(s.linked().file("Cargo.toml", CONFIGURATION));
+        for (side, subjects, message) in [
+            (
+                "forgejo",
+                &["wip", "review"][..],
+                "Merge pull request 'Export as CSV' (#1) from forgejo into main",
+            ),
+            ("github", &["more", "db: index"], "Merge pull request #2 from ann/github\n\nfix: the time zone"),
+            (
+                "gitlab",
+                &["a"],
+                "Merge branch 'gitlab' into 'main'\n\nSign in by mail\n\nSee merge request a/b!3",
+            ),
+            ("same", &["Show totals"], "Merge pull request 'Show totals' (#4) from same into main"),
+            ("typed", &["feat: c", "wip"], "Merge pull request 'Some work' (#5) from typed into main"),
+            ("areas", &["db: d", "web: e"], "Merge pull request 'More work' (#6) from areas into main"),
+            (
+                "untitled",
+                &["f"],
+                "Merge pull request #7 from ann/untitled\n\nSigned-off-by: Ann <ann@example.org>",
+            ),
+            (
+                "broken",
+                &["g"],
+                "Merge pull request 'Users' (#8) from broken into main\n\nBREAKING CHANGE: the port\n",
+            ),
+        ] {
+            s.on(side);
+            for subject in subjects {
+                s.commit(subject);
+            }
+            s.on("main").merge(&[side], message);
         }
         s.tag("v0.2.0");
     }),

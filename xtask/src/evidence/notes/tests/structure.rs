@@ -6,9 +6,7 @@ use std::sync::Arc;
 
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag};
 
-use super::super::change::Change;
-use super::super::head::Heads;
-use super::super::section;
+use super::super::{Told, section};
 use crate::evidence::page::CHANGES_HEADING;
 use crate::inputs::config::Groups;
 use crate::inputs::history::History;
@@ -126,9 +124,19 @@ fn history(random: &mut Random) -> History {
         pull: None,
         message: Message::of(&message),
     };
-    let commits: Vec<_> = (0..random.below(MOST_COMMITS))
+    let mut commits: Vec<_> = (0..random.below(MOST_COMMITS))
         .map(|number| entry(number, random.message(), random.message()))
         .collect();
+    // Some of them came with pull requests.
+    for entry in &mut commits {
+        entry.pull = Some(u32::try_from(random.below(4)).unwrap()).filter(|pull| *pull > 0);
+        if entry.pull.is_some() && random.below(2) == 0 {
+            let title = random.message();
+            let title = (!title.is_empty()).then(|| title.into());
+            (entry.parents, entry.message) = (2, Message::of("Merge pull request #7 from ann/x"));
+            entry.message.title = title;
+        }
+    }
     let authors: BTreeSet<_> = commits.iter().filter_map(|entry| entry.author.clone()).collect();
     let people = People::of(&Names { all: authors.clone(), authors }, Some(&BTreeSet::new()));
     History {
@@ -163,6 +171,7 @@ fn read(page: &str) -> (Vec<String>, Vec<String>) {
                     "<details><summary>More changes (",
                     "<details><summary>Dependencies (",
                     "<details><summary>Maintenance (",
+                    "<details><summary>Commits of pull requests (",
                 ];
                 let is_own = own.iter().any(|own| text.starts_with(own)) || text.trim_end() == "</details>";
                 assert!(is_own, "HTML {text:?} in\n{page}");
@@ -195,8 +204,11 @@ fn every_commit_is_there_once_and_nothing_that_it_says_is_markup() {
         assert_eq!((block(&page), imitation(&page, CHANGES_HEADING)), (None, None), "page {number}:\n{page}");
         let (mut words, commits) = read(&page);
         let groups = Groups::default();
-        let mut heads = Heads::of(&groups);
-        let changes: Vec<_> = history.commits.iter().map(|entry| Change::of(entry, &mut heads)).collect();
+        let changes = Told::of(&history, &groups).changes;
+        let is_told = |entry: &&LogEntry| !entry.is_bare_merge();
+        let own: BTreeSet<_> =
+            history.commits.iter().filter(is_told).map(|entry| entry.commit.as_str()).collect();
+        assert!(own.is_subset(&commits.iter().map(String::as_str).collect()), "page {number}:\n{page}");
         let mut expected: Vec<_> = changes
             .iter()
             .flat_map(|change| {

@@ -144,7 +144,7 @@ mod tests {
         let [first, last] =
             ["a", "b"].map(|digit| format!("(cherry picked from commit {})", digit.repeat(40)));
         let read = |text: &str| Message::of(text).picked;
-        assert_eq!(read(&format!("x\n\nBREAKING CHANGE: y\n{first}\r\n{last}")), Some("b".repeat(40)));
+        assert_eq!(read(&format!("x\n\nBREAKING CHANGE: y\n{first}\r\n{last}")), Some("b".repeat(40).into()));
         assert_eq!(read(&format!("x\n\n {first}\n(cherry picked from commit abcdef0)")), None);
     }
 }

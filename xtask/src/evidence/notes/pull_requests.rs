@@ -1,0 +1,184 @@
+//! Pull requests that were merged with a merge commit: what they are about is said by their titles where their commits
+//! say it only to those who wrote them, such as `wip` and `review`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::tool::git::squashed;
+
+use super::change::Change;
+use super::head::Place;
+
+/// The changes of a pull request.
+struct PullRequest {
+    /// The position of the merge with its title. `None` if several merges have the number.
+    merge: Option<usize>,
+    /// The positions of its commits that are not listed for a reason of their own.
+    commits: Vec<usize>,
+}
+
+/// `changes` without the merges of pull requests of which the commits are listed. The commits of the others are set aside.
+pub(super) fn gathered(mut changes: Vec<Change<'_>>) -> Vec<Change<'_>> {
+    let pulls = pull_requests(&changes);
+    if pulls.is_empty() {
+        return changes;
+    }
+    let mut told = BTreeSet::new();
+    for PullRequest { merge, commits } in pulls.into_values() {
+        let Some(merge) = merge.filter(|merge| is_told_by_title(&changes, *merge, &commits)) else {
+            continue;
+        };
+        told.insert(merge);
+        changes[merge].authors = Some(authors(&changes, &commits));
+        for commit in commits {
+            changes[commit].place = Place::PullRequest;
+        }
+    }
+    let mut at = 0..;
+    changes.retain(|change| {
+        let is_told = at.next().is_some_and(|at| told.contains(&at));
+        is_told || !change.entry.is_bare_merge()
+    });
+    changes
+}
+
+/// By their numbers. A commit that has a number itself was squashed: it is a pull request of its own.
+fn pull_requests(changes: &[Change<'_>]) -> BTreeMap<u32, PullRequest> {
+    let mut pulls: BTreeMap<u32, PullRequest> = BTreeMap::new();
+    for (at, change) in changes.iter().enumerate().filter(|(_, change)| is_merge(change)) {
+        if let Some(number) = change.entry.pull {
+            let new = PullRequest { merge: Some(at), commits: Vec::new() };
+            pulls.entry(number).and_modify(|known| known.merge = None).or_insert(new);
+        }
+    }
+    if pulls.is_empty() {
+        return pulls;
+    }
+    for (at, change) in changes.iter().enumerate().filter(|(_, change)| !is_merge(change)) {
+        let of = change.entry.pull.and_then(|number| pulls.get_mut(&number));
+        if let Some(pull) = of.filter(|_| change.breaking.is_none() && squashed(subject(change)).is_none()) {
+            pull.commits.push(at);
+        }
+    }
+    pulls
+}
+
+fn is_merge(change: &Change<'_>) -> bool {
+    change.entry.message.title.is_some()
+}
+
+fn subject<'a>(change: &Change<'a>) -> &'a str {
+    &change.entry.message.subject
+}
+
+/// Whether the title says more than the commits: none of them tells its kind, one of them has not even a word and a
+/// colon, and one alone does not have the title as its subject.
+fn is_told_by_title(changes: &[Change<'_>], merge: usize, commits: &[usize]) -> bool {
+    let commits: Vec<_> = commits.iter().map(|at| &changes[*at]).collect();
+    let is_same =
+        |commit: &Change<'_>| changes[merge].entry.message.title.as_deref() == Some(subject(commit));
+    match &commits[..] {
+        [] => false,
+        [one] if is_same(one) => false,
+        _ => {
+            commits.iter().all(|commit| !commit.is_typed)
+                && commits.iter().any(|commit| commit.entry.message.parts().is_none())
+        }
+    }
+}
+
+/// Each name once, those of the oldest commit first.
+fn authors(changes: &[Change<'_>], commits: &[usize]) -> Box<[Arc<str>]> {
+    let mut authors: Vec<Arc<str>> = Vec::new();
+    for author in commits.iter().rev().flat_map(|at| changes[*at].authors()) {
+        if !authors.contains(author) {
+            authors.push(Arc::clone(author));
+        }
+    }
+    authors.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::head::{Heads, Place};
+    use super::{Change, gathered};
+    use crate::inputs::config::Groups;
+    use crate::tool::git::{Commit, LogEntry, Message};
+
+    /// A commit of the pull request 7 by an author.
+    fn commit(author: &str, message: &str) -> LogEntry {
+        LogEntry {
+            commit: Commit::parse(&"01".repeat(20)).unwrap(),
+            parents: 1,
+            author: Some(author.into()),
+            authors: [author.into()].into(),
+            pull: Some(7),
+            message: Message::of(message),
+        }
+    }
+
+    fn merge(title: &str) -> LogEntry {
+        titled("Merge pull request #7 from ann/x", title)
+    }
+
+    fn titled(subject: &str, title: &str) -> LogEntry {
+        let mut message = Message::of(subject);
+        message.title = Some(title.into());
+        LogEntry { parents: 2, message, ..commit("Ann", "") }
+    }
+
+    /// The texts of the listed changes, and of those that are set aside.
+    fn told(entries: &[LogEntry]) -> (Vec<String>, Vec<String>) {
+        let groups = Groups::default();
+        let mut heads = Heads::of(&groups);
+        let changes = gathered(entries.iter().map(|entry| Change::of(entry, &mut heads)).collect());
+        let (aside, listed): (Vec<_>, Vec<_>) =
+            changes.iter().partition(|change| change.place == Place::PullRequest);
+        [listed, aside]
+            .map(|changes| changes.iter().map(|change| change.text().into_owned()).collect())
+            .into()
+    }
+
+    #[test]
+    fn a_title_is_told_where_the_commits_say_less() {
+        for (subjects, listed, aside) in [
+            (&["wip", "review"][..], &["Add b"][..], &["wip", "review"][..]),
+            (&["wip"], &["Add b"], &["wip"]),
+            (&["db: a", "wip"], &["Add b"], &["db: a", "wip"]),
+            (&["Release 1.2.0", "wip"], &["Add b"], &["Release 1.2.0", "wip"]),
+            (&["Add b"], &["Add b"], &[]),
+            (&["Add b", "wip"], &["Add b"], &["Add b", "wip"]),
+            (&["db: a", "api: b"], &["db: a", "api: b"], &[]),
+            (&["feat: a", "wip"], &["a", "wip"], &[]),
+            (&["✨ a", "wip"], &["a", "wip"], &[]),
+            (&["Revert \"a\"", "wip"], &["a", "wip"], &[]),
+            (&["squashed (#9)", "wip"], &["Add b", "squashed (#9)"], &["wip"]),
+            (&["squashed (#9)"], &["squashed (#9)"], &[]),
+            (&["a\n\nBREAKING CHANGE: x", "wip"], &["Add b", "a"], &["wip"]),
+            (&[], &[], &[]),
+        ] {
+            let commits = subjects.iter().map(|subject| commit("Bob", subject));
+            let entries: Vec<_> = [merge("Add b")].into_iter().chain(commits).collect();
+            let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+            assert_eq!(told(&entries), (owned(listed), owned(aside)), "{subjects:?}");
+        }
+    }
+
+    #[test]
+    fn a_title_stands_for_one_pull_request_and_its_authors() {
+        let entries = [merge("feat: b"), commit("Cid", "wip"), commit("Bob", "wip"), commit("Cid", "x")];
+        assert_eq!(told(&entries).0, ["b"], "the title tells its kind");
+        let groups = Groups::default();
+        let mut heads = Heads::of(&groups);
+        let changes = gathered(entries.iter().map(|entry| Change::of(entry, &mut heads)).collect());
+        assert_eq!(changes[0].authors().iter().map(|name| &**name).collect::<Vec<_>>(), ["Cid", "Bob"]);
+
+        let two = [merge("Add b"), merge("Add c"), commit("Bob", "wip")];
+        assert_eq!(told(&two).0, ["wip"], "two merges of one number");
+        let other = [merge("Add b"), LogEntry { pull: Some(8), ..commit("Bob", "wip") }];
+        assert_eq!(told(&other).0, ["wip"]);
+        let breaking = titled("feat!: b", "feat!: b");
+        let expected = (vec!["b".to_owned()], vec!["wip".to_owned()]);
+        assert_eq!(told(&[breaking, commit("Bob", "wip")]), expected);
+    }
+}
