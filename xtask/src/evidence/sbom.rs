@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::contents::image::Contents;
 use crate::contents::installed::{self, Held};
-use crate::inputs::config::Archive;
+use crate::inputs::config::{Archive, Native};
 use crate::inputs::release::Release;
 use crate::inputs::source::Source;
 use crate::inputs::version::ReleaseTag;
@@ -47,8 +47,9 @@ pub struct PlatformImage<'a> {
     pub contents: &'a Contents,
     /// The packages that come from the lockfile.
     pub held: &'a Held,
-    /// The archives that the build used for packages whose install script does not run, by package.
-    pub archives: Vec<(&'a str, &'a Archive)>,
+    /// The archives that the build used for packages whose install script does not run, each with the decision that
+    /// names it.
+    pub archives: Vec<(&'a Native, &'a Archive)>,
 }
 
 /// The SBOM of the image's contents: everybody who reads the same image gets the same one.
@@ -63,8 +64,7 @@ pub fn of(release: &Release<'_>, contents: &[Contents]) -> Result<Value> {
         .collect::<Result<Vec<_>>>()?;
     let archives = |platform: &str| {
         let archives = config.native.iter().filter_map(|native| Some((native, native.archive()?.1)));
-        let of_platform = archives.filter(|(_, archive)| archive.platform.to_string() == platform);
-        of_platform.map(|(native, archive)| (native.package.as_str(), archive)).collect()
+        archives.filter(|(_, archive)| archive.platform.to_string() == platform).collect()
     };
     let platforms: Vec<_> = contents
         .iter()

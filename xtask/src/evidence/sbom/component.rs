@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::{PlatformImage, license, property, purl};
 use crate::contents::image::{Contents, Kind, NpmPackage};
-use crate::inputs::config::Archive;
+use crate::inputs::config::{Archive, Native};
 use crate::inputs::lockfile::Locked;
 
 /// Code of the repository has no package URL, because a public package of the same name is something else.
@@ -99,7 +99,7 @@ pub(super) fn of(platform: &PlatformImage<'_>) -> Vec<Component> {
     components.extend(held.bundled.iter().map(bundled));
     components.extend(system(contents));
     components.extend(node(contents));
-    components.extend(archives.iter().map(|(package, archive)| prebuilt(package, archive)));
+    components.extend(archives.iter().map(|(native, archive)| prebuilt(native, archive)));
     for component in &mut components {
         component.platforms.insert(contents.platform.clone());
     }
@@ -149,10 +149,12 @@ fn bundled(locked: &Locked) -> Component {
 }
 
 /// What the build took from an archive instead of running a package's install script.
-fn prebuilt(package: &str, archive: &Archive) -> Component {
-    let (name, reference) =
-        (format!("{package} (prebuilt)"), format!("native:{package}:{}", archive.platform));
-    let mut component = Component::new("file", &name, None, reference);
+fn prebuilt(native: &Native, archive: &Archive) -> Component {
+    let Native { package, version, .. } = native;
+    let of_version = version.as_ref().map(|version| format!("@{version}")).unwrap_or_default();
+    let reference = format!("native:{package}{of_version}:{}", archive.platform);
+    let mut component =
+        Component::new("file", &format!("{package} (prebuilt)"), version.as_deref(), reference);
     component.hash = Some(("SHA-256", archive.sha256.hex().to_owned()));
     component.distribution = Some(archive.url.to_string());
     component

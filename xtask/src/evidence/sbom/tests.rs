@@ -5,7 +5,7 @@ use crate::contents::elf::Elf;
 use crate::contents::image::{Contents, ElfFile, NpmPackage};
 use crate::contents::installed::{self, tests as small};
 use crate::contents::system::{OsPackage, OsRelease};
-use crate::inputs::config::{Archive, Dependencies};
+use crate::inputs::config::{Archive, Dependencies, Native, Way};
 use crate::oci::reference::Digest;
 use crate::tool::git::Commit;
 use serde_json::{Value, json};
@@ -211,14 +211,20 @@ fn an_archive_that_the_build_took_is_listed_with_its_digest_and_its_platform() {
     let (lockfile, contents) = (small::lockfile(), [amd64(), arm64()]);
     let held =
         contents.each_ref().map(|one| installed::check(one, &lockfile, Dependencies::Installed).unwrap());
-    let archive = Archive {
+    let archive = |bytes: &[u8]| Archive {
         platform: "linux/arm64".to_owned().try_into().unwrap(),
         url: "https://archives.example.org/a-arm64.tar.gz".to_owned().try_into().unwrap(),
-        sha256: Digest::of(b"archive"),
+        sha256: Digest::of(bytes),
     };
+    let native = |version: Option<&str>, bytes: &[u8]| Native {
+        package: "a".to_owned(),
+        version: version.map(str::to_owned),
+        way: Way::Archive(archive(bytes)),
+    };
+    let decisions = [native(None, b"archive"), native(Some("2.0.0"), b"2"), native(Some("3.0.0"), b"3")];
     let mut platforms: Vec<_> =
         contents.iter().zip(&held).map(|(contents, held)| platform(contents, held)).collect();
-    platforms[1].archives.push(("a", &archive));
+    platforms[1].archives.extend(decisions.iter().map(|native| (native, native.archive().unwrap().1)));
     let (tag, commit) = ("v1.2.3".parse().unwrap(), Commit::parse(&"a".repeat(40)).unwrap());
     let subject = Subject { title: "carol", tag: &tag, commit: &commit, time: 0 };
     let sbom = document(&subject, &platforms);
@@ -229,6 +235,11 @@ fn an_archive_that_the_build_took_is_listed_with_its_digest_and_its_platform() {
         "properties": [{"name": "xtask:platform", "value": "linux/arm64"}],
     });
     assert_eq!(find(&sbom, "native:a:linux/arm64"), &expected);
+    for (version, bytes) in [("2.0.0", b"2"), ("3.0.0", b"3")] {
+        let found = find(&sbom, &format!("native:a@{version}:linux/arm64"));
+        assert_eq!(found["version"], version);
+        assert_eq!(found["hashes"][0]["content"], Digest::of(bytes).hex());
+    }
 }
 
 #[test]

@@ -8,12 +8,14 @@ use crate::http::FileUrl;
 use crate::oci::platform::Platform;
 use crate::oci::reference::Digest;
 
-/// A decision about one package.
+/// A decision about one package, or about one of its versions.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Table")]
 pub struct Native {
     /// The package's own name, such as `better-sqlite3`.
     pub package: String,
+    /// The version that it is about, as the lockfile has it; `None` for every version.
+    pub version: Option<String>,
     /// What replaces its script.
     pub way: Way,
 }
@@ -44,6 +46,7 @@ pub struct Archive {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct Table {
     package: String,
+    version: Option<String>,
     platform: Option<Platform>,
     url: Option<FileUrl>,
     sha256: Option<String>,
@@ -61,6 +64,13 @@ impl TryFrom<Table> for Native {
             !package.is_empty() && package.chars().all(is_plain),
             "`{package}` is not a package's name such as `better-sqlite3`"
         );
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || ".-+".contains(c);
+        if let Some(version) = &table.version {
+            ensure!(
+                !version.is_empty() && version.chars().all(is_plain),
+                "`native` for `{package}`: `version` is not one version such as `12.4.1`"
+            );
+        }
         let way = match (
             table.platform,
             table.url,
@@ -81,12 +91,19 @@ impl TryFrom<Table> for Native {
                  `script = \"unneeded\"`"
             ),
         };
-        Ok(Self { package, way })
+        Ok(Self { package, version: table.version, way })
     }
 }
 
 impl Native {
-    /// The archive, if the decision is one, with its name in provenance: `native better-sqlite3 linux/amd64`.
+    /// Whether the decision is about this version of the package.
+    #[must_use]
+    pub fn is_about(&self, package: &str, version: &str) -> bool {
+        self.package == package && self.version.as_ref().is_none_or(|own| own == version)
+    }
+
+    /// The archive, if the decision is one, with its name in provenance: `native better-sqlite3 linux/amd64`. The
+    /// archives of two versions have the same name, as the build type says, and differ in address and digest.
     #[must_use]
     pub fn archive(&self) -> Option<(String, &Archive)> {
         match &self.way {

@@ -51,18 +51,91 @@ fn downloads(urls: &[&str]) -> Vec<Download> {
         .collect()
 }
 
-#[test]
-fn a_package_in_two_versions_needs_one_decision() {
+/// As [`installed`], with an older version of `a` for `b`.
+fn in_two_versions() -> Installed {
     let mut installed = installed();
     for (_, packages) in &mut installed {
         let older = Locked { version: "0.9.0".to_owned(), ..packages["node_modules/a"].clone() };
         packages.insert("node_modules/b/node_modules/a".to_owned(), older);
     }
+    installed
+}
+
+/// What can be written into the configuration of what a message tells, with an address of its own for each archive.
+fn typed(told: &str) -> (String, Vec<String>) {
+    let lines = told.lines().filter(|line| line.contains(" = ") || line.starts_with("[["));
+    let text: String =
+        lines.map(|line| format!("{}\n", line.replace("workspace.metadata.release.", ""))).collect();
+    let mut text = text.replace("\"…\"", &format!("\"{HEX}\""));
+    let mut urls = Vec::new();
+    while text.contains("https://…") {
+        urls.push(format!("https://example.org/{}", urls.len()));
+        text = text.replacen("https://…", &urls[urls.len() - 1], 1);
+    }
+    (text, urls)
+}
+
+#[test]
+fn a_package_in_two_versions_needs_one_decision() {
+    let installed = in_two_versions();
     let [problem] = &problems(&[], &installed, &[])[..] else { panic!("it is told once") };
     assert!(problem.starts_with("`a` 0.9.0, 1.0.0 brings an install script"), "{problem}");
-    let typed = problem.lines().skip(1).take(3).collect::<Vec<_>>().join("\n");
-    let decided = decisions(&typed.replace("workspace.metadata.release.", "")).unwrap();
-    assert_eq!(problems(&decided, &installed, &[]), [] as [String; 0], "{typed}");
+    let first = typed(&problem.lines().take(4).collect::<Vec<_>>().join("\n")).0;
+    assert_eq!(problems(&decisions(&first).unwrap(), &installed, &[]), [] as [String; 0], "{first}");
+    let archives = &problem[problem.find("fetches what the script").unwrap()..];
+    let (text, urls) = typed(archives);
+    assert_eq!(urls.len(), 4, "one for each version and platform: {archives}");
+    let urls: Vec<_> = urls.iter().map(String::as_str).collect();
+    assert_eq!(
+        problems(&decisions(&text).unwrap(), &installed, &downloads(&urls)),
+        [] as [String; 0],
+        "{text}"
+    );
+}
+
+#[test]
+fn each_version_of_a_package_has_its_own_archives() {
+    let (old, new) = ("https://example.org/old", "https://example.org/new");
+    let of = |version: &str, url: &str| {
+        ["linux/amd64", "linux/arm64"]
+            .map(|platform| {
+                archive(platform, url).replace("platform", &format!("version = \"{version}\"\nplatform"))
+            })
+            .concat()
+    };
+    let both = of("0.9.0", old) + &of("1.0.0", new);
+    let plain = ["linux/amd64", "linux/arm64"].map(|platform| archive(platform, new)).concat();
+    let way = |version: &str| format!("[[native]]\npackage = \"a\"\n{version}script = \"unneeded\"\n");
+    for (installed, text, expected) in [
+        (in_two_versions(), both.clone(), ""),
+        (in_two_versions(), of("1.0.0", new) + &way("version = \"0.9.0\"\n"), ""),
+        (in_two_versions(), plain.clone(), "add `version` to each of its archives"),
+        (in_two_versions(), of("1.0.0", new), "`a` 0.9.0 brings an install script"),
+        (
+            in_two_versions(),
+            both.clone() + &of("0.8.0", new),
+            "`a` 0.8.0, and the versions installed are 0.9.0, 1.0.0",
+        ),
+        (in_two_versions(), both.clone() + &way(""), "archives for `a` 1.0.0, and also"),
+        (
+            in_two_versions(),
+            both.clone() + &of("1.0.0", new),
+            "more than one archive of `a` 1.0.0 for `linux/amd64`",
+        ),
+        (in_two_versions(), both.replacen("amd64", "386", 1), "no archive of `a` 0.9.0 for `linux/amd64`"),
+        (installed(), of("1.0.0", new), ""),
+        (installed(), plain, ""),
+        (installed(), of("0.9.0", new), "`a` 0.9.0, and the versions installed are 1.0.0"),
+    ] {
+        let decisions = decisions(&text).unwrap();
+        let fetched: Vec<_> = [old, new].into_iter().filter(|url| text.contains(url)).collect();
+        let found = problems(&decisions, &installed, &downloads(&fetched)).join("\n");
+        let holds = found.contains(expected) && found.is_empty() == expected.is_empty();
+        assert!(holds, "expected `{expected}` in `{found}` of:\n{text}");
+    }
+    for version in ["", "1.0.0 ", "^1.0.0", "1.0.0\\u001b[1m"] {
+        assert!(decisions(&of(version, new)).is_err(), "{version:?}");
+    }
 }
 
 #[test]
@@ -113,10 +186,7 @@ fn what_is_built_on_the_target_platform_needs_a_stage_there() {
 #[test]
 fn what_is_undecided_is_told_with_lines_that_can_be_written_down() {
     let told = problems(&[], &installed(), &[]).join("\n");
-    let lines = told.lines().filter(|line| line.contains(" = ") || line.starts_with("[["));
-    let text: String =
-        lines.map(|line| format!("{}\n", line.replace("workspace.metadata.release.", ""))).collect();
-    let text = text.replace("\"…\"", &format!("\"{HEX}\"")).replace("https://…", URL);
+    let (text, _) = typed(&told);
     assert_eq!(decisions(&text).unwrap().len(), 4, "{told}");
 }
 

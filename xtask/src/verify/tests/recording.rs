@@ -55,7 +55,7 @@ type Cosign<'a> = dyn Fn(&Digest, &[VerifyCommand]) -> Vec<Seen<Answer>> + Sync 
 
 /// A recording.
 pub(super) struct Recording {
-    config: Config,
+    pub(super) config: Config,
     source: Source,
     inputs: Inputs,
     image: Image,

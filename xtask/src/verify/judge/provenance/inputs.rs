@@ -19,8 +19,12 @@ pub(super) fn judge(release: &Release<'_>, provenance: &Provenance) -> Result<St
         check_digest(resource(definition, name)?, base.digest.hex(), &base.reference)?;
     }
     let archives: Vec<_> = release.config.native.iter().filter_map(Native::archive).collect();
-    for (name, archive) in &archives {
-        let found = resource(definition, name)?;
+    for (number, (name, archive)) in archives.iter().enumerate() {
+        // Those of two versions of a package have one name.
+        let before = archives[..number].iter().filter(|(other, _)| other == name).count();
+        let found =
+            definition.resolved_dependencies.iter().filter(|resource| resource.name == *name).nth(before);
+        let found = found.with_context(|| format!("it names no `{name}`, or too few"))?;
         check_digest(found, archive.sha256.hex(), name)?;
         let url = archive.url.to_string();
         let said = shown::named(&found.uri);
