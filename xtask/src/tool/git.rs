@@ -187,7 +187,7 @@ impl Git {
     /// # Errors
     /// When git fails.
     pub fn differs(&self, commit: &Commit, paths: &[&str]) -> Result<bool> {
-        let arguments = [&["diff", "--quiet", commit.as_str(), "--"], paths].concat();
+        let arguments = [&["diff", "--no-ext-diff", "--quiet", commit.as_str(), "--"], paths].concat();
         let output = self.call(&arguments)?.output()?;
         match output.status.code() {
             Some(0) => Ok(false),

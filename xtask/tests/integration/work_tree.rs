@@ -130,3 +130,56 @@ fn tracked_files_that_differ_are_counted() -> Result<()> {
     assert_eq!(repository.changed_files(&head)?, 2);
     Ok(())
 }
+
+#[test]
+fn settings_of_the_repository_change_neither_the_commit_nor_what_differs() -> Result<()> {
+    let scratch = Scratch::new()?;
+    let top = scratch.path().join("top");
+    fs::create_dir(&top)?;
+    git(&top, &["init", "--quiet"])?;
+    for name in ["same", "changed", "moved"] {
+        fs::write(top.join(name), format!("{name}\n").repeat(20))?;
+    }
+    fs::write(top.join(".gitattributes"), "* diff=driver\n")?;
+    git(&top, &["add", "--all"])?;
+    git(&top, &["commit", "--quiet", "--message", "first"])?;
+    fs::write(top.join("changed"), "caf\u{e9}")?;
+    git(&top, &["mv", "moved", "elsewhere"])?;
+    let configuration = top.join(".git/config");
+    let plain = fs::read_to_string(&configuration)?;
+    let mut time = std::time::SystemTime::UNIX_EPOCH;
+    let mut looked = || -> Result<_> {
+        // Its time is not that in the index, into which git writes the one that it has seen.
+        time += std::time::Duration::from_secs(1);
+        fs::File::options().write(true).open(top.join("same"))?.set_modified(time)?;
+        let git = Git::discover(&Runner::new(&Environment::of_this_process()), &top)?;
+        let head = git.peel("HEAD")?.expect("there is a commit");
+        let made = git.work_tree()?;
+        let differs = [git.differs(&head, &["same"])?, git.differs(&head, &["changed"])?];
+        Ok((made.commit.to_string(), git.changed_files(&head)?, differs, git.tracked()?))
+    };
+    let expected = looked()?;
+    assert_eq!((expected.1, expected.2), (3, [false, true]));
+    let mut wrong = Vec::new();
+    for settings in [
+        "[i18n]\ncommitEncoding = UTF-16\n",
+        "[diff]\norderFile = /nowhere\n",
+        "[diff]\nautoRefreshIndex = false\n",
+        "[diff]\nexternal = false\ntrustExitCode = true\n",
+        "[diff \"driver\"]\ncommand = false\ntrustExitCode = true\ntextconv = false\n",
+        "[diff]\nrenames = false\n",
+        "[diff]\nrelative = true\nnoPrefix = true\nalgorithm = histogram\n",
+        "[commit]\ngpgSign = true\n[gpg]\nprogram = false\n",
+        "[core]\nquotePath = true\nabbrev = 4\npager = false\n",
+        "[status]\nshowUntrackedFiles = no\n",
+        "[add]\nignoreErrors = true\n",
+    ] {
+        fs::write(&configuration, format!("{plain}{settings}"))?;
+        match looked() {
+            Ok(found) if found == expected => {}
+            found => wrong.push(format!("{settings}{found:?}")),
+        }
+    }
+    assert_eq!(wrong, [""; 0], "{expected:?}");
+    Ok(())
+}

@@ -12,7 +12,7 @@ use super::INSTALL;
 use crate::process::{Call, Runner};
 
 /// Settings that a repository itself may have and that must not count either, and one that keeps errors short.
-const SETTINGS: [(&str, &str); 9] = [
+const SETTINGS: [(&str, &str); 12] = [
     // git(1) says that the file with grafts is deprecated whenever one is named, also to have none.
     ("advice.graftFileDeprecated", "false"),
     ("color.ui", "never"),
@@ -22,6 +22,9 @@ const SETTINGS: [(&str, &str); 9] = [
     ("core.fsmonitor", "false"),
     ("core.hooksPath", "/dev/null"),
     ("core.quotePath", "false"),
+    ("diff.autoRefreshIndex", "true"),
+    ("diff.orderFile", "/dev/null"),
+    ("i18n.commitEncoding", "UTF-8"),
     ("log.showSignature", "false"),
 ];
 

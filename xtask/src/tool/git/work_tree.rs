@@ -89,8 +89,9 @@ impl Git {
     /// # Errors
     /// When git fails.
     pub fn changed_files(&self, commit: &Commit) -> Result<usize> {
-        let names =
-            self.call(&["diff", "--no-ext-diff", "--name-only", "-z", commit.as_str(), "--"])?.read()?;
+        let names = self
+            .call(&["diff", "--no-ext-diff", "--no-renames", "--name-only", "-z", commit.as_str(), "--"])?
+            .read()?;
         Ok(names.split('\0').filter(|name| !name.is_empty()).count())
     }
 
