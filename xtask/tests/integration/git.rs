@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test sets up must work")]
 
+mod clones;
 mod notes;
 mod objects;
 mod trees;

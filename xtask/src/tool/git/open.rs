@@ -1,6 +1,7 @@
 //! The repository that git works in: a checkout of the user's, or a clone of our own.
 
 use std::ffi::OsString;
+use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use xshell::cmd;
 
 use super::{Answers, Git, INSTALL, sealed};
+use crate::process::scratch::Scratch;
 use crate::process::{Runner, environment};
 
 /// Enough to clone a whole history over a slow line.
@@ -50,15 +52,22 @@ impl Git {
     }
 
     /// A complete bare clone of the repository at `url`, with its tags, in the new directory `dir`. Nothing in it is
-    /// run or checked out. This is the only call that sees the user's configuration, because proxies, certificates and
-    /// credentials for the network are set there.
+    /// run or checked out. Of the user's settings, it sees only those for the network, such as proxies, certificates and
+    /// credentials. Others could take another repository in its place (`url.….insteadOf`, `remote.origin.url`), hide
+    /// refs or add some.
     ///
     /// # Errors
     /// When git fails, or `url` has a scheme that runs a program.
     pub fn cloned(runner: &Runner, url: &str, dir: &Path) -> Result<Self> {
         let sh = runner.shell()?;
-        let clone = cmd!(sh, "git -c core.hooksPath=/dev/null clone --quiet --bare -- {url} {dir}");
-        let call = runner.call_with_ssh_agent(clone).env("GIT_ALLOW_PROTOCOL", "https:http:ssh:git:file");
+        // A file, because a server that is a directory here does not get settings that are variables.
+        let scratch = Scratch::new()?;
+        let settings = scratch.path().join("gitconfig");
+        let doing = || format!("writing `{}`", settings.display());
+        fs::write(&settings, sealed::network_settings(runner)?).with_context(doing)?;
+        let clone = cmd!(sh, "git clone --quiet --bare --template= -- {url} {dir}");
+        let call = sealed::seal(runner.call_with_ssh_agent(clone), &[]).env("GIT_CONFIG_GLOBAL", &settings);
+        let call = call.env("GIT_ALLOW_PROTOCOL", "https:http:ssh:git:file");
         let output = call.install_hint(INSTALL).timeout(CLONE).output().context("cloning the source")?;
         // Its command line would hide the few words that say why.
         let words = || output.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
