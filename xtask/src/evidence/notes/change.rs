@@ -2,7 +2,6 @@
 //! commit that does not follow them is a change like any other. <https://www.conventionalcommits.org/en/v1.0.0/>
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use crate::tool::git::{LogEntry, squashed};
 
@@ -13,8 +12,6 @@ use super::revert::Revert;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Change<'a> {
     pub(super) entry: &'a LogEntry,
-    /// The names of its authors, if they are not those of the entry.
-    pub(super) authors: Option<Box<[Arc<str>]>>,
     pub(super) group: Group,
     pub(super) place: Place,
     /// Whether it tells its kind.
@@ -49,7 +46,6 @@ impl<'a> Change<'a> {
         }
         Self {
             entry,
-            authors: None,
             group,
             place,
             is_typed,
@@ -59,10 +55,6 @@ impl<'a> Change<'a> {
             pull: revert.and_then(|revert| revert.pull).or(entry.pull),
             revert: revert.map(Box::new),
         }
-    }
-
-    pub(super) fn authors(&self) -> &[Arc<str>] {
-        self.authors.as_deref().unwrap_or(&self.entry.authors)
     }
 
     /// The text for a reader. It is put together only where it is shown: a long range has many changes.

@@ -2,7 +2,7 @@
 //! anything that looks like a secret is masked.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
@@ -15,7 +15,7 @@ use crate::process::shown;
 
 use super::change::Change;
 use super::head::{Group, Place};
-use super::{COMMITS, DEPENDENCIES, Told};
+use super::{COMMITS, DEPENDENCIES, Told, pull_requests};
 
 /// `schema` changes when the meaning or form of a field does, but not when a field is added.
 #[derive(Serialize)]
@@ -60,7 +60,7 @@ struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    fn of(change: &'a Change<'_>, groups: &'a Groups) -> Self {
+    fn of(change: &'a Change<'_>, groups: &'a Groups, of_pulls: &BTreeMap<u32, Vec<&'a str>>) -> Self {
         let heading = match change.place {
             Place::Dependencies => Some(DEPENDENCIES),
             Place::PullRequest => Some(COMMITS),
@@ -68,11 +68,13 @@ impl<'a> Row<'a> {
                 .filter(|group| group.show != Show::Hidden)
                 .map(|group| group.title.as_str()),
         };
+        let of_pull = change.pull.filter(|_| change.entry.message.title.is_some());
+        let authors = of_pull.and_then(|number| of_pulls.get(&number).cloned());
         let text = change.text();
         let pull_request = change.pull_request(&text).map(|(_text, number)| number);
         Self {
             commit: change.entry.commit.as_str(),
-            authors: change.authors().iter().map(|name| &**name).collect(),
+            authors: authors.unwrap_or_else(|| change.entry.authors.iter().map(|name| &**name).collect()),
             group: change.group,
             heading,
             text: masked(&text).into_owned(),
@@ -93,14 +95,14 @@ pub fn document(source: &Source, groups: &Groups, history: &History) -> Result<S
     let told = Told::of(history, groups);
     // A first release has no news, as on its page.
     let changes = if history.previous.is_some() { &told.changes[..] } else { &[] };
-    let people = told.people;
+    let (people, of_pulls) = (told.people, pull_requests::authors(changes));
     let document = Document {
         schema: "xtask-notes/1",
         tag: source.tag.to_string(),
         commit: source.commit.as_str(),
         previous: history.previous.as_ref().map(ToString::to_string),
         words: history.words.as_deref(),
-        changes: changes.iter().map(|change| Row::of(change, groups)).collect(),
+        changes: changes.iter().map(|change| Row::of(change, groups, &of_pulls)).collect(),
         upgrade: &told.compared.upgrade,
         dependencies: &told.compared.dependencies,
         not_compared: &told.compared.unread,

@@ -2,7 +2,6 @@
 //! say it only to those who wrote them, such as `wip` and `review`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use crate::tool::git::squashed;
 
@@ -29,7 +28,6 @@ pub(super) fn gathered(mut changes: Vec<Change<'_>>) -> Vec<Change<'_>> {
             continue;
         };
         told.insert(merge);
-        changes[merge].authors = Some(authors(&changes, &commits));
         for commit in commits {
             changes[commit].place = Place::PullRequest;
         }
@@ -87,21 +85,26 @@ fn is_told_by_title(changes: &[Change<'_>], merge: usize, commits: &[usize]) -> 
     }
 }
 
-/// Each name once, those of the oldest commit first.
-fn authors(changes: &[Change<'_>], commits: &[usize]) -> Box<[Arc<str>]> {
-    let mut authors: Vec<Arc<str>> = Vec::new();
-    for author in commits.iter().rev().flat_map(|at| changes[*at].authors()) {
-        if !authors.contains(author) {
-            authors.push(Arc::clone(author));
+/// The authors of each pull request that is told by its title, those of its oldest commit first.
+pub(super) fn authors<'a>(changes: &'a [Change<'_>]) -> BTreeMap<u32, Vec<&'a str>> {
+    let mut authors: BTreeMap<u32, Vec<&str>> = BTreeMap::new();
+    for change in changes.iter().rev().filter(|change| change.place == Place::PullRequest) {
+        let Some(known) = change.entry.pull.map(|number| authors.entry(number).or_default()) else {
+            continue;
+        };
+        for author in change.entry.authors.iter() {
+            if !known.contains(&&**author) {
+                known.push(author);
+            }
         }
     }
-    authors.into()
+    authors
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::head::{Heads, Place};
-    use super::{Change, gathered};
+    use super::{Change, authors, gathered};
     use crate::inputs::config::Groups;
     use crate::tool::git::{Commit, LogEntry, Message};
 
@@ -171,7 +174,7 @@ mod tests {
         let groups = Groups::default();
         let mut heads = Heads::of(&groups);
         let changes = gathered(entries.iter().map(|entry| Change::of(entry, &mut heads)).collect());
-        assert_eq!(changes[0].authors().iter().map(|name| &**name).collect::<Vec<_>>(), ["Cid", "Bob"]);
+        assert_eq!(authors(&changes), [(7, vec!["Cid", "Bob"])].into());
 
         let two = [merge("Add b"), merge("Add c"), commit("Bob", "wip")];
         assert_eq!(told(&two).0, ["wip"], "two merges of one number");
