@@ -24,7 +24,7 @@ use crate::tool::git::LogEntry;
 
 use change::Change;
 use compared::Compared;
-use head::{Heads, Place};
+use head::{Group, Heads, Place};
 use listed::listed;
 use page::{Entry, Page, lines};
 
@@ -147,7 +147,10 @@ impl<'a> Told<'a> {
         page.fold("More changes", others);
         let mut dependencies = lines(&compared.dependencies);
         dependencies.extend(self.entries(&places.dependencies));
-        page.fold(DEPENDENCIES, vec![(String::new(), dependencies)]);
+        // Who reads above that there are security fixes has to find them.
+        let is_security = |at: &usize| self.changes[*at].group == Group::Security;
+        let with = if places.dependencies.iter().any(is_security) { " with security fixes" } else { "" };
+        page.fold(&format!("{DEPENDENCIES}{with}"), vec![(String::new(), dependencies)]);
         for (place, group) in groups.iter().enumerate().filter(|(_, group)| group.show == Show::Folded) {
             let entries = self.entries(&places.groups[place]);
             page.fold(&group.heading(), vec![(String::new(), entries)]);

@@ -110,10 +110,13 @@ fn body(repository: Option<&str>, told: &Told<'_>) -> String {
     page.text
 }
 
-/// The dependencies from the lockfiles, else from the commits.
+/// The dependencies from the lockfiles, else from the commits that are no security fixes.
 fn dependencies<'a>(told: &'a Told<'_>) -> Vec<Entry<'a>> {
     match &told.compared.dependencies[..] {
-        [] => told.entries(&told.places.dependencies),
+        [] => {
+            let changes = told.places.dependencies.iter().map(|at| &told.changes[*at]);
+            changes.filter(|change| change.group != Group::Security).map(Entry::Change).collect()
+        }
         compared => lines(compared),
     }
 }
@@ -123,7 +126,9 @@ impl Kind {
     fn of(change: &Change<'_>, groups: &Groups) -> Option<Self> {
         let is_listed = match change.place {
             Place::Group(place) => groups.at(place).show == Show::Listed,
-            Place::Dependencies | Place::PullRequest => false,
+            // Which packages changed is told from the lockfiles, but not why.
+            Place::Dependencies => change.group == Group::Security,
+            Place::PullRequest => false,
         };
         if !is_listed && change.breaking.is_none() {
             return None;

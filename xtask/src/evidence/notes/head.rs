@@ -258,7 +258,10 @@ impl<'a> Head<'a> {
             None => Place::Group(groups.others()),
         };
         let is_kept = place != Place::Dependencies && keeps(named, group, groups);
-        let scope = scope.filter(|scope| !is_kept && !scope.is_empty());
+        // Among dependencies, it says nothing.
+        let is_needless =
+            |scope: &str| scope.is_empty() || (place == Place::Dependencies && scope == DEPENDENCIES);
+        let scope = scope.filter(|scope| !is_kept && !is_needless(scope));
         Some(Self { group, place, is_marked, is_kept, scope })
     }
 }

@@ -53,7 +53,7 @@ fn changes_are_grouped_and_what_breaks_comes_first() {
     let expected = format!(
         "### Breaking changes\n\n- `the port` {}\n  - `it is 8080 now`\n\n### New\n\n- `a page` {}\n\n\
          ### Other changes\n\n- `plain words` {}\n\n<details><summary>Dependencies (1)</summary>\n\n\
-         - `deps: update x` {}\n\n</details>\n\n<details><summary>Maintenance (1)</summary>\n\n- `docs: a word` {}\n\n</details>\n",
+         - `update x` {}\n\n</details>\n\n<details><summary>Maintenance (1)</summary>\n\n- `docs: a word` {}\n\n</details>\n",
         link(3),
         link(1),
         link(4),
@@ -61,6 +61,16 @@ fn changes_are_grouped_and_what_breaks_comes_first() {
         link(0)
     );
     assert_eq!(text, expected);
+}
+
+#[test]
+fn security_fixes_among_dependencies_are_announced_where_they_are_folded() {
+    let text =
+        told(&["chore(deps): update x", "fix(deps): update y [SECURITY]", "chore(deps-dev): update z"]);
+    let (_, list) =
+        text.split_once("<details><summary>Dependencies with security fixes (3)</summary>").unwrap();
+    assert!(list.contains("`update y [SECURITY]`") && list.contains("`deps-dev: update z`"), "{text}");
+    assert!(told(&["chore(deps): update x"]).contains("<summary>Dependencies (1)</summary>"));
 }
 
 #[test]

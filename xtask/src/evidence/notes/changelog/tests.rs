@@ -57,6 +57,7 @@ fn a_change_has_the_type_that_it_names_or_that_its_first_word_does() {
         ("Reapply \"feat: a page\"", Some(Kind::Changed)),
         ("docs!: add a word", Some(Kind::Changed)),
         ("chore(deps): update x", None),
+        ("chore(deps): update x [SECURITY]", Some(Kind::Security)),
     ] {
         let (entry, groups) = (entry(message), Groups::default());
         assert_eq!(Kind::of(&Change::of(&entry, &mut Heads::of(&groups)), &groups), kind, "{message}");
@@ -67,14 +68,22 @@ fn a_change_has_the_type_that_it_names_or_that_its_first_word_does() {
 fn a_section_has_the_types_in_their_order_and_what_breaks_first() {
     let history = history(
         Some("v1.1.0"),
-        &["fix: b", "feat: a <b> @x", "docs: c", "chore(deps): d", "words", "feat!: e\n\nBREAKING CHANGE: f"],
+        &[
+            "fix: b",
+            "feat: a <b> @x",
+            "docs: c",
+            "chore(deps): d",
+            "chore(deps): g [SECURITY]",
+            "words",
+            "feat!: e\n\nBREAKING CHANGE: f",
+        ],
     );
     let section =
         changelog(Some("https://x/a/b"), &Groups::default(), &"v1.2.0".parse().unwrap(), 86_399, &history);
     let link = format!("([aaaaaaaaaaaa](https://x/a/b/commit/{}))", "a".repeat(40));
     let expected = format!(
         "## [1.2.0] - 1970-01-01\n\n### Added\n\n- `e` {link}\n  - `f`\n- `a <b> @x` {link}\n\n### Changed\n\n- `words` {link}\n\
-         - `deps: d` {link}\n\n### Fixed\n\n- `b` {link}\n\n[1.2.0]: https://x/a/b/compare/v1.1.0...v1.2.0\n"
+         - `d` {link}\n\n### Fixed\n\n- `b` {link}\n\n### Security\n\n- `g [SECURITY]` {link}\n\n[1.2.0]: https://x/a/b/compare/v1.1.0...v1.2.0\n"
     );
     assert_eq!(section, expected);
 }

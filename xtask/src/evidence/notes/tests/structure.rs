@@ -170,6 +170,7 @@ fn read(page: &str) -> (Vec<String>, Vec<String>) {
                 let own = [
                     "<details><summary>More changes (",
                     "<details><summary>Dependencies (",
+                    "<details><summary>Dependencies with security fixes (",
                     "<details><summary>Maintenance (",
                     "<details><summary>Commits of pull requests (",
                 ];
