@@ -16,9 +16,12 @@ use crate::process::secret::{Secret, register};
 /// Names the directory for temporary files.
 const TMPDIR: &str = "TMPDIR";
 
+/// Names the builder that is used where the configuration names none.
+pub const BUILDX_BUILDER: &str = "BUILDX_BUILDER";
+
 /// What every child sees: where programs are, who the user is, how to reach the network and docker. Nothing that a
 /// forge's runner adds (tokens, event files), no `COSIGN_*` (cosign binds each flag to one), no `GIT_*`.
-pub(crate) const INHERITED: [&str; 23] = [
+pub(crate) const INHERITED: [&str; 25] = [
     "PATH",
     "HOME",
     "USER",
@@ -36,7 +39,9 @@ pub(crate) const INHERITED: [&str; 23] = [
     "DOCKER_CONFIG",
     "DOCKER_CONTEXT",
     "DOCKER_CERT_PATH",
+    "DOCKER_TLS",
     "DOCKER_TLS_VERIFY",
+    BUILDX_BUILDER,
     "CARGO_HOME",
     "CARGO_TARGET_DIR",
     "RUSTUP_HOME",

@@ -1,5 +1,7 @@
 //! What is read of the environment, and what children see of it.
 
+use std::collections::BTreeSet;
+
 use super::{Environment, PROXIES, usable};
 
 #[test]
@@ -36,6 +38,34 @@ fn children_see_how_to_reach_the_network() {
     let pairs = PROXIES.map(|name| (name, "x")).into_iter().chain([("SSL_CERT_FILE", "x")]);
     let environment = Environment::from_pairs(pairs);
     assert_eq!(environment.inherited().count(), PROXIES.len() + 1);
+}
+
+#[test]
+fn docker_uses_the_engine_and_the_builder_that_the_user_has_set() {
+    let set = [
+        "DOCKER_HOST",
+        "DOCKER_CONTEXT",
+        "DOCKER_CERT_PATH",
+        "DOCKER_TLS",
+        "DOCKER_TLS_VERIFY",
+        "BUILDX_BUILDER",
+    ];
+    // These change what the tool asks of them, or what it has set itself.
+    let others = [
+        "DOCKER_API_VERSION",
+        "DOCKER_DEFAULT_PLATFORM",
+        "DOCKER_CONTENT_TRUST",
+        "DOCKER_AUTH_CONFIG",
+        "BUILDKIT_HOST",
+        "BUILDKIT_PROGRESS",
+        "BUILDX_GIT_LABELS",
+        "SOURCE_DATE_EPOCH",
+        "SIGSTORE_ROOT_FILE",
+        "TUF_ROOT",
+    ];
+    let environment = Environment::from_pairs(set.into_iter().chain(others).map(|name| (name, "x")));
+    let seen: BTreeSet<_> = environment.inherited().filter_map(|(key, _)| key.to_str()).collect();
+    assert_eq!(seen, set.into());
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! The preflight checks: one function each, read-only.
 
+#[cfg(test)]
+mod tests;
+
 use std::net::Ipv4Addr;
 
 use anyhow::{Context as _, Result};
@@ -10,6 +13,7 @@ use crate::inputs::config::{self, TagPolicy, VariableName};
 use crate::inputs::keys::PublicKey;
 use crate::inputs::pin::{CARGO_LOCK, ToolPin, document};
 use crate::inputs::{Inputs, PUBLIC_KEY};
+use crate::process::environment::BUILDX_BUILDER;
 use crate::process::problem::Problem;
 use crate::release::preflight::{Check, Found, bases, not_asked, saw};
 use crate::release::target::Target;
@@ -107,18 +111,23 @@ fn docker(session: &Session<'_>, tools: &Tools<'_>, target: &Target) -> Result<F
     }
     let builder = &session.config.builder;
     if registry.is_loopback() && !tools.docker.builds_beside_loopback(builder)? {
-        problems.push(Problem::new("docker", unreachable(registry.as_str(), builder)));
+        let of_variable = session.environment.get(BUILDX_BUILDER)?;
+        problems.push(Problem::new("docker", unreachable(registry.as_str(), builder, of_variable)));
     }
     let seen = vec![("docker", engine.version.clone()), ("docker-buildx", buildx.clone())];
     Ok(Found { seen, ..problems.into_iter().collect() })
 }
 
-fn unreachable(registry: &str, builder: &str) -> String {
-    let which =
-        if builder.is_empty() { "current builder".to_owned() } else { format!("builder `{builder}`") };
+fn unreachable(registry: &str, builder: &str, of_variable: Option<&str>) -> String {
+    const CHOOSE: &str = "run `docker buildx use default`";
+    let (which, remedy) = match (builder, of_variable) {
+        ("", Some(name)) => (format!("builder `{name}` of `{BUILDX_BUILDER}`"), "unset that variable"),
+        ("", None) => ("current builder".to_owned(), CHOOSE),
+        (name, _) => (format!("builder `{name}`"), CHOOSE),
+    };
     format!(
-        "the {which} runs in a container and cannot reach `{registry}` on this machine; run \
-         `docker buildx use default`, name another one in `builder`, or make it with `docker buildx create --driver-opt network=host`"
+        "the {which} runs in a container and cannot reach `{registry}` on this machine; {remedy}, name another one in \
+         `builder`, or make it with `docker buildx create --driver-opt network=host`"
     )
 }
 
@@ -235,57 +244,5 @@ fn at_least(version: &str, wanted: (u64, u64)) -> bool {
     match (numbers.next(), numbers.next()) {
         (Some(Ok(major)), Some(Ok(minor))) => (major, minor) >= wanted,
         _ => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{at_least, old_git, secrets_set, speaks_http};
-    use crate::inputs::config::TagPolicy;
-    use crate::inputs::config::tests::{example, example_with};
-
-    #[test]
-    fn the_secrets_of_the_build_are_named() {
-        assert_eq!(secrets_set(&example().build_secrets), "none configured");
-        let two = example_with("build-secrets = [\"NPM_TOKEN\", \"X_TOKEN\"]");
-        assert_eq!(secrets_set(&two.build_secrets), "`NPM_TOKEN`, `X_TOKEN` set");
-    }
-
-    #[test]
-    fn an_engine_speaks_http_to_what_it_was_told() {
-        let insecure = ["127.0.0.0/8", "10.99.0.0/16", "::1/128", "forge.lan:3000", "x/y"].map(str::to_owned);
-        for (registry, expected) in [
-            ("127.0.0.1:5000", true),
-            ("10.99.3.1:5000", true),
-            ("10.98.3.1:5000", false),
-            ("forge.lan:3000", true),
-            ("forge.lan", false),
-            ("other.lan:3000", false),
-        ] {
-            assert_eq!(speaks_http(&insecure, registry), expected, "{registry}");
-        }
-        assert!(speaks_http(&["0.0.0.0/0".to_owned()], "192.0.2.1"));
-    }
-
-    #[test]
-    fn a_git_that_reads_the_users_settings_is_too_old() {
-        for (version, tags, is_old) in [
-            ("2.30.2", TagPolicy::Any, true),
-            ("2.32.0", TagPolicy::Any, false),
-            ("2.33.1", TagPolicy::Signed, true),
-            ("2.39.5 (Apple Git-154)", TagPolicy::Signed, false),
-        ] {
-            assert_eq!(old_git(version, tags).is_some(), is_old, "{version}");
-        }
-    }
-
-    #[test]
-    fn versions_are_compared_by_number() {
-        for (version, enough) in
-            [("26.1.5+dfsg1", true), ("26.0", true), ("25.9.9", false), ("100.0.0", true), ("x", false)]
-        {
-            assert_eq!(at_least(version, (26, 0)), enough, "{version}");
-        }
-        assert!(at_least("0.13.1", (0, 13)) && !at_least("0.9.0", (0, 13)));
     }
 }
