@@ -193,7 +193,13 @@ pub trait Read: Sync {
 
 /// What a release does on its forge, and what it asks first with its token.
 pub trait Write: Read {
-    /// What is wrong with publishing `tag` at `commit` here: every problem at once, read-only.
+    /// What is wrong with publishing `tag` at `commit` here, whoever does it: every problem at once.
+    ///
+    /// # Errors
+    /// When the forge cannot be asked.
+    fn check_source(&self, tag: &ReleaseTag, commit: &Commit) -> Result<Vec<Problem>>;
+
+    /// The same, and whether the token may do it.
     ///
     /// # Errors
     /// When the forge cannot be asked.

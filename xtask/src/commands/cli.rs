@@ -28,7 +28,7 @@ pub enum Command {
         /// A tag such as `v1.2.3` [default: the tag that the workflow runs for, else the tag at HEAD]
         #[arg(value_name = "TAG")]
         tag: Option<String>,
-        /// Change nothing; print each step as done, to do, or in conflict
+        /// Change nothing; print each step as done, to do, or in conflict, and what would refuse the release
         #[arg(long)]
         plan: bool,
         /// Print JSON instead of text: one event per line, or one document with `--plan`; docs/releasing.md describes

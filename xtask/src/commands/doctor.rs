@@ -87,10 +87,13 @@ pub fn run(environment: &Environment, maintainers: &[String]) -> Result<()> {
     );
     for (name, result) in preflight::side_by_side(&all)? {
         match result {
-            Ok(found) if found.problems.is_empty() => print_good(name, &found)?,
+            Ok(found) if found.problems.is_empty() => stdout::print(&good(name, &found))?,
             Ok(found) => problems.extend(found.problems),
             Err(error) => problems.push(Problem::of_error(name, &error)),
         }
+    }
+    for problem in &problems {
+        stdout::print(&bad(problem))?;
     }
     conclude(&problems)
 }
@@ -205,22 +208,23 @@ fn version_in<'a>(program: &str, text: &'a str) -> Option<&'a str> {
     rest?.split(' ').next().filter(|version| version.starts_with(|c: char| c.is_ascii_digit()))
 }
 
-fn print_good(name: &str, found: &Found) -> Result<()> {
-    stdout::print(&good(name, found))
-}
-
 /// A line without a problem: `?` for what was not asked.
-fn good(name: &str, Found { seen, not_asked, .. }: &Found) -> String {
+pub(super) fn good(name: &str, Found { seen, not_asked, .. }: &Found) -> String {
     let seen: Vec<_> =
         seen.iter().map(|(tool, version)| format!("{tool} {version}").trim_start().to_owned()).collect();
     format!("{:<8} {name:<12} {}\n", if *not_asked { "?" } else { "ok" }, seen.join(", "))
 }
 
-fn conclude(problems: &[Problem]) -> Result<()> {
-    for problem in problems {
-        let text = shown::lines(&redact(&problem.text));
-        stdout::print(&format!("problem  {:<12} {text}\n", problem.check))?;
-    }
+/// A line with a problem.
+pub(super) fn bad(problem: &Problem) -> String {
+    format!("problem  {:<12} {}\n", problem.check, shown::lines(&redact(&problem.text)))
+}
+
+/// The number of problems, which have been printed.
+///
+/// # Errors
+/// A [`Refusal`] if there is one; [`Transient`] if all of them are transient.
+pub(super) fn conclude(problems: &[Problem]) -> Result<()> {
     match problems.len() {
         0 => Ok(()),
         count if problems.iter().all(|problem| problem.is_transient) => {

@@ -1,8 +1,10 @@
-//! `cargo xtask release --plan`: what the same command without `--plan` would do. It only reads.
+//! `cargo xtask release --plan`: what the same command without `--plan` would do, and what would refuse it whoever runs
+//! it. It only reads.
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
+use crate::commands::doctor::{bad, conclude, good};
 use crate::commands::release::with_secrets;
 use crate::inputs::Inputs;
 use crate::inputs::config::Config;
@@ -13,13 +15,17 @@ use crate::inputs::source::Source;
 use crate::oci::reference::Digest;
 use crate::process::Runner;
 use crate::process::environment::Environment;
+use crate::process::problem::Problem;
 use crate::process::progress::Steps;
+use crate::process::secret::redact;
 use crate::process::shown;
 use crate::process::stdout;
 use crate::refuse;
 use crate::release::plan::{Action, Facts, Plan};
+use crate::release::preflight::{self, Found};
 use crate::release::secrets::Secrets;
 use crate::release::state::{self, Public, State};
+use crate::release::step::Step;
 use crate::release::{Context, Session, Tools};
 use crate::tool::docker::DockerConfig;
 use crate::tool::git::Git;
@@ -34,6 +40,15 @@ struct Document<'a> {
     digest: Option<&'a Digest>,
     facts: &'a Facts,
     steps: Vec<Row>,
+    problems: Vec<Wrong>,
+}
+
+/// A problem that the release would stop at.
+#[derive(Serialize)]
+struct Wrong {
+    check: &'static str,
+    text: String,
+    transient: bool,
 }
 
 #[derive(Serialize)]
@@ -44,10 +59,16 @@ struct Row {
     reason: Option<&'static str>,
 }
 
-/// Prints the plan for `asked`, or for the tag at HEAD. It only reads, and needs a secret only for what is not public.
+/// What a plan does not look at.
+const NOT_LOOKED_AT: &str = "not looked at: this machine, its secrets and the base images (`target/debug/xtask doctor` does), and what only a \
+    build shows";
+
+/// Prints the plan for `asked`, or for the tag at HEAD. It only reads, and needs a secret only for what is not public. If
+/// the image is not there yet, it also prints what would refuse its release.
 ///
 /// # Errors
-/// A [`crate::process::failure::Refusal`] when a step is in conflict; other errors when a server or tool does not answer.
+/// A [`crate::process::failure::Refusal`] when a step is in conflict or the release would be refused;
+/// [`crate::process::failure::Transient`] if that may pass by itself; other errors when a server or tool does not answer.
 pub fn run(environment: &Environment, asked: Option<&str>, json: bool) -> Result<()> {
     let runner = &Runner::new(environment);
     let git = &Git::here(runner)?;
@@ -74,38 +95,77 @@ pub fn run(environment: &Environment, asked: Option<&str>, json: bool) -> Result
         }
         None => (state::of_unreleased(context)?, None),
     };
-    print(&context.release, digest.as_ref(), &facts, &Plan::of(&facts), json)?;
+    let plan = Plan::of(&facts);
+    let looked = if plan.does(Step::Build) { preflight::look(context)? } else { Vec::new() };
+    let (lines, problems) = told(looked);
+    if json {
+        stdout::print(&document(&context.release, digest.as_ref(), &facts, &plan, &problems)?)?;
+    } else {
+        stdout::print(&text(&context.release, digest.as_ref(), &plan))?;
+        stdout::print(&lines)?;
+    }
     if let Some(Public::Conflict { text, .. }) = public {
         refuse!("`{}` does not verify as this release: {text}", context.release.tagged());
     }
-    Ok(())
+    conclude(&problems)
 }
 
-fn print(
+/// The lines about what was looked at, and every problem.
+fn told(looked: Vec<(&'static str, Result<Found>)>) -> (String, Vec<Problem>) {
+    let (mut lines, mut problems) = (String::new(), Vec::new());
+    if looked.is_empty() {
+        return (lines, problems);
+    }
+    for (name, result) in looked {
+        match result {
+            Ok(found) if found.problems.is_empty() => lines += &good(name, &found),
+            Ok(found) => problems.extend(found.problems),
+            Err(error) => problems.push(Problem::of_error(name, &error)),
+        }
+    }
+    let lines = problems.iter().fold(lines, |lines, problem| lines + &bad(problem));
+    (format!("\n{lines}{NOT_LOOKED_AT}\n"), problems)
+}
+
+fn document(
     release: &Release<'_>,
     digest: Option<&Digest>,
     facts: &Facts,
     plan: &Plan,
-    json: bool,
-) -> Result<()> {
+    problems: &[Problem],
+) -> Result<String> {
     let Source { tag, commit, .. } = release.source;
-    let image = release.tagged();
-    if json {
-        let steps = plan.steps.iter().map(|(step, action)| Row::of(step.name(), *action)).collect();
-        let (tag, commit) = (tag.to_string(), commit.as_str());
-        let document = Document { schema: "xtask-plan/1", tag, commit, image, digest, facts, steps };
-        let document = serde_json::to_string_pretty(&document).context("writing the plan")?;
-        return stdout::print(&format!("{}\n", shown::json(&document)));
-    }
+    let steps = plan.steps.iter().map(|(step, action)| Row::of(step.name(), *action)).collect();
+    let wrong = |problem: &Problem| Wrong {
+        check: problem.check,
+        text: redact(&problem.text),
+        transient: problem.is_transient,
+    };
+    let document = Document {
+        schema: "xtask-plan/2",
+        tag: tag.to_string(),
+        commit: commit.as_str(),
+        image: release.tagged(),
+        digest,
+        facts,
+        steps,
+        problems: problems.iter().map(wrong).collect(),
+    };
+    let document = serde_json::to_string_pretty(&document).context("writing the plan")?;
+    Ok(format!("{}\n", shown::json(&document)))
+}
+
+fn text(release: &Release<'_>, digest: Option<&Digest>, plan: &Plan) -> String {
+    let Source { tag, commit, .. } = release.source;
     let digest = digest.map_or("is not there yet", Digest::as_str);
-    let mut text = format!("{tag} at {commit}\n{image} {digest}\n\n");
+    let mut text = format!("{tag} at {commit}\n{} {digest}\n\n", release.tagged());
     for (step, action) in &plan.steps {
         let Row { step, action, reason } = Row::of(step.name(), *action);
         let words = if action == "do" { "will do" } else { action };
         text += format!("{step:<8} {words:<9} {}", reason.unwrap_or_default()).trim_end();
         text.push('\n');
     }
-    stdout::print(&text)
+    text
 }
 
 impl Row {

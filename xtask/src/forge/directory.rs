@@ -165,6 +165,10 @@ impl Read for Directory {
 }
 
 impl Write for Directory {
+    fn check_source(&self, _tag: &ReleaseTag, _commit: &Commit) -> Result<Vec<Problem>> {
+        Ok(Vec::new())
+    }
+
     fn preflight(&self, _tag: &ReleaseTag, _commit: &Commit) -> Result<Vec<Problem>> {
         Ok(Vec::new())
     }

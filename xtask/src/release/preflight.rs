@@ -91,9 +91,7 @@ pub fn run(context: &Context<'_>) -> Result<Toolchain> {
     checks.extend(checks::of_commit(session, tools, target, inputs));
     let forge = || Ok(target.forge.preflight(&source.tag, &source.commit)?.into_iter().collect());
     checks.push(("forge", Box::new(forge)));
-    checks.push(("ci status", Box::new(|| Ok(ci.look(target, source)?.into_iter().collect()))));
-    checks.push(("gates", Box::new(|| gates::look(context))));
-    checks.push(("version", Box::new(|| reused::look(context))));
+    checks.extend(of_release(context, &ci));
     let (tool, results) = both(|| checks::own_source(session), || side_by_side(&checks))?;
     let (mut versions, mut problems) = judge(results);
     versions.extend([checks::own_version(&tool)]);
@@ -102,6 +100,35 @@ pub fn run(context: &Context<'_>) -> Result<Toolchain> {
         problems.extend(ci.wait(session, target, source)?);
     }
     if problems.is_empty() { Ok(Toolchain { versions, tool, started }) } else { Err(refusal(&problems)) }
+}
+
+/// The checks of a release that are the same whoever makes it, and on which machine.
+fn of_release<'a>(context: &'a Context<'a>, ci: &'a ci::Gate) -> [Check<'a>; 3] {
+    [
+        ("ci status", Box::new(|| ci.look(context.target, context.release.source))),
+        ("gates", Box::new(|| gates::look(context))),
+        ("version", Box::new(|| reused::look(context))),
+    ]
+}
+
+/// What can be said of a release before it begins, whoever makes it and on which machine: what each check saw. It needs
+/// no secret where everything is public, and waits for nothing.
+///
+/// # Errors
+/// When a signal interrupted it.
+pub(crate) fn look(context: &Context<'_>) -> Result<Vec<(&'static str, Result<Found>)>> {
+    let (ci, source, inputs) = (ci::Gate::default(), context.release.source, context.release.inputs);
+    let rules = || {
+        let broken = inputs.problems.iter().map(|problem| Problem::new("commit", problem));
+        Ok(saw("keeps the rules", broken))
+    };
+    let forge = || {
+        let problems = context.target.forge.check_source(&source.tag, &source.commit)?;
+        Ok(saw("has the tag at the commit, on a branch that may be released", problems))
+    };
+    let mut checks: Vec<Check<'_>> = vec![("commit", Box::new(rules)), ("forge", Box::new(forge))];
+    checks.extend(of_release(context, &ci));
+    side_by_side(&checks)
 }
 
 /// The versions of the tools, and every problem. What one check did not ask is a problem if no check saw the reason.

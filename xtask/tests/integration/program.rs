@@ -9,6 +9,7 @@ mod keys;
 mod latest;
 mod login;
 mod offline;
+mod plan;
 mod private_packages;
 mod pulls;
 mod server;

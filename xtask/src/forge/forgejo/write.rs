@@ -29,28 +29,41 @@ const SETTLING: [Duration; 5] = [
 /// After it, a date is another one.
 const ONE_SECOND: Duration = Duration::from_secs(1);
 
-impl Write for Forgejo {
-    fn preflight(&self, tag: &ReleaseTag, commit: &Commit) -> Result<Vec<Problem>> {
-        let checks: [&(dyn Fn() -> Result<Option<Problem>> + Sync); 6] = [
+/// A question to the forge that may have a problem as its answer.
+type Check<'a> = &'a (dyn Fn() -> Result<Option<Problem>> + Sync);
+
+impl Forgejo {
+    /// What is wrong with publishing `tag` at `commit` here, and what `more` finds, asked in parallel.
+    fn of_source(&self, tag: &ReleaseTag, commit: &Commit, more: &[Check<'_>]) -> Vec<Problem> {
+        let checks: [Check<'_>; 5] = [
             &|| self.check_sight(),
             &|| self.check_tag(tag, commit),
             &|| self.check_branch(commit),
             &|| self.check_clock(),
             &|| self.check_attachments(),
-            &|| self.check_right(),
         ];
         let found: Vec<Result<Option<Problem>>> = thread::scope(|scope| {
-            let running: Vec<_> = checks.iter().map(|check| scope.spawn(check)).collect();
+            let running: Vec<_> = checks.iter().chain(more).map(|check| scope.spawn(check)).collect();
             running.into_iter().map(|thread| joined(thread.join()).flatten()).collect()
         });
         let mut found = found
             .into_iter()
             .map(|result| result.unwrap_or_else(|error| Some(Problem::of_error("forge", &error))));
         // Who may not see the repository gets the same answer to each question about it.
-        if let Some(unseen) = found.next().flatten() {
-            return Ok(vec![unseen]);
+        match found.next().flatten() {
+            Some(unseen) => vec![unseen],
+            None => found.flatten().collect(),
         }
-        Ok(found.chain([self.check_token()]).flatten().collect())
+    }
+}
+
+impl Write for Forgejo {
+    fn check_source(&self, tag: &ReleaseTag, commit: &Commit) -> Result<Vec<Problem>> {
+        Ok(self.of_source(tag, commit, &[]))
+    }
+
+    fn preflight(&self, tag: &ReleaseTag, commit: &Commit) -> Result<Vec<Problem>> {
+        Ok(self.of_source(tag, commit, &[&|| self.check_right(), &|| Ok(self.check_token())]))
     }
 
     fn has_left_branches(&self, commit: &Commit) -> Result<Option<String>> {

@@ -11,6 +11,7 @@ use crate::inputs::source::Source;
 use crate::process::problem::Problem;
 use crate::process::shown::few;
 use crate::release::Session;
+use crate::release::preflight::{Found, saw};
 use crate::release::target::Target;
 
 /// The pause between two questions; the first pauses are shorter.
@@ -29,11 +30,15 @@ impl Gate {
     ///
     /// # Errors
     /// When the forge cannot be asked.
-    pub(super) fn look(&self, target: &Target, source: &Source) -> Result<Vec<Problem>> {
+    pub(super) fn look(&self, target: &Target, source: &Source) -> Result<Found> {
         let state = target.forge.ci_state(&source.commit)?;
-        let problems = problem(&state).into_iter().collect();
+        let words = match &state {
+            CiState::Pending(awaited) => format!("the release waits for {}", names(awaited)),
+            CiState::Green | CiState::Red(_) => "nothing that counts is red or pending".to_owned(),
+        };
+        let found = saw(words, problem(&state));
         self.0.get_or_init(|| state);
-        Ok(problems)
+        Ok(found)
     }
 
     /// Waits until nothing is pending, at most `timeouts.ci`.
@@ -59,7 +64,7 @@ impl Gate {
             if Instant::now() + pause > deadline {
                 return Ok(timed_out(&awaited, limit));
             }
-            let waits = waiting(&awaited);
+            let waits = format!("waiting for {}", names(&awaited));
             if said != waits {
                 session.steps.line("ci status", &waits);
                 said = waits;
@@ -77,13 +82,14 @@ fn problem(state: &CiState) -> Option<Problem> {
     }
 }
 
-fn waiting(awaited: &Awaited) -> String {
+/// What is waited for.
+fn names(awaited: &Awaited) -> String {
     let Awaited { pending, missing, .. } = awaited;
     let names = [&pending[..], missing].concat().join("`, `");
     if missing.is_empty() {
-        return format!("waiting for `{names}`");
+        return format!("`{names}`");
     }
-    format!("waiting for `{names}`; the forge has no status of `{}` yet", missing.join("`, `"))
+    format!("`{names}`; the forge has no status of `{}` yet", missing.join("`, `"))
 }
 
 /// What is pending may end by itself. A context that was never there may have another name.
@@ -118,7 +124,7 @@ fn listed(present: &[String]) -> String {
 mod tests {
     use std::time::Duration;
 
-    use super::{MOST_LISTED, timed_out, waiting};
+    use super::{MOST_LISTED, names, timed_out};
     use crate::forge::Awaited;
     use crate::process::failure::exit_code;
     use crate::release::preflight::refusal;
@@ -146,7 +152,7 @@ mod tests {
                 !missing.is_empty(),
                 "{error:#}"
             );
-            assert_eq!(waiting(&awaited).contains("no status of `tset` yet"), !missing.is_empty());
+            assert_eq!(names(&awaited).contains("no status of `tset` yet"), !missing.is_empty());
         }
         let many = vec!["`x` is success"; MOST_LISTED + 5];
         let said = &timed_out(&awaited(&[], &["y"], &many), Duration::ZERO)[0].text;

@@ -14,7 +14,7 @@ use crate::oci::reference::{Digest, Tag};
 use crate::oci::registry::{Client, Got, Wanted};
 use crate::process::problem::Problem;
 use crate::release::Context;
-use crate::release::preflight::Found;
+use crate::release::preflight::{Found, saw};
 
 /// How many questions are asked at once.
 const TOGETHER: usize = 100;
@@ -33,7 +33,8 @@ pub(super) fn look(context: &Context<'_>) -> Result<Found> {
     let attested = tags.iter().filter_map(|name| Kind::Attestations.digest_of(name));
     let left: Vec<_> = attested.filter(|digest| !named.contains(digest)).collect();
     let payloads = payloads(registry, &left)?;
-    Ok(payloads.iter().find_map(|(digest, payload)| problem(source, digest, payload)).into_iter().collect())
+    let problem = payloads.iter().find_map(|(digest, payload)| problem(source, digest, payload));
+    Ok(saw("not signed before for another commit", problem))
 }
 
 /// Whether `name` is a tag of an image that was released or may still be: any version tag, or a candidate of this one.
