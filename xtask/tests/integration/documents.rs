@@ -156,6 +156,37 @@ fn every_page_begins_with_a_line_that_says_who_it_is_for() {
     }
 }
 
+/// The lines that somebody types in each of the numbered steps of a page's section `Steps`.
+fn typed(page: &str) -> BTreeMap<usize, usize> {
+    let steps = page.split("\n## Steps\n").nth(1).and_then(|rest| rest.split("\n## ").next()).expect("steps");
+    let (mut lines, mut step, mut is_code) = (BTreeMap::new(), 0, false);
+    for line in steps.lines() {
+        if let Some(number) = line.split_once(". ").and_then(|(number, _)| number.parse().ok()) {
+            step = number;
+        }
+        match line.trim() {
+            "```sh" => is_code = true,
+            "```" => is_code = false,
+            _ if is_code => *lines.entry(step).or_default() += 1,
+            _ => {}
+        }
+    }
+    lines
+}
+
+#[test]
+fn who_adopts_the_tool_types_as_many_lines_as_the_page_says() {
+    let pages = files(&["docs/adopting.md"]);
+    let page = &pages["docs/adopting.md"];
+    let typed = typed(page);
+    let of = |steps: &[usize]| steps.iter().filter_map(|step| typed.get(step)).sum::<usize>();
+    let (needed, others) = (of(&[1, 2, 3, 4, 9]), of(&[5, 7, 8]));
+    assert_eq!((needed, others, typed.values().sum()), (5, 4, needed + others), "{typed:?}");
+    for words in ["steps 1 to 4 and 9, between them 6 and 7 | five,", "of steps 5, 7 and 8 | four |"] {
+        assert!(page.contains(words), "docs/adopting.md does not say `{words}`");
+    }
+}
+
 #[test]
 fn what_only_bash_reads_is_not_called_sh() {
     for (name, text) in files(&[".md"]) {
