@@ -4,7 +4,7 @@ use super::commit::time;
 use super::objects::next;
 use super::people::{name, parse_shortlog};
 use super::pull_request::merged;
-use super::tag_message::without_signature;
+use super::tag_message::{message, without_signature};
 use super::tree::entries;
 use crate::process::hostile::readers;
 use crate::process::shown::is_hidden;
@@ -39,9 +39,9 @@ readers! {
         read: |bytes| assert!(time(bytes).is_ok_and(|time| time < 253_402_300_800) || time(bytes).is_err()),
     }
     messages_of_tags: {
-        seeds: vec![b"words\n-----BEGIN SSH SIGNATURE-----\nU1NI\n-----END SSH SIGNATURE-----\n".to_vec()],
+        seeds: vec![b"object a\n\nwords\n-----BEGIN SSH SIGNATURE-----\nU1NI\n-----END SSH SIGNATURE-----\n".to_vec()],
         words: &["-----BEGIN SSH SIGNATURE-----", "-----BEGIN PGP SIGNATURE-----", "\n", "\r\n", "\0", "-----"],
-        read: |bytes| assert!(bytes.starts_with(without_signature(bytes))),
+        read: |bytes| assert!(message(bytes).starts_with(without_signature(message(bytes)))),
     }
     objects: {
         seeds: vec![b"abc blob 3\na\nb\nHEAD:x missing\nfed tree 2\nx\n\n".to_vec()],

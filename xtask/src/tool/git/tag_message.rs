@@ -17,17 +17,12 @@ impl Git {
     /// The message of `tag`, unchanged: hostile input. `None` when there is no such tag or it is a lightweight one.
     ///
     /// # Errors
-    /// When git fails, or answers in an undocumented form.
+    /// When git fails, or its answer does not follow the documentation of `git cat-file --batch`.
     pub fn tag_message(&self, tag: &str) -> Result<Option<Vec<u8>>> {
         let name = format!("refs/tags/{tag}");
-        let format = "--format=%(objecttype)%00%(contents)";
-        let printed = self.call(&["for-each-ref", format, &name])?.output()?.success()?.stdout;
-        if printed.is_empty() {
-            return Ok(None);
-        }
-        let end = printed.iter().position(|byte| *byte == 0);
-        let end = end.with_context(|| format!("`git for-each-ref` printed one field of `{name}`"))?;
-        Ok((&printed[..end] == b"tag").then(|| without_signature(&printed[end + 1..]).to_owned()))
+        let found = self.object(&name).with_context(|| format!("reading `{name}`"))?;
+        let annotated = found.filter(|found| found.kind == "tag");
+        Ok(annotated.map(|tag| without_signature(message(&tag.bytes)).to_owned()))
     }
 
     /// The time of `tag`, in seconds since 1970. For a lightweight tag, the time of its commit.
@@ -44,6 +39,16 @@ impl Git {
     }
 }
 
+/// What `%(contents)` of `git for-each-ref` is: what follows the headers and the empty lines after them, up to a NUL.
+pub(super) fn message(tag: &[u8]) -> &[u8] {
+    let Some(end) = tag.windows(2).position(|bytes| bytes == b"\n\n") else { return &[] };
+    let mut message = &tag[end..];
+    while let Some(rest) = message.strip_prefix(b"\n") {
+        message = rest;
+    }
+    message.split(|byte| *byte == 0).next().unwrap_or_default()
+}
+
 pub(super) fn without_signature(message: &[u8]) -> &[u8] {
     let mut rest = 0;
     for line in message.split_inclusive(|byte| *byte == b'\n') {
@@ -57,7 +62,21 @@ pub(super) fn without_signature(message: &[u8]) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
-    use super::without_signature;
+    use super::{message, without_signature};
+
+    #[test]
+    fn the_message_of_a_tag_follows_its_headers() {
+        for (tag, expected) in [
+            ("object a\ntagger A <a> 5 +0000\n\nwords\n\nmore\n", "words\n\nmore\n"),
+            ("object a\n\n\n\n words\n", " words\n"),
+            ("object a\n\nwords\0more\n", "words"),
+            ("object a\n\n", ""),
+            ("object a\n", ""),
+            ("", ""),
+        ] {
+            assert_eq!(message(tag.as_bytes()), expected.as_bytes(), "{tag:?}");
+        }
+    }
 
     #[test]
     fn a_signature_and_what_follows_is_no_part_of_the_message() {
