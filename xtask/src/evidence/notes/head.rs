@@ -1,11 +1,9 @@
 //! The head of a subject: what stands before its colon, such as `fix(api)!`, and what that says about the commit.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 
 use crate::inputs::config::Groups;
-use crate::tool::git::{LogEntry, announces_break};
+use crate::tool::git::{Few, LogEntry, announces_break};
 
 use super::opening::{Opening, is_version};
 use super::revert::Revert;
@@ -108,16 +106,11 @@ impl<'a> Read<'a> {
     }
 }
 
-/// How many heads are found with one comparison.
-const SLOTS: usize = 64;
-
-/// The heads that were read so far: a range has many commits and few heads.
+/// The heads that were read so far.
 pub(super) struct Heads<'a> {
     groups: &'a Groups,
     /// `None` for a head without a known type.
-    known: BTreeMap<&'a str, Option<Head<'a>>>,
-    /// The last ones of `known`, each at its [`slot`]: one comparison finds those of most commits.
-    last: [(&'a str, Option<Head<'a>>); SLOTS],
+    known: Few<Option<Head<'a>>>,
     /// That of a subject without a type, by a program that updates dependencies.
     update: Head<'a>,
     /// That of a revert whose subject has no type.
@@ -132,8 +125,7 @@ impl<'a> Heads<'a> {
         let (place, is_kept) =
             (Place::Group(named.unwrap_or(groups.others())), keeps(named, Group::Reverts, groups));
         let revert = Head { group: Group::Reverts, place, is_kept, ..Head::unknown(groups) };
-        // An empty head has no type, which is what the empty slots say of it.
-        Self { groups, known: BTreeMap::new(), last: [("", None); SLOTS], update, revert }
+        Self { groups, known: Few::default(), update, revert }
     }
 
     pub(super) fn read(&mut self, entry: &'a LogEntry) -> Read<'a> {
@@ -191,26 +183,8 @@ impl<'a> Heads<'a> {
     }
 
     fn of_head(&mut self, head: &'a str) -> Option<Head<'a>> {
-        let slot = slot(head);
-        let (last, found) = self.last[slot];
-        if last == head {
-            return found;
-        }
-        let found = match self.known.get(head) {
-            Some(known) => *known,
-            None => *self.known.entry(head).or_insert(Head::of(head, self.groups)),
-        };
-        self.last[slot] = (head, found);
-        found
+        *self.known.of(head.as_bytes(), || Head::of(head, self.groups))
     }
-}
-
-/// A number that differs for most heads, from what is known of the text without reading all of it.
-fn slot(head: &str) -> usize {
-    let bytes = head.as_bytes();
-    let Some(last) = bytes.len().checked_sub(1) else { return 0 };
-    let part = |at: usize| usize::from(bytes[at]);
-    (bytes.len() + 3 * part(0) + 7 * part(last / 2) + 31 * part(last.saturating_sub(1))) % SLOTS
 }
 
 /// Whether a program wrote the commit that updates dependencies.

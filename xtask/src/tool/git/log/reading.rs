@@ -14,6 +14,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, ensure};
 
 use super::{Commit, FIELDS, Log, LogEntry, Message, is_bare_merge};
+use crate::tool::git::Few;
 use crate::tool::git::people::{contact, name};
 use crate::tool::git::pull_request;
 
@@ -44,7 +45,7 @@ pub(super) struct Reading {
     /// The numbers of the co-authors of the entries that have any, by the entry's position.
     pub(super) co_authored: Vec<(usize, Vec<usize>)>,
     /// Each author, by git's output.
-    pub(super) known: BTreeMap<Vec<u8>, Author>,
+    pub(super) known: Few<Author>,
     kept_bytes: usize,
 }
 
@@ -150,15 +151,13 @@ impl Reading {
 
     /// The author's name, and the list of authors of a commit that has no other one.
     fn author(&mut self, printed: &[u8], counts_as_change: bool) -> (Option<Arc<str>>, Arc<[Arc<str>]>) {
-        if let Some(known) = self.known.get_mut(printed) {
-            known.counts_as_change |= counts_as_change;
-            return (known.name.clone(), Arc::clone(&known.alone));
-        }
-        let name: Option<Arc<str>> = name(&text(printed)).map(Arc::from);
-        let alone: Arc<[_]> = name.iter().cloned().collect();
-        let author = Author { name: name.clone(), alone: Arc::clone(&alone), counts_as_change };
-        self.known.insert(printed.to_owned(), author);
-        (name, alone)
+        let author = self.known.of(printed, || {
+            let name: Option<Arc<str>> = name(&text(printed)).map(Arc::from);
+            let alone = name.iter().cloned().collect();
+            Author { name, alone, counts_as_change: false }
+        });
+        author.counts_as_change |= counts_as_change;
+        (author.name.clone(), Arc::clone(&author.alone))
     }
 }
 
