@@ -109,9 +109,9 @@ struct Found {
 #[must_use]
 pub fn masked(text: &str) -> Cow<'_, str> {
     let (mut shown, mut kept, mut at) = (String::new(), 0, 0);
-    while at < text.len() {
-        let Some(found) = found_at(text, at) else {
-            at += 1;
+    while let Some(begin) = next_beginning(text, at) {
+        let Some(found) = found_at(text, begin) else {
+            at = begin + 1;
             continue;
         };
         shown += &text[kept..found.hidden];
@@ -128,7 +128,14 @@ pub fn masked(text: &str) -> Cow<'_, str> {
 /// Whether something in `text` looks like a secret.
 #[must_use]
 pub fn is_in(text: &str) -> bool {
-    (0..text.len()).any(|at| found_at(text, at).is_some())
+    let mut at = 0;
+    while let Some(begin) = next_beginning(text, at) {
+        if found_at(text, begin).is_some() {
+            return true;
+        }
+        at = begin + 1;
+    }
+    false
 }
 
 /// By first byte, the second bytes of what begins a secret, as a set of bits. No secret is shorter, and all are ASCII.
@@ -149,21 +156,24 @@ const fn add(table: &mut [u128; 128], prefix: &[u8]) {
     table[prefix[0] as usize] |= 1 << prefix[1];
 }
 
-/// Whether a secret may begin at `at` in `bytes`. Almost none does, and a page has many words: one look at a table says
-/// so.
-#[must_use]
-fn may_begin(bytes: &[u8], at: usize) -> bool {
-    let (first, second) = (bytes[at], if at + 1 < bytes.len() { bytes[at + 1] } else { 0 });
-    first < 128 && second < 128 && BEGINNINGS[usize::from(first)] & (1 << second) != 0
+/// The next place from `at` on at which a secret may begin. Almost none does, and a page has many words, which are read
+/// by unoptimized code: a loop looks at each byte once, in a table.
+fn next_beginning(text: &str, mut at: usize) -> Option<usize> {
+    let bytes = text.as_bytes();
+    while at + 1 < bytes.len() {
+        let (first, second) = (bytes[at], bytes[at + 1]);
+        if first < 128 && second < 128 && BEGINNINGS[usize::from(first)] & (1 << second) != 0 {
+            return Some(at);
+        }
+        at += 1;
+    }
+    None
 }
 
-/// The secret that begins at `at`. The time stays linear because each shape looks at a bounded number of bytes before
+/// The secret that begins at `at`, where one may begin. The time stays linear because each shape looks at a bounded number of bytes before
 /// it is certain, or only as far as the next place where the same shape can begin.
 fn found_at(text: &str, at: usize) -> Option<Found> {
     let bytes = text.as_bytes();
-    if !may_begin(bytes, at) {
-        return None;
-    }
     match bytes[at] {
         b':' => user_of_address(text, at),
         b'-' => private_key(text, at),

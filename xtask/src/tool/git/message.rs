@@ -94,8 +94,13 @@ impl Message {
     fn read(&mut self, body: &str) {
         let mut is_inside = false;
         for line in body.lines() {
+            let first = line.as_bytes().first();
+            // Most lines say neither.
+            if !is_inside && !matches!(first, Some(b'B' | b'(')) {
+                continue;
+            }
             let line = line.trim_end();
-            let begins = match line.as_bytes().first() {
+            let begins = match first {
                 Some(b'B') => BREAKING.iter().find_map(|name| line.strip_prefix(name)?.strip_prefix(':')),
                 Some(b'(') => {
                     self.picked = origin::picked(line).map(Box::from).or(self.picked.take());
@@ -128,8 +133,10 @@ impl Message {
 
 /// Whether there is nothing to trim, without reading all of it.
 fn begins_and_ends_visibly(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    [bytes.first(), bytes.last()].iter().all(|end| end.is_some_and(u8::is_ascii_graphic))
+    match text.as_bytes() {
+        [first, .., last] => first.is_ascii_graphic() && last.is_ascii_graphic(),
+        _ => false,
+    }
 }
 
 /// One byte is found much faster than two.
