@@ -17,7 +17,7 @@ use crate::inputs::pulls::Pulls;
 use crate::inputs::source::{Purpose, Source, missing, release_tags};
 use crate::inputs::version::ReleaseTag;
 use crate::process::Runner;
-use crate::process::environment::Environment;
+use crate::process::environment::{self, Environment};
 use crate::process::interrupt;
 use crate::process::parallel::both;
 use crate::process::shown;
@@ -84,9 +84,8 @@ impl Asked<'_> {
 /// the changelog cannot be read or written.
 pub fn run(environment: &Environment, asked: &Asked<'_>, form: Form, offline: bool) -> Result<()> {
     let runner = Runner::new(environment);
-    let git = Git::here(&runner)?;
-    let (source, names) = both(|| asked.source(&git), || git.tags())?;
-    let tags = release_tags(&names);
+    let (git, names) = Git::with_tags(&runner, &environment::current_directory()?)?;
+    let (source, tags) = (asked.source(&git)?, release_tags(&names));
     if let Some(from) = asked.from
         && git.peel(&from.git_ref())?.is_none()
     {

@@ -5,6 +5,7 @@
 mod clones;
 mod notes;
 mod objects;
+mod tags;
 mod trees;
 
 use std::ffi::OsStr;

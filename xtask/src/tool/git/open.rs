@@ -3,14 +3,16 @@
 use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use xshell::cmd;
 
 use super::{Answers, Git, INSTALL, sealed};
+use crate::process::parallel::both;
 use crate::process::scratch::Scratch;
-use crate::process::{Runner, environment};
+use crate::process::{Output, Runner, environment};
 
 /// Enough to clone a whole history over a slow line.
 const CLONE: Duration = Duration::from_secs(600);
@@ -21,9 +23,36 @@ impl Git {
     /// # Errors
     /// When git is not installed or `dir` is not in a work tree.
     pub fn discover(runner: &Runner, dir: &Path) -> Result<Self> {
+        Self::answered(runner, dir, &[]).map(|(git, _)| git)
+    }
+
+    /// As [`Git::discover`], with the answer of [`Git::tags`]: git says both in one process.
+    ///
+    /// # Errors
+    /// As [`Git::discover`].
+    pub fn with_tags(runner: &Runner, dir: &Path) -> Result<(Self, Vec<String>)> {
+        // Most runs begin at the top of a repository of the user's own. There, what answers for objects can start already,
+        // and a path such as `./a` means the same to it.
+        let early = || {
+            let sh = runner.shell()?;
+            sealed::seal(runner.call(cmd!(sh, "git -C {dir} cat-file --batch")), &[]).converse()
+        };
+        let more = ["--symbolic-full-name", "--tags"];
+        let ((git, output), early) = both(|| Self::answered(runner, dir, &more), || Ok(early()))?;
+        if git.root == dir && git.trusted.is_empty() {
+            *git.answers.lock().unwrap_or_else(PoisonError::into_inner) = Some(early?);
+        }
+        // What git complains about, such as a broken tag, is left to a question about nothing but tags.
+        let tags = if output.stderr.is_empty() { tags_before(&output.stdout).0 } else { git.tags()? };
+        Ok((git, tags))
+    }
+
+    /// The repository, and what git printed. `more` may ask for the tags, which then come first.
+    fn answered(runner: &Runner, dir: &Path, more: &[&str]) -> Result<(Self, Output)> {
         let sh = runner.shell()?;
         let ask = |trusted: &[OsString]| {
-            let ask = cmd!(sh, "git rev-parse --is-shallow-repository --absolute-git-dir --show-toplevel");
+            let facts = ["--is-shallow-repository", "--absolute-git-dir", "--show-toplevel"];
+            let ask = cmd!(sh, "git rev-parse {more...} {facts...}");
             sealed::seal(runner.call(ask), trusted).dir(dir).install_hint(INSTALL).output()
         };
         let (mut output, mut trusted) = (ask(&[])?, Vec::new());
@@ -32,15 +61,18 @@ impl Git {
             trusted = sealed::trusted_directories(runner)?;
             output = ask(&trusted)?;
         }
-        let answer =
-            output.success().context("finding the repository; run this inside a checkout")?.text()?;
+        let output = output.success().context("finding the repository; run this inside a checkout")?;
+        let (_, answer) = tags_before(&output.stdout);
+        let answer = std::str::from_utf8(answer)
+            .with_context(|| format!("`{}` printed a path that is not UTF-8", output.command_line))?;
         let [shallow, directory, root] = answer.lines().collect::<Vec<_>>()[..] else {
             bail!("`git rev-parse` printed `{answer}`: move the repository to a path without a line break");
         };
         let (is_shallow, directory) = (yes_or_no(shallow)?, directory.to_owned());
         let (runner, root, is_bare, objects) = (runner.clone(), root.into(), false, None);
         let answers = Answers::default();
-        Ok(Self { runner, root, directory, is_shallow, is_bare, trusted, objects, answers })
+        let git = Self { runner, root, directory, is_shallow, is_bare, trusted, objects, answers };
+        Ok((git, output))
     }
 
     /// The repository in which the command was started.
@@ -81,6 +113,18 @@ impl Git {
         let (trusted, objects, answers) = (Vec::new(), None, Answers::default());
         Ok(Self { runner, root, directory, is_shallow, is_bare, trusted, objects, answers })
     }
+}
+
+/// The names of the tags with which an answer begins, and what follows them. A name that is not UTF-8 is left out, as by
+/// [`Git::tags`].
+fn tags_before(printed: &[u8]) -> (Vec<String>, &[u8]) {
+    let (mut names, mut rest) = (Vec::new(), printed);
+    while let Some(line) = rest.strip_prefix(b"refs/tags/") {
+        let end = line.iter().position(|byte| *byte == b'\n').unwrap_or(line.len());
+        names.extend(std::str::from_utf8(&line[..end]).ok().map(str::to_owned));
+        rest = line.get(end + 1..).unwrap_or_default();
+    }
+    (names, rest)
 }
 
 fn yes_or_no(text: &str) -> Result<bool> {
