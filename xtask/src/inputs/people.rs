@@ -1,7 +1,7 @@
 //! Who made the changes of a release, by name. No address is shown. People are identified by their names after the
 //! mailmap is applied.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::tool::git::Names;
 
@@ -31,15 +31,16 @@ impl People {
     /// read.
     #[must_use]
     pub fn of(names: &Names, known: Option<&BTreeSet<String>>) -> Self {
-        let all = names.all.iter().map(ToString::to_string);
-        let (bots, people): (BTreeSet<_>, BTreeSet<_>) = all.partition(|name| is_bot(name));
-        let ordered: BTreeMap<_, _> =
-            people.into_iter().map(|name| ((name.to_lowercase(), name.clone()), name)).collect();
-        let person = |name: String| {
-            let is_first = known.map(|known| names.authors.contains(&*name) && !known.contains(&name));
-            Person { name, is_first }
+        let (bots, people): (Vec<&str>, Vec<&str>) =
+            names.all.iter().map(|name| &**name).partition(|name| is_bot(name));
+        let mut people: Vec<_> = people.into_iter().map(|name| (name.to_lowercase(), name)).collect();
+        people.sort();
+        let person = |(_, name): (String, &str)| {
+            let is_first = known.map(|known| names.authors.contains(name) && !known.contains(name));
+            Person { name: name.to_owned(), is_first }
         };
-        Self { people: ordered.into_values().map(person).collect(), bots }
+        let bots = bots.into_iter().map(str::to_owned).collect();
+        Self { people: people.into_iter().map(person).collect(), bots }
     }
 }
 
@@ -47,13 +48,14 @@ impl People {
 /// helped before without being an author.
 #[must_use]
 pub fn authors(names: &Names) -> BTreeSet<String> {
-    names.authors.iter().filter(|name| !is_bot(name)).map(ToString::to_string).collect()
+    names.authors.iter().filter(|name| !is_bot(name)).map(|name| str::to_owned(name)).collect()
 }
 
 fn is_bot(name: &str) -> bool {
     let name = name.to_lowercase();
-    let first = name.split([' ', '[']).next().unwrap_or_default();
-    name.ends_with("[bot]") || name.ends_with("-bot") || BOTS.contains(&first)
+    let is_followed = |rest: &str| rest.is_empty() || rest.starts_with([' ', '[']);
+    let is_known = BOTS.iter().any(|bot| name.strip_prefix(bot).is_some_and(is_followed));
+    is_known || name.ends_with("[bot]") || name.ends_with("-bot")
 }
 
 #[cfg(test)]
@@ -75,14 +77,20 @@ mod tests {
     fn everybody_is_named_once_in_order_and_programs_are_told_apart() {
         let found = names(
             &["bob", "Ann", "Renovate Bot", "Zed", "Squasher"],
-            &["Ann", "dependabot[bot]", "Joan Bot", "acme-bot"],
+            &["Ann", "dependabot[bot]", "Joan Bot", "acme-bot", "Renovatella"],
         );
         let known = BTreeSet::from(["Zed".to_owned(), "Joan Bot".to_owned()]);
         let people = People::of(&found, Some(&known));
         let told: Vec<_> =
             people.people.iter().map(|person| (&*person.name, person.is_first.unwrap())).collect();
-        let expected =
-            [("Ann", true), ("bob", true), ("Joan Bot", false), ("Squasher", true), ("Zed", false)];
+        let expected = [
+            ("Ann", true),
+            ("bob", true),
+            ("Joan Bot", false),
+            ("Renovatella", false),
+            ("Squasher", true),
+            ("Zed", false),
+        ];
         assert_eq!(told, expected);
         assert_eq!(people.bots.iter().collect::<Vec<_>>(), ["Renovate Bot", "acme-bot", "dependabot[bot]"]);
         assert_eq!(authors(&found).into_iter().collect::<Vec<_>>(), ["Ann", "Squasher", "Zed", "bob"]);

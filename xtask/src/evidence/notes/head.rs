@@ -183,7 +183,7 @@ impl<'a> Heads<'a> {
     }
 
     fn of_head(&mut self, head: &'a str) -> Option<Head<'a>> {
-        *self.known.of(head.as_bytes(), || Head::of(head, self.groups))
+        *self.known.of(head.as_bytes(), || Head::of(head, self.groups)).1
     }
 }
 

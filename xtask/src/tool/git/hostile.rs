@@ -2,7 +2,7 @@
 
 use super::commit::time;
 use super::objects::next;
-use super::people::{name, parse_shortlog};
+use super::people::{name, parse_shortlog, shown};
 use super::pull_request::merged;
 use super::tag_message::{message, without_signature};
 use super::tree::entries;
@@ -30,6 +30,7 @@ readers! {
         read: |bytes| {
             let text = String::from_utf8_lossy(bytes);
             drop(parse_shortlog(&text));
+            assert_eq!(name(&text), shown(&text), "names that are plain are no exception");
             assert!(name(&text).is_none_or(|name| !name.is_empty() && !name.chars().any(is_hidden)));
         },
     }

@@ -13,7 +13,7 @@ use super::people::name;
 use super::{Commit, Git, Message};
 use crate::process::parallel::both;
 use graph::Graph;
-use reading::Reading;
+use reading::{CoAuthors, Reading};
 
 /// One commit of a range, as release notes need it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,24 +103,32 @@ impl Git {
         // Into a pipe, git writes every commit by itself if it is not told otherwise (git(1), "GIT_FLUSH").
         let call = self.call_with_mailmap(to, &log)?.env("GIT_FLUSH", "0").timeout(PATIENCE);
         let (mut reading, has_mailmap) = both(|| call.stream(Reading::of), || self.has_mailmap(to))?;
-        let co_authors = &reading.co_authors;
-        let contacts: BTreeSet<&str> = co_authors.keys().map(String::as_str).collect();
-        let mapped = if has_mailmap { self.mapped(to, &contacts)? } else { BTreeMap::new() };
-        let mut shown = vec![None; co_authors.len()];
+        let co_authors = reading.co_authors.values();
+        let mapped = if has_mailmap {
+            let people = co_authors.iter().flat_map(|those| &those.people);
+            self.mapped(to, &people.map(|(contact, _)| &**contact).collect())?
+        } else {
+            BTreeMap::new()
+        };
+        let shown = |(contact, before): &(String, Option<Arc<str>>)| match mapped.get(&**contact) {
+            Some(mapped) => name(mapped).map(Arc::from),
+            None => before.clone(),
+        };
         let Log { entries, names, .. } = &mut reading.log;
-        let counted = reading.known.values().filter(|author| author.counts_as_change);
+        let counted = reading.known.values().iter().filter(|author| author.counts_as_change);
         names.authors = counted.filter_map(|author| author.name.clone()).collect();
         names.all = names.authors.clone();
-        for (contact, co_author) in co_authors {
-            let mapped = mapped.get(contact.as_str());
-            let name = mapped.map_or_else(|| co_author.name.clone(), |mapped| name(mapped).map(Arc::from));
-            names.all.extend(name.clone().filter(|_| co_author.counts_as_change));
-            shown[co_author.number] = name;
+        let mut lists = Vec::new();
+        for CoAuthors { people, counts_as_change } in co_authors {
+            let list: Vec<_> = people.iter().filter_map(shown).collect();
+            if *counts_as_change {
+                names.all.extend(list.iter().cloned());
+            }
+            lists.push(list);
         }
-        for (entry, co_authors) in &reading.co_authored {
+        for (entry, place) in &reading.co_authored {
             let entry = &mut entries[*entry];
-            let co_authors = co_authors.iter().filter_map(|number| shown[*number].clone());
-            entry.authors = authors(entry.author.clone(), co_authors).into();
+            entry.authors = authors(entry.author.clone(), lists[*place].iter().cloned()).into();
         }
         Ok(reading.log)
     }

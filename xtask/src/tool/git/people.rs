@@ -129,6 +129,26 @@ pub(super) fn parse_shortlog(text: &str) -> Result<(usize, BTreeSet<String>)> {
 /// A person's name as it may be shown: on one line, without invisible characters and without an address. If the name is
 /// itself an address, only the part before `@` is kept. `None` when nothing is left.
 pub(super) fn name(author: &str) -> Option<String> {
+    let end = author.find('<').filter(|end| author[..*end].ends_with(' '));
+    let before = end.map_or(author, |end| &author[..end - 1]);
+    if is_plain(before) { Some(masked(before).into_owned()) } else { shown(author) }
+}
+
+/// Whether [`shown`] changes nothing but what looks like a secret. Most names are like that, and a history has many.
+fn is_plain(name: &str) -> bool {
+    let mut is_between = true;
+    for byte in name.as_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' => is_between = false,
+            b' ' if !is_between => is_between = true,
+            _ => return false,
+        }
+    }
+    !is_between && name.len() <= LONGEST_NAME
+}
+
+/// As [`name`], without looking whether it is plain.
+pub(super) fn shown(author: &str) -> Option<String> {
     let author = author.split(" <").next().unwrap_or_default();
     let author = if author.starts_with('<') { "" } else { author };
     let visible: String = author.chars().filter(|c| c.is_whitespace() || !is_hidden(*c)).collect();
@@ -161,7 +181,7 @@ fn is_contact(value: &str) -> bool {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::{Authors, is_contact, name, parse_shortlog};
+    use super::{Authors, is_contact, is_plain, name, parse_shortlog, shown};
 
     #[test]
     fn authors_are_known_if_all_were_found_or_all_commits_were_read() {
@@ -195,6 +215,31 @@ mod tests {
             assert_eq!(name(author).as_deref(), shown, "{author}");
         }
         assert_eq!(name(&"x".repeat(1000)).unwrap().len(), 60);
+    }
+
+    #[test]
+    fn a_plain_name_is_shown_like_any_other() {
+        for author in [
+            "Ann",
+            "Ann B. O-7 <a@b>",
+            "Ann <",
+            "Ann  <a@b>",
+            "Ann B",
+            " Ann",
+            "Ann  B",
+            "A<b> <c>",
+            "A <b <c>",
+            "<a@b>",
+            " <a@b>",
+            "AKIA0123456789ABCDEF B",
+            "-----BEGIN A PRIVATE KEY----- b -----END A PRIVATE KEY----- c",
+            &"x".repeat(60),
+            &"x".repeat(61),
+            &format!("{} y", "x".repeat(59)),
+        ] {
+            assert_eq!(name(author), shown(author), "{author}");
+        }
+        assert!(is_plain("Ann B. O-7") && !is_plain("Ann "));
     }
 
     #[test]

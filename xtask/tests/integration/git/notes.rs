@@ -128,6 +128,24 @@ fn notes_compare_the_images_of_both_commits_and_say_what_they_cannot_read() {
 }
 
 #[test]
+fn a_co_author_of_merges_with_git_s_own_words_alone_is_not_told() {
+    let repository = Repository::new(&[("a", b"")]);
+    repository.git("tag v0.1.0");
+    for (branch, subject) in [("x", "Merge"), ("y", "Words")] {
+        repository.git(&format!("checkout --quiet -b {branch} v0.1.0"));
+        repository.git(&format!("commit --quiet --allow-empty --message {branch}"));
+        repository.git("checkout --quiet -");
+        let sh = repository.runner.shell().unwrap();
+        let message = format!("{subject} branch\n\nCo-authored-by: Person {branch} <{branch}@example.org>\n");
+        let merge = cmd!(sh, "git merge --quiet --no-ff --message {message} {branch}");
+        repository.runner.call(merge).dir(&repository.top()).run().unwrap();
+    }
+    let git = repository.asked();
+    let log = git.log(Some("v0.1.0"), &git.peel("HEAD").unwrap().unwrap()).unwrap();
+    assert_eq!(log.names.all.iter().map(|name| &**name).collect::<Vec<_>>(), ["Person y", "a"]);
+}
+
+#[test]
 fn notes_do_not_see_replaced_commits_or_grafts_and_refuse_a_history_that_is_cut_off() {
     let repository = Repository::new(&[("a", b"")]);
     repository.git("tag v0.1.0");

@@ -6,7 +6,6 @@ mod hostile;
 mod tests;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::ffi::CStr;
 use std::io::{BufRead, Read as _};
 use std::sync::Arc;
@@ -40,21 +39,20 @@ type Record<'a> = [&'a [u8]; FIELDS.len()];
 #[derive(Default)]
 pub(super) struct Reading {
     pub(super) log: Log,
-    /// Each value of a `Co-authored-by` trailer: a range has many commits and few people.
-    pub(super) co_authors: BTreeMap<String, CoAuthor>,
-    /// The numbers of the co-authors of the entries that have any, by the entry's position.
-    pub(super) co_authored: Vec<(usize, Vec<usize>)>,
+    /// The co-authors of a commit, by what git printed of them: a range has many commits and few people.
+    pub(super) co_authors: Few<CoAuthors>,
+    /// The entries that have co-authors, and the place of these.
+    pub(super) co_authored: Vec<(usize, usize)>,
     /// Each author, by git's output.
     pub(super) known: Few<Author>,
     kept_bytes: usize,
 }
 
-/// A co-author, who has one number in all entries.
+/// The values of the `Co-authored-by` trailers of commits.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct CoAuthor {
-    pub(super) number: usize,
-    /// Before the mailmap is applied.
-    pub(super) name: Option<Arc<str>>,
+pub(super) struct CoAuthors {
+    /// Each of them, with the name before the mailmap is applied.
+    pub(super) people: Vec<(String, Option<Arc<str>>)>,
     /// As that of [`Author`].
     pub(super) counts_as_change: bool,
 }
@@ -118,14 +116,8 @@ impl Reading {
         self.kept_bytes += message.size();
         let counts_as_change = !is_bare_merge(count, &message);
         if !others.is_empty() {
-            self.kept_bytes += others.len();
-            let others = text(others);
-            let others = others
-                .lines()
-                .take(MOST_AUTHORS)
-                .map(|other| self.co_author(contact(other), counts_as_change));
-            let others = others.collect();
-            self.co_authored.push((self.log.entries.len(), others));
+            let place = self.co_authors(others, counts_as_change);
+            self.co_authored.push((self.log.entries.len(), place));
         }
         ensure!(
             self.kept_bytes <= MOST_KEPT,
@@ -137,21 +129,26 @@ impl Reading {
         Ok(())
     }
 
-    /// The number of a co-author.
-    fn co_author(&mut self, contact: String, counts_as_change: bool) -> usize {
-        if let Some(known) = self.co_authors.get_mut(&contact) {
-            known.counts_as_change |= counts_as_change;
-            return known.number;
-        }
-        let number = self.co_authors.len();
-        let name = name(&contact).map(Arc::from);
-        self.co_authors.insert(contact, CoAuthor { number, name, counts_as_change });
-        number
+    /// The place of the co-authors that git printed.
+    fn co_authors(&mut self, printed: &[u8], counts_as_change: bool) -> usize {
+        let (place, co_authors) = self.co_authors.of(printed, || {
+            self.kept_bytes += printed.len();
+            let person = |line: &str| {
+                let contact = contact(line);
+                let name = name(&contact).map(Arc::from);
+                (contact, name)
+            };
+            let people = text(printed).lines().take(MOST_AUTHORS).map(person).collect();
+            CoAuthors { people, counts_as_change: false }
+        });
+        co_authors.counts_as_change |= counts_as_change;
+        place
     }
 
     /// The author's name, and the list of authors of a commit that has no other one.
     fn author(&mut self, printed: &[u8], counts_as_change: bool) -> (Option<Arc<str>>, Arc<[Arc<str>]>) {
-        let author = self.known.of(printed, || {
+        let (_, author) = self.known.of(printed, || {
+            self.kept_bytes += printed.len();
             let name: Option<Arc<str>> = name(&text(printed)).map(Arc::from);
             let alone = name.iter().cloned().collect();
             Author { name, alone, counts_as_change: false }
@@ -173,15 +170,19 @@ fn most(number: usize) -> usize {
 
 /// The first record in `bytes`, and its length. `None` if its end is not there, or a field has too many bytes.
 fn record(bytes: &[u8]) -> Option<(Record<'_>, usize)> {
-    let (mut fields, mut length) = (Record::default(), 0);
-    for (number, field) in fields.iter_mut().enumerate() {
-        *field = CStr::from_bytes_until_nul(&bytes[length..]).ok()?.to_bytes();
-        if field.len() > most(number) {
-            return None;
-        }
-        length += field.len() + 1;
-    }
-    Some((fields, length))
+    let (ids, rest) = field(bytes, LONGEST_FIELD)?;
+    let (author, rest) = field(rest, LONGEST_FIELD)?;
+    let (others, rest) = field(rest, LONGEST_FIELD)?;
+    let (message, rest) = field(rest, LONGEST_MESSAGE)?;
+    Some(([ids, author, others, message], bytes.len() - rest.len()))
+}
+
+/// What is before the next NUL, and what is after it.
+fn field(bytes: &[u8], most: usize) -> Option<(&[u8], &[u8])> {
+    // It calls optimized code.
+    let Ok(field) = CStr::from_bytes_until_nul(bytes) else { return None };
+    let field = field.to_bytes();
+    if field.len() > most { None } else { Some((field, &bytes[field.len() + 1..])) }
 }
 
 /// Reads up to the next NUL. Of more than `most` bytes it keeps in `field` about the first half of `most`, and the

@@ -14,8 +14,10 @@ fn a_log_record_is_a_commit_its_authors_and_a_message_that_may_hold_anything() {
     let parse = |parents: &str, message: &str| {
         let text = format!("{commit} {parents}\0Ann\x1f\0Bob <b@c>\r\nCid\n\0{message}\0");
         let mut reading = Reading::of(&mut text.as_bytes()).unwrap();
-        assert_eq!(reading.co_authors.keys().collect::<Vec<_>>(), ["Bob <b@c>", "Cid"]);
-        assert_eq!(reading.co_authored, [(0, vec![0, 1])]);
+        let people = [("Bob <b@c>", "Bob"), ("Cid", "Cid")];
+        let people = people.map(|(contact, name)| (contact.to_owned(), Some(name.into())));
+        assert_eq!(reading.co_authors.values()[0].people, people);
+        assert_eq!(reading.co_authored, [(0, 0)]);
         let entry = reading.log.entries.pop().unwrap();
         assert_eq!(entry.author.as_deref(), Some("Ann"));
         entry
@@ -59,8 +61,8 @@ fn a_record_is_the_same_wherever_a_buffer_ends() {
         let found = Reading::of(&mut buffer).unwrap();
         assert_eq!(found.log.entries, whole.log.entries);
         assert_eq!(
-            (found.co_authors, found.co_authored),
-            (whole.co_authors.clone(), whole.co_authored.clone())
+            (found.co_authors.values(), found.co_authored),
+            (whole.co_authors.values(), whole.co_authored.clone())
         );
     }
 }
@@ -113,13 +115,15 @@ fn an_author_of_merges_with_git_s_own_words_alone_is_not_told() {
     let told: Vec<_> = found
         .known
         .values()
+        .iter()
         .map(|author| (author.name.as_deref().unwrap(), author.counts_as_change))
         .collect();
     assert_eq!(told, [("Ann", false), ("Bob", true)]);
     let told: Vec<_> = found
         .co_authors
         .values()
-        .map(|co_author| (co_author.name.as_deref().unwrap(), co_author.counts_as_change))
+        .iter()
+        .map(|those| (those.people[0].1.as_deref().unwrap(), those.counts_as_change))
         .collect();
     assert_eq!(told, [("Ann", false), ("Bob", true)]);
 }
