@@ -56,7 +56,7 @@ impl<'a> Named<'a> {
             if picked.is_none() && entry.message.reverts.is_none() {
                 continue;
             }
-            let by_id = match &entry.message.reverts {
+            let by_id = match entry.message.reverts.as_deref() {
                 Some(Reverted::Commit(id)) => Some(id.as_str()),
                 Some(Reverted::Subject(subject)) => {
                     named.subjects.insert(subject, Vec::new());
@@ -88,7 +88,7 @@ impl<'a> Named<'a> {
 
     /// The commit that `entry` reverts. A name that fits several is nobody's.
     fn reverted(&self, entry: &LogEntry) -> Option<&'a LogEntry> {
-        let fitting = match entry.message.reverts.as_ref()? {
+        let fitting = match entry.message.reverts.as_deref()? {
             Reverted::Commit(id) => self.ids.get(id.as_str()),
             Reverted::Subject(subject) => self.subjects.get(subject.as_str()),
         };

