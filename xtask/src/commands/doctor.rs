@@ -225,18 +225,36 @@ pub(super) fn bad(problem: &Problem) -> String {
 /// # Errors
 /// A [`Refusal`] if there is one; [`Transient`] if all of them are transient.
 pub(super) fn conclude(problems: &[Problem]) -> Result<()> {
-    match problems.len() {
-        0 => Ok(()),
-        count if problems.iter().all(|problem| problem.is_transient) => {
-            Err(Transient::new(format!("{count} problems found, all of them transient")).into())
-        }
-        count => Err(Refusal::new(format!("{count} problems found")).into()),
+    let found = match problems.len() {
+        0 => return Ok(()),
+        1 => "1 problem found".to_owned(),
+        count => format!("{count} problems found"),
+    };
+    if problems.iter().all(|problem| problem.is_transient) {
+        return Err(Transient::new(format!("{found}: transient, run it again later")).into());
     }
+    Err(Refusal::new(found).into())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{disk, good, not_asked, version_in};
+    use super::{Problem, bad, conclude, disk, good, not_asked, version_in};
+    use crate::process::failure::exit_code;
+
+    #[test]
+    fn problems_are_counted_and_transient_ones_alone_may_pass() {
+        let (ours, transient) = (Problem::new("git", "old"), Problem::transient("forge", "answered 502"));
+        assert_eq!(bad(&ours), "problem  git          old\n");
+        assert!(conclude(&[]).is_ok());
+        for (problems, code, words) in [
+            (&[ours.clone()][..], 3, "1 problem found"),
+            (&[ours, transient.clone()], 3, "2 problems found"),
+            (&[transient], 75, "1 problem found: transient, run it again later"),
+        ] {
+            let error = conclude(problems).unwrap_err();
+            assert_eq!((exit_code(&error), error.to_string().as_str()), (code, words));
+        }
+    }
 
     #[test]
     fn the_free_space_is_said() {
