@@ -193,7 +193,7 @@ pub trait Read: Sync {
 
 /// What a release does on its forge, and what it asks first with its token.
 pub trait Write: Read {
-    /// What is wrong with publishing `tag` at `commit` here, whoever does it: every problem at once.
+    /// What is wrong with publishing `tag` at `commit` here, for any account: every problem at once.
     ///
     /// # Errors
     /// When the forge cannot be asked.

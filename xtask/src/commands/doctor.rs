@@ -85,17 +85,26 @@ pub fn run(environment: &Environment, maintainers: &[String]) -> Result<()> {
             .iter()
             .map(|program| -> Check<'_> { ("programs", Box::new(move || version(runner, *program))) }),
     );
-    for (name, result) in preflight::side_by_side(&all)? {
+    let (lines, problems) = told(preflight::side_by_side(&all)?, problems);
+    stdout::print(&lines)?;
+    conclude(&problems)
+}
+
+/// The lines about what was looked at, and every problem: those known before, then what was found.
+pub(super) fn told(
+    looked: Vec<(&'static str, Result<Found>)>,
+    mut problems: Vec<Problem>,
+) -> (String, Vec<Problem>) {
+    let mut lines = String::new();
+    for (name, result) in looked {
         match result {
-            Ok(found) if found.problems.is_empty() => stdout::print(&good(name, &found))?,
+            Ok(found) if found.problems.is_empty() => lines += &good(name, &found),
             Ok(found) => problems.extend(found.problems),
             Err(error) => problems.push(Problem::of_error(name, &error)),
         }
     }
-    for problem in &problems {
-        stdout::print(&bad(problem))?;
-    }
-    conclude(&problems)
+    let lines = problems.iter().fold(lines, |lines, problem| lines + &bad(problem));
+    (lines, problems)
 }
 
 /// The free space, in bytes, in words.
@@ -209,14 +218,14 @@ fn version_in<'a>(program: &str, text: &'a str) -> Option<&'a str> {
 }
 
 /// A line without a problem: `?` for what was not asked.
-pub(super) fn good(name: &str, Found { seen, not_asked, .. }: &Found) -> String {
+fn good(name: &str, Found { seen, not_asked, .. }: &Found) -> String {
     let seen: Vec<_> =
         seen.iter().map(|(tool, version)| format!("{tool} {version}").trim_start().to_owned()).collect();
     format!("{:<8} {name:<12} {}\n", if *not_asked { "?" } else { "ok" }, seen.join(", "))
 }
 
 /// A line with a problem.
-pub(super) fn bad(problem: &Problem) -> String {
+fn bad(problem: &Problem) -> String {
     format!("problem  {:<12} {}\n", problem.check, shown::lines(&redact(&problem.text)))
 }
 

@@ -1,10 +1,10 @@
-//! `cargo xtask release --plan`: what the same command without `--plan` would do, and what would refuse it whoever runs
-//! it. It only reads.
+//! `cargo xtask release --plan`: what the same command without `--plan` would do, and what would refuse it on any machine
+//! and with any account. It only reads.
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
-use crate::commands::doctor::{bad, conclude, good};
+use crate::commands::doctor::{conclude, told};
 use crate::commands::release::with_secrets;
 use crate::inputs::Inputs;
 use crate::inputs::config::Config;
@@ -22,7 +22,7 @@ use crate::process::shown;
 use crate::process::stdout;
 use crate::refuse;
 use crate::release::plan::{Action, Facts, Plan};
-use crate::release::preflight::{self, Found};
+use crate::release::preflight;
 use crate::release::secrets::Secrets;
 use crate::release::state::{self, Public, State};
 use crate::release::step::Step;
@@ -97,34 +97,19 @@ pub fn run(environment: &Environment, asked: Option<&str>, json: bool) -> Result
     };
     let plan = Plan::of(&facts);
     let looked = if plan.does(Step::Build) { preflight::look(context)? } else { Vec::new() };
-    let (lines, problems) = told(looked);
+    let (lines, problems) = told(looked, Vec::new());
     if json {
         stdout::print(&document(&context.release, digest.as_ref(), &facts, &plan, &problems)?)?;
     } else {
         stdout::print(&text(&context.release, digest.as_ref(), &plan))?;
-        stdout::print(&lines)?;
+        if !lines.is_empty() {
+            stdout::print(&format!("\n{lines}{NOT_LOOKED_AT}\n"))?;
+        }
     }
     if let Some(Public::Conflict { text, .. }) = public {
         refuse!("`{}` does not verify as this release: {text}", context.release.tagged());
     }
     conclude(&problems)
-}
-
-/// The lines about what was looked at, and every problem.
-fn told(looked: Vec<(&'static str, Result<Found>)>) -> (String, Vec<Problem>) {
-    let (mut lines, mut problems) = (String::new(), Vec::new());
-    if looked.is_empty() {
-        return (lines, problems);
-    }
-    for (name, result) in looked {
-        match result {
-            Ok(found) if found.problems.is_empty() => lines += &good(name, &found),
-            Ok(found) => problems.extend(found.problems),
-            Err(error) => problems.push(Problem::of_error(name, &error)),
-        }
-    }
-    let lines = problems.iter().fold(lines, |lines, problem| lines + &bad(problem));
-    (format!("\n{lines}{NOT_LOOKED_AT}\n"), problems)
 }
 
 fn document(

@@ -102,7 +102,7 @@ pub fn run(context: &Context<'_>) -> Result<Toolchain> {
     if problems.is_empty() { Ok(Toolchain { versions, tool, started }) } else { Err(refusal(&problems)) }
 }
 
-/// The checks of a release that are the same whoever makes it, and on which machine.
+/// The checks of a release that do not depend on the machine or the account that makes it.
 fn of_release<'a>(context: &'a Context<'a>, ci: &'a ci::Gate) -> [Check<'a>; 3] {
     [
         ("ci status", Box::new(|| ci.look(context.target, context.release.source))),
@@ -111,8 +111,8 @@ fn of_release<'a>(context: &'a Context<'a>, ci: &'a ci::Gate) -> [Check<'a>; 3] 
     ]
 }
 
-/// What can be said of a release before it begins, whoever makes it and on which machine: what each check saw. It needs
-/// no secret where everything is public, and waits for nothing.
+/// What each check saw that does not depend on the machine or the account that makes the release. It needs no secret where
+/// everything is public, and waits for nothing.
 ///
 /// # Errors
 /// When a signal interrupted it.
