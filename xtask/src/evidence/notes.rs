@@ -20,6 +20,7 @@ use crate::inputs::config::{Groups, Show};
 use crate::inputs::history::History;
 use crate::inputs::people::People;
 use crate::inputs::version::ReleaseTag;
+use crate::process::parallel::halves;
 use crate::tool::git::LogEntry;
 
 use change::Change;
@@ -120,14 +121,17 @@ impl<'a> Told<'a> {
             (Some(previous), Some(shapes)) => Compared::of(previous, shapes),
             _ => Compared::default(),
         };
-        let mut heads = Heads::of(groups);
-        // What git knows comes first, so that a page and `xtask notes` name the same pull request.
-        let told = |entry: &'a LogEntry| {
-            let mut change = Change::of(entry, &mut heads);
-            change.pull = change.pull.or_else(|| history.pulls.of(&entry.commit));
-            change
-        };
-        let changes = pull_requests::gathered(entries.into_iter().map(told).collect());
+        let changes = halves(&entries, |entries| {
+            let mut heads = Heads::of(groups);
+            // What git knows comes first, so that a page and `xtask notes` name the same pull request.
+            let told = |entry: &&'a LogEntry| {
+                let mut change = Change::of(entry, &mut heads);
+                change.pull = change.pull.or_else(|| history.pulls.of(&entry.commit));
+                change
+            };
+            entries.iter().map(told).collect()
+        });
+        let changes = pull_requests::gathered(changes);
         let places = Places::of(&changes, groups);
         Self { changes, places, groups, compared, people: &history.people, left_out }
     }

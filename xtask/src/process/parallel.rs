@@ -1,7 +1,8 @@
 //! Independent work in parallel: one task per item, on as many threads as there are processors or on one each, or two
-//! tasks.
+//! tasks, or the two halves of a list.
 
 use std::num::NonZero;
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
@@ -67,6 +68,20 @@ pub fn both<A: Send, B: Send>(
     })
 }
 
+/// Works on the two halves of `items` in parallel, for work that cannot fail. The results are in the order of `items`.
+///
+/// # Panics
+/// When the work does.
+pub fn halves<T: Sync, R: Send>(items: &[T], work: impl Fn(&[T]) -> Vec<R> + Sync) -> Vec<R> {
+    let (first, second) = items.split_at(items.len() / 2);
+    thread::scope(|scope| {
+        let second = scope.spawn(|| work(second));
+        let mut results = work(first);
+        results.extend(second.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        results
+    })
+}
+
 /// The result of a thread. Its panic becomes an error with the panic's own words: nobody but the people who work on
 /// `xtask` can do anything about it.
 ///
@@ -82,7 +97,7 @@ pub fn joined<T>(result: thread::Result<T>) -> Result<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::{at_once, both, joined};
+    use super::{at_once, both, halves, joined};
     use crate::process::failure::{Transient, is_transient};
     use anyhow::{Result, bail};
 
@@ -107,6 +122,19 @@ mod tests {
         assert_eq!(at_once(&[3, 1, 2], work).unwrap(), [6, 2, 4]);
         let odd = |number: &u32| if number % 2 == 1 { bail!("{number}") } else { Ok(()) };
         assert_eq!(at_once(&[2, 3, 1], odd).unwrap_err().to_string(), "3");
+    }
+
+    #[test]
+    fn halves_become_one_list_in_the_same_order() {
+        for length in 0..5 {
+            let items: Vec<_> = (0..length).collect();
+            let half = length / 2;
+            let work = |part: &[usize]| {
+                assert!(part == &items[..half] || part == &items[half..]);
+                part.to_vec()
+            };
+            assert_eq!(halves(&items, work), items);
+        }
     }
 
     #[test]
