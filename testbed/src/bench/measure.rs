@@ -1,6 +1,7 @@
 //! What one process tree costs. The kernel adds up what all ended descendants of a process used (getrusage(2),
 //! `RUSAGE_CHILDREN`). The command therefore runs below a process of ours that has no other descendants.
 
+use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use xshell::cmd;
 use xtask::process::Runner;
 use xtask::process::environment::Environment;
+use xtask::process::file::if_any;
 use xtask::process::secret::Secret;
 
 use crate::provision::text;
@@ -61,6 +63,10 @@ pub(super) struct Subject<'a> {
 pub(super) fn run(runner: &Runner, subject: &Subject<'_>, scratch: &Path) -> Result<(Usage, String)> {
     let own = std::env::current_exe().context("finding this program's own file")?;
     let (out, err) = (scratch.join("stdout"), scratch.join("stderr"));
+    // Truncating the output of the command before takes time, which is not this command's.
+    for file in [&out, &err] {
+        if_any(fs::remove_file(file)).with_context(|| format!("removing `{}`", file.display()))?;
+    }
     let (shell, words) = (runner.shell()?, subject.words);
     let (out, err) = (text(&out)?, text(&err)?);
     let mut call = runner.call(cmd!(shell, "{own} bench -- {out} {err} {words...}"));
@@ -72,7 +78,7 @@ pub(super) fn run(runner: &Runner, subject: &Subject<'_>, scratch: &Path) -> Res
     }
     let answer = call.dir(subject.dir).timeout(PATIENCE).read()?;
     let usage = serde_json::from_str(&answer).context("reading what a command used")?;
-    let said = std::fs::read_to_string(err).with_context(|| format!("reading `{err}`"))?;
+    let said = fs::read_to_string(err).with_context(|| format!("reading `{err}`"))?;
     Ok((usage, said))
 }
 
@@ -96,7 +102,7 @@ pub(super) fn stand_between(environment: &Environment, words: &[String]) -> Resu
     let output = call.output()?;
     let wall = started.elapsed().as_secs_f64();
     if !output.status.success() {
-        let said = std::fs::read_to_string(&files[1]).with_context(|| format!("reading `{}`", files[1]))?;
+        let said = fs::read_to_string(&files[1]).with_context(|| format!("reading `{}`", files[1]))?;
         return Err(output.failure().context(xtask::process::secret::redact(&said)));
     }
     let used = getrusage(UsageWho::RUSAGE_CHILDREN).context("asking what the command used")?;
