@@ -1,4 +1,4 @@
-//! A commit built as an image: its files, the build recipe, and the builder's login. `release` pushes the result;
+//! Builds a commit as an image: its files, the build recipe, and the builder's logins. `release` pushes the result;
 //! `verify --rebuild` compares it with what is public.
 
 mod export;
@@ -47,7 +47,7 @@ impl<'a> ImageBuild<'a> {
         Self { release, docker, git, environment, export: OnceLock::new() }
     }
 
-    /// The top of the commit's files, which is the build context. They are exported when first asked for.
+    /// The directory with the commit's files, which is the build context. The first call exports them.
     ///
     /// # Errors
     /// When git fails or the disk is full.
@@ -60,8 +60,7 @@ impl<'a> ImageBuild<'a> {
     }
 
     /// Builds without pushing anything, writes the image as an OCI layout into the tar file `file`, and returns the
-    /// digest of its index. Nothing is reused from earlier builds: their layers may be the very ones that were
-    /// published.
+    /// digest of its index. Nothing is reused from earlier builds: one of them may have made the published layers.
     ///
     /// # Errors
     /// When the build fails.
@@ -69,24 +68,24 @@ impl<'a> ImageBuild<'a> {
         self.run(&self.recipe(Output::Layout(file.to_owned()), Cache::own()?)?, None)
     }
 
-    /// Runs `recipe`, ends it when `watch` reports an error, and returns the digest of the index.
+    /// Runs `recipe` and returns the digest of the index. The build is stopped when `watch` reports an error.
     ///
     /// # Errors
-    /// When the build fails, and the watch's own error; a [`crate::process::failure::Refusal`] when the builder ran a
-    /// step with a network that the provenance would not name.
+    /// When the build fails; the error that `watch` reported; a [`crate::process::failure::Refusal`] when the builder
+    /// ran a step with a network that the provenance would not name.
     pub fn run(&self, recipe: &Build, watch: Option<&Watch<'_>>) -> Result<Digest> {
         let built = self.docker.build(recipe, watch)?;
         if let Some(step) = steps::first_unnamed(&built.networked, &self.release.inputs.networked) {
             refuse!(
-                "the builder ran `{}` with a network, and no step of the Dockerfile that has one is its origin, so the provenance \
-                 would not name it; if a base image brings it (`ONBUILD`), take another base image",
+                "the builder ran `{}` with a network, and it comes from none of the Dockerfile's steps with a network, so \
+                 the provenance would not name it; if it comes from `ONBUILD` in a base image, use another base image",
                 step.command
             );
         }
         Ok(built.digest)
     }
 
-    /// Everything that decides the result of the build, and nothing that depends on this machine.
+    /// The recipe of the build. What decides the result comes from the commit, never from this machine.
     ///
     /// # Errors
     /// When the commit cannot be exported, or a build secret is not set; a [`crate::process::failure::Refusal`] when the
@@ -140,13 +139,13 @@ impl<'a> ImageBuild<'a> {
     }
 }
 
-/// What to do about build secrets that are not set.
+/// The message about build secrets that are not set: which ones, and what to do.
 #[must_use]
 pub fn missing_secrets(names: &[String]) -> String {
     let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
     format!(
-        "not set: {}, which the build reads as secrets (`build-secrets` in `Cargo.toml`); set each in the environment, in a \
-         workflow in the `env` of the step that releases",
+        "not set: {}, which the build reads as secrets (`build-secrets` in `Cargo.toml`); set each in the environment; in a \
+         workflow, in the `env` of the step that releases",
         names.join(", ")
     )
 }

@@ -1,7 +1,7 @@
 //! The release tool of this repository, in layers. Each layer uses only those that are earlier in this list; a test reads
 //! the `use` lines to enforce that. `docs/architecture.md` has the map.
 
-// `eprintln!` panics when standard error is closed: `process::stderr` writes there.
+// `eprintln!` panics when standard error is closed, so everything is written to it by `process::stderr`.
 #![warn(clippy::print_stderr)]
 
 pub mod process;

@@ -1,4 +1,4 @@
-//! The commit as files, and nothing else.
+//! Exports the files of a commit, and nothing else.
 
 use std::path::PathBuf;
 
@@ -14,15 +14,15 @@ pub(super) struct Export {
 }
 
 impl Export {
-    /// Exports the commit. The configuration is also the commit's, not the work tree's, so a newer xtask that finishes
-    /// an older tag gives the same digest.
+    /// Exports the commit. The configuration also comes from the commit, not from the work tree, so a newer xtask
+    /// that finishes an older tag gives the same digest.
     ///
     /// # Errors
     /// When git fails or the disk is full.
     pub(super) fn of(git: &Git, commit: &Commit) -> Result<Self> {
         let scratch = Scratch::new()?;
-        // BuildKit keeps the files of a context under the name of its directory, and takes those of the same size and
-        // time from there (docs/facts.md#contexts). So no two contexts have the same name.
+        // BuildKit caches the files of a context under the name of its directory, and reuses those with the same size
+        // and time (docs/facts.md#contexts). So no two contexts have the same name.
         let tree = scratch.path().join(random_hex()?);
         git.export(commit, &tree).with_context(|| {
             format!(

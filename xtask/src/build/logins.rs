@@ -10,7 +10,7 @@ use crate::process::progress::Steps;
 use crate::tool::docker::DockerConfig;
 
 /// Creates the configuration. `push` is the login for the image's registry. A registry whose variables are not set is
-/// asked anonymously, which may well work; a line says so.
+/// queried anonymously, which may well work; a progress line says so.
 ///
 /// # Errors
 /// When the configuration cannot be written, or the environment holds an invalid login.

@@ -1,4 +1,4 @@
-//! The tagged commit built again, to compare it with what is public.
+//! Builds the tagged commit again, to compare the result with what is public.
 
 use std::fs;
 use std::path::PathBuf;
@@ -59,7 +59,7 @@ fn file(scratch: &Scratch, digest: &Digest) -> PathBuf {
 fn blob(scratch: &Scratch, digest: &Digest) -> Result<Vec<u8>> {
     let file = file(scratch, digest);
     let bytes = fs::read(&file).with_context(|| format!("reading `{}`", file.display()))?;
-    // Not an answer about the published image, so not one of the errors that make a claim false.
+    // This says nothing about the published image, so it is not one of the errors that make a claim false.
     let found = Digest::of(&bytes);
     ensure!(&found == digest, "the build wrote bytes with the digest `{found}` to `{}`", file.display());
     Ok(bytes)

@@ -1,10 +1,10 @@
-//! The steps that the builder ran with a network, compared with those that the provenance names. Our reading of the
-//! Dockerfile makes the list; where the builder tells what it ran, the builder decides.
+//! The steps that the builder ran with a network, compared with those that the provenance names. The provenance's
+//! list is our reading of the Dockerfile; where the builder reports what it ran, its report decides.
 
 use crate::inputs::dockerfile::NetworkedStep;
 use crate::tool::docker::RanStep;
 
-/// The first step of `ran` that comes from anything but the steps in `named`.
+/// The first step in `ran` that has no known origin, or one that is not in `named`.
 pub(super) fn first_unnamed<'a>(ran: &'a [RanStep], named: &[NetworkedStep]) -> Option<&'a RanStep> {
     let is_named = |lines: &Vec<usize>| named.iter().any(|step| lines.contains(&step.line));
     ran.iter().find(|step| step.origins.is_empty() || !step.origins.iter().all(is_named))
@@ -22,7 +22,7 @@ mod tests {
         for (origins, is_named) in [
             (vec![vec![3]], true),
             (vec![vec![3, 4, 5], vec![9]], true),
-            // The step's first line is a continuation line that holds nothing.
+            // The first line of the step is an empty continuation line.
             (vec![vec![8, 9]], true),
             (vec![vec![4]], false),
             (vec![vec![3], vec![4]], false),

@@ -1,5 +1,6 @@
 //! `cargo xtask check`: the rules that a pull request must keep so that its commit can be released. It reads the work
-//! tree and, for the list of keys, the tags of the clone. It calls only git. With `--online` it also asks registries.
+//! tree and, for the list of keys, the tags of the clone. It calls only git. With `--online` it also queries
+//! registries.
 
 mod context;
 #[cfg(test)]
@@ -27,7 +28,7 @@ use crate::process::stderr;
 use crate::tool::git::Git;
 
 /// Checks the repository around the current directory and prints every finding; with `json`, as one document. With
-/// `is_online`, it also asks registries.
+/// `is_online`, it also queries registries.
 ///
 /// # Errors
 /// A [`crate::process::failure::Refusal`] when a rule is broken.
@@ -57,7 +58,7 @@ pub fn check(runner: &Runner, root: &Path) -> Result<()> {
     report::verdict(root, &findings(root, Some(&git)))
 }
 
-/// All findings in the repository at `root`. Without `git`, the tags are not looked at.
+/// All findings in the repository at `root`. Without `git`, the tags are not checked.
 fn findings(root: &Path, git: Option<&Git>) -> Vec<Finding> {
     let (inputs, context, policies) = match Config::of_work_tree(root) {
         Ok(config) => {
@@ -147,7 +148,7 @@ fn public_key(root: &Path) -> Vec<Finding> {
     }
 }
 
-/// If there is no list of keys, [`public_key`] reports everything.
+/// Checks the list of keys. If there is none, [`public_key`] reports everything.
 fn key_history(root: &Path, git: Option<&Git>) -> Vec<Finding> {
     let agrees = || {
         let (Some(keys), Some(git)) = (Keys::of_work_tree(root)?, git) else { return Ok(()) };
@@ -176,7 +177,7 @@ mod tests {
         service = \".\"\n[workspace.metadata.release.smoke]\ncommand = [\"true\"]\n";
 
     #[test]
-    fn a_dockerfile_that_leaves_its_base_open_is_told_by_line_and_not_as_unreadable() {
+    fn an_unpinned_base_image_is_reported_with_its_line_and_not_as_unreadable() {
         let scratch = Scratch::new().unwrap();
         let write = |name: &str, text: &str| fs::write(scratch.path().join(name), text).unwrap();
         write("Cargo.toml", MANIFEST);
@@ -194,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lockfile_that_is_not_used_is_told_by_its_path_and_its_rule() {
+    fn an_unusable_lockfile_is_reported_with_its_path_and_its_rule() {
         let scratch = Scratch::new().unwrap();
         let write = |name: &str, text: &str| fs::write(scratch.path().join(name), text).unwrap();
         fs::create_dir(scratch.path().join("api")).unwrap();
@@ -224,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_public_key_is_read_and_not_only_its_frame() {
+    fn a_public_key_is_parsed_and_not_only_its_pem_frame() {
         let scratch = Scratch::new().unwrap();
         let found = |pem: &str| {
             fs::write(scratch.path().join("cosign.pub"), pem).unwrap();
@@ -239,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_history_of_keys_is_read_as_verify_reads_it() {
+    fn a_history_whose_last_key_is_not_the_public_key_is_reported() {
         let scratch = Scratch::new().unwrap();
         fs::create_dir(scratch.path().join("keys")).unwrap();
         let found = |rule| findings(scratch.path(), None).into_iter().find(|finding| finding.rule == rule);

@@ -1,6 +1,6 @@
-//! `cargo xtask ci`: everything that a change must pass, here as on the forge. Nothing is skipped in silence: the
-//! end-to-end tests report by name that they ran, and one that did not fails the command. Those that are too long for every
-//! change are counted, and run with `--all`.
+//! `cargo xtask ci`: everything that a change must pass, the same here as on the forge. No test is skipped silently:
+//! each end-to-end test records that it ran, and a missing record fails the command. Those that are too long for
+//! every change are counted, and run with `--all`.
 
 mod stage;
 #[cfg(test)]
@@ -29,26 +29,26 @@ pub use stage::Stage;
 /// Where each end-to-end test leaves a file with its name.
 const RAN: &str = "target/e2e-ran";
 
-/// The unit tests that take long wait for a timeout or between two tries, and need no core for that.
+/// More threads than cores: the slow unit tests only wait, for a timeout or between two tries.
 const AT_ONCE: &str = "--test-threads=16";
 
-/// So many end-to-end tests run side by side, as many as the smallest machine has cores. One that bears no other beside it
+/// How many end-to-end tests run in parallel: as many as the smallest machine has cores. A test that must run alone
 /// sees to that itself.
 const SIDE_BY_SIDE: &str = "--test-threads=2";
 
-/// The time for a stage: a cold build, or its tests on a machine that is slow or does something else. It ends before the
-/// time of the job in the workflow, which would name no stage.
+/// The timeout of a stage. It allows for a cold build, and for tests on a slow or busy machine. It is shorter than
+/// the job's timeout in the workflow, which would not say which stage hung.
 const PATIENCE: Duration = Duration::from_secs(60 * 60);
 
-/// The same with the tests that are too long for every change.
+/// The same, if the tests that are too long for every change run as well.
 const LONG_PATIENCE: Duration = Duration::from_secs(120 * 60);
 
 /// Which tests of a stage run.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Extent<'a> {
-    /// Also those that are too long for every change; libtest knows them as ignored.
+    /// Also those that are too long for every change, which are marked `#[ignore]`.
     pub all: bool,
-    /// Only those whose names contain this, whatever their length.
+    /// Only those whose names contain this, including the long ones.
     pub name: Option<&'a str>,
 }
 
@@ -62,10 +62,10 @@ impl Extent<'_> {
     }
 }
 
-/// Runs `stages`, or all where none is named, and goes on after one that fails; `extent` picks tests.
+/// Runs `stages`, or all of them if none is named, and continues after a failure. `extent` selects tests.
 ///
 /// # Errors
-/// When something does not pass: names every stage that did not.
+/// When a stage does not pass; the error names each of those.
 pub fn run(environment: &Environment, stages: &[Stage], extent: Extent<'_>) -> Result<()> {
     let git = Git::here(&Runner::new(environment))?;
     let (root, steps) = (git.root(), Steps::plain());
@@ -102,7 +102,7 @@ pub fn run(environment: &Environment, stages: &[Stage], extent: Extent<'_>) -> R
     stage::check_picked(stages, extent.name, picked)
 }
 
-/// Runs one stage. Returns whether it has a test that `extent` names.
+/// Runs one stage. Returns whether the name in `extent` selected a test in it.
 fn one(
     stage: Stage,
     environment: &Environment,
@@ -157,13 +157,14 @@ fn service_tests(environment: &Environment, root: &Path) -> Result<()> {
     let runner = Runner::new(&environment.with([("PATH", path)]));
     let sh = runner.shell()?;
     install(&runner, service, &config::set_secrets(&config.build_secrets, environment)?)?;
-    // Test runners ask for `CI`: some watch for changes, and never end, without it.
+    // Test runners read `CI`: without it, some watch for changes and never end.
     let ci = environment.get("CI")?.map(|value| ("CI", value));
     let test = runner.call(cmd!(sh, "npm test")).dir(service).timeout(PATIENCE);
     ci.into_iter().fold(test, |call, (name, value)| call.env(name, value)).inherit()
 }
 
-/// `npm ci`. With `secrets`, for private packages, no script of a package sees them: the scripts run afterwards.
+/// Runs `npm ci`. No script of a package sees the `secrets` for private packages: if there are any, the scripts run
+/// afterwards.
 fn install(runner: &Runner, service: &Path, secrets: &NamedSecrets) -> Result<()> {
     let sh = runner.shell()?;
     let call = |command| runner.call(command).dir(service).timeout(PATIENCE);
@@ -173,7 +174,7 @@ fn install(runner: &Runner, service: &Path, secrets: &NamedSecrets) -> Result<()
     }
     let install = call(install.arg("--ignore-scripts"));
     secrets.iter().fold(install, |call, (name, secret)| call.secret_env(name, secret)).run()?;
-    // `npm run` would ignore the setting.
+    // npm may be configured to run no scripts, which `npm run` would ignore.
     if call(cmd!(sh, "npm config get ignore-scripts")).read()? == "true" {
         return Ok(());
     }
@@ -224,7 +225,7 @@ fn end_to_end_tests(environment: &Environment, root: &Path, extent: Extent<'_>) 
     if let Ok(durations) = &durations {
         stderr::line(format_args!("the slowest that passed, in seconds:\n{}", slowest(durations)));
     }
-    // Where a test failed, that is what is told, and not a file that could not be read.
+    // If a test failed, report that, and not a file that could not be read.
     passed?;
     check_all_ran(&listed, &durations?.into_keys().collect())?;
     let count = listed.len();
@@ -237,25 +238,27 @@ fn end_to_end_tests(environment: &Environment, root: &Path, extent: Extent<'_>) 
     Ok(true)
 }
 
-/// Names in what `cargo test -- --list --format=terse` prints: `name: test`.
+/// The names of the tests in the output of `cargo test -- --list --format=terse`, which has lines like `name: test`.
 fn parse_list(text: &str) -> BTreeSet<String> {
     text.lines().filter_map(|line| line.strip_suffix(": test")).map(str::to_owned).collect()
 }
 
-/// What each test that passed took, in seconds, by its name: it is what its file holds.
+/// The duration in seconds of each test that passed, by its name. The file that the test leaves contains it.
 fn durations(ran: &Path) -> Result<BTreeMap<String, f64>> {
     let of = |entry: std::io::Result<fs::DirEntry>| {
         let file = entry?.path();
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let text = fs::read_to_string(&file).with_context(|| format!("reading `{}`", file.display()))?;
-        let seconds =
-            text.trim().parse().with_context(|| format!("`{}` holds no seconds", file.display()))?;
+        let seconds = text
+            .trim()
+            .parse()
+            .with_context(|| format!("`{}` does not hold a number of seconds", file.display()))?;
         Ok((name, seconds))
     };
     fs::read_dir(ran)?.map(of).collect()
 }
 
-/// A line for each of the twenty that took longest.
+/// A line for each of the twenty slowest tests, the slowest first.
 fn slowest(durations: &BTreeMap<String, f64>) -> String {
     let mut ordered: Vec<_> = durations.iter().collect();
     ordered.sort_by(|(_, one), (_, other)| other.total_cmp(one));

@@ -28,7 +28,8 @@ pub enum Command {
         /// A tag such as `v1.2.3` [default: the tag that the workflow runs for, else the tag at HEAD]
         #[arg(value_name = "TAG")]
         tag: Option<String>,
-        /// Change nothing; print each step as done, to do, or in conflict, and what would refuse the release
+        /// Change nothing; print each step as done, to do, or in conflict, and the problems that would stop the
+        /// release
         #[arg(long)]
         plan: bool,
         /// Print JSON instead of text: one event per line, or one document with `--plan`; docs/releasing.md describes
@@ -126,10 +127,10 @@ pub enum Command {
         /// Run only these stages [default: all]
         #[arg(value_name = "STAGE")]
         stages: Vec<crate::commands::ci::Stage>,
-        /// Run also the end-to-end tests that are too long for every change
+        /// Also run the end-to-end tests that are too long for every change
         #[arg(long, conflicts_with = "name")]
         all: bool,
-        /// Run only the unit and end-to-end tests whose names contain NAME, the long ones among them
+        /// Run only the unit and end-to-end tests whose names contain NAME, including the long ones
         #[arg(value_name = "NAME", last = true)]
         name: Option<String>,
     },

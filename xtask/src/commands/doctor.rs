@@ -1,5 +1,5 @@
-//! `cargo xtask doctor`: one look at everything that a release needs and that does not depend on a tag, with a remedy
-//! for each finding. It changes nothing, unless `--fix` asks it to create the forge's missing rules.
+//! `cargo xtask doctor`: checks everything that a release needs and that does not depend on a tag, and prints a
+//! remedy for each problem. It changes nothing, unless `--fix` tells it to create the forge's missing rules.
 
 use anyhow::{Context as _, Result};
 use xshell::cmd;
@@ -31,7 +31,7 @@ use crate::tool::git::Git;
 /// Programs that are used as installed, with the command that installs each.
 const PROGRAMS: [(&str, &str); 2] = [("curl", "apt-get install curl"), ("tar", "apt-get install tar")];
 
-/// Checks everything and prints a line for each finding. If `maintainers` are named, it first creates the rules that
+/// Checks everything and prints a line for each result. If `maintainers` are named, it first creates the rules that
 /// the forge lacks; afterwards only these accounts can push release tags.
 ///
 /// # Errors
@@ -90,7 +90,8 @@ pub fn run(environment: &Environment, maintainers: &[String]) -> Result<()> {
     conclude(&problems)
 }
 
-/// The lines about what was looked at, and every problem: those known before, then what was found.
+/// The lines to print about the checks and all problems, and those problems: first `problems`, which were known
+/// before, then what the checks found.
 pub(super) fn told(
     looked: Vec<(&'static str, Result<Found>)>,
     mut problems: Vec<Problem>,
@@ -107,7 +108,7 @@ pub(super) fn told(
     (lines, problems)
 }
 
-/// The free space, in bytes, in words.
+/// The free space of `free` bytes, in words.
 fn disk(free: u64) -> Found {
     let (mib, gib) = (free >> 20, free >> 30);
     let words = if gib > 0 { format!("{gib} GiB free") } else { format!("{mib} MiB free") };
@@ -173,13 +174,13 @@ fn platforms(session: &Session<'_>, tools: &Tools<'_>) -> Result<Found> {
     let runs = tools.docker.runs()?;
     let is_run = |platform: &String| runs.contains(platform);
     let wanted = session.config.platforms.iter().map(ToString::to_string);
-    let (run, other): (Vec<_>, Vec<_>) = wanted.partition(is_run);
-    let mut said = vec![("runs", if run.is_empty() { "none".to_owned() } else { run.join(" and ") })];
+    let (run, others): (Vec<_>, Vec<_>) = wanted.partition(is_run);
+    let mut seen = vec![("runs", if run.is_empty() { "none".to_owned() } else { run.join(" and ") })];
     let mut problems = Vec::new();
-    for platform in other {
+    for platform in others {
         let remedy = smoke::emulation(&platform);
         match session.config.smoke.platforms {
-            Platforms::Possible => said.push((
+            Platforms::Possible => seen.push((
                 "builds",
                 format!("{platform}, and does not run it in the smoke test; to have it run, {remedy}"),
             )),
@@ -189,7 +190,7 @@ fn platforms(session: &Session<'_>, tools: &Tools<'_>) -> Result<Found> {
             )),
         }
     }
-    Ok(Found { seen: said, ..problems.into_iter().collect() })
+    Ok(Found { seen, ..problems.into_iter().collect() })
 }
 
 fn version(runner: &Runner, (program, remedy): (&'static str, &'static str)) -> Result<Found> {
@@ -206,8 +207,8 @@ fn version(runner: &Runner, (program, remedy): (&'static str, &'static str)) -> 
     })
 }
 
-/// The version in the output of `program --version`. None when it is another program of that name: a tar other than
-/// GNU's takes other options.
+/// The version in the output of `program --version`. `None` when it is another program of that name: a tar other than
+/// GNU's has other options.
 fn version_in<'a>(program: &str, text: &'a str) -> Option<&'a str> {
     let line = text.lines().next()?;
     let rest = match program {
@@ -217,22 +218,22 @@ fn version_in<'a>(program: &str, text: &'a str) -> Option<&'a str> {
     rest?.split(' ').next().filter(|version| version.starts_with(|c: char| c.is_ascii_digit()))
 }
 
-/// A line without a problem: `?` for what was not asked.
+/// The line for a check without a problem, with `?` instead of `ok` if the check was not made.
 fn good(name: &str, Found { seen, not_asked, .. }: &Found) -> String {
     let seen: Vec<_> =
         seen.iter().map(|(tool, version)| format!("{tool} {version}").trim_start().to_owned()).collect();
     format!("{:<8} {name:<12} {}\n", if *not_asked { "?" } else { "ok" }, seen.join(", "))
 }
 
-/// A line with a problem.
+/// The line for a problem.
 fn bad(problem: &Problem) -> String {
     format!("problem  {:<12} {}\n", problem.check, shown::lines(&redact(&problem.text)))
 }
 
-/// The number of problems, which have been printed.
+/// The number of problems, as an error. The problems themselves have been printed.
 ///
 /// # Errors
-/// A [`Refusal`] if there is one; [`Transient`] if all of them are transient.
+/// A [`Refusal`] if there is a problem; [`Transient`] if all of them are transient.
 pub(super) fn conclude(problems: &[Problem]) -> Result<()> {
     let found = match problems.len() {
         0 => return Ok(()),
@@ -251,7 +252,7 @@ mod tests {
     use crate::process::failure::exit_code;
 
     #[test]
-    fn problems_are_counted_and_transient_ones_alone_may_pass() {
+    fn problems_are_counted_and_the_exit_code_is_75_only_if_all_are_transient() {
         let (ours, transient) = (Problem::new("git", "old"), Problem::transient("forge", "answered 502"));
         assert_eq!(bad(&ours), "problem  git          old\n");
         assert!(conclude(&[]).is_ok());
@@ -266,18 +267,18 @@ mod tests {
     }
 
     #[test]
-    fn the_free_space_is_said() {
+    fn free_space_is_shown_in_gib_or_else_in_mib() {
         assert_eq!(good("disk", &disk(5 << 30)), "ok       disk         5 GiB free\n");
         assert_eq!(good("disk", &disk(300 << 20)), "ok       disk         300 MiB free\n");
     }
 
     #[test]
-    fn what_was_not_asked_is_not_ok() {
+    fn a_check_that_was_not_made_has_a_question_mark_and_not_ok() {
         assert_eq!(good("protections", &not_asked("no token")), "?        protections  no token\n");
     }
 
     #[test]
-    fn the_programs_are_the_ones_that_are_meant() {
+    fn versions_are_read_only_from_the_output_of_curl_and_gnu_tar() {
         for (program, text, version) in [
             ("curl", "curl 7.88.1 (x86_64-pc-linux-gnu) libcurl/7.88.1\nRelease-Date: x\n", Some("7.88.1")),
             ("tar", "tar (GNU tar) 1.34\nCopyright\n", Some("1.34")),

@@ -27,8 +27,8 @@ pub const SECRETS: [&str; 6] = [
     "GITHUB_TOKEN",
 ];
 
-/// Whether the command reads variables that the configuration names. The configuration has not been read at this point,
-/// so every variable that it could name is taken out: each may hold a secret.
+/// Whether the command reads variables that the configuration names. The configuration has not been read at this
+/// point, so every variable that it could name is removed: each may hold a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Named {
     /// It may read them.
@@ -40,8 +40,8 @@ pub enum Named {
 /// Tells the second process that the secrets are on standard input.
 const MARKER: &str = "XTASK_SECRETS_ON_STDIN";
 
-/// The capacity that an unprivileged user may give a pipe (pipe(7)). A shell or a cluster may set large variables that
-/// have nothing to do with a release, and could yet be named.
+/// The largest capacity that an unprivileged user may give a pipe (pipe(7)). A shell or a cluster may set large
+/// variables that have nothing to do with a release, but that a configuration could name.
 const MOST_BYTES: usize = 1 << 20;
 
 /// The environment of this process including the secrets, which are then nowhere in `/proc`. If there are secrets, this
@@ -78,7 +78,7 @@ fn is_secret(name: &OsStr) -> bool {
 /// Returns only on failure.
 fn start_again(secrets: &[(&OsStr, &OsStr)]) -> Result<anyhow::Error> {
     let (reader, mut writer) = io::pipe().context("making a pipe for the secrets")?;
-    let bytes = written(secrets)?;
+    let bytes = encoded(secrets)?;
     let (size, too_large) = (bytes.len(), || too_large(secrets));
     // Nobody reads yet: the pipe must hold everything, or fail instead of waiting for ever.
     fcntl(&writer, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).context("preparing the pipe for the secrets")?;
@@ -86,10 +86,7 @@ fn start_again(secrets: &[(&OsStr, &OsStr)]) -> Result<anyhow::Error> {
         .with_context(|| format!("making room for {size} bytes in a pipe; {}", too_large()))?;
     writer.write_all(&bytes).with_context(|| format!("writing {size} bytes to a pipe; {}", too_large()))?;
     drop(writer);
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "nothing is started beside this process, it goes on as another"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this starts no child: the program replaces this process")]
     let mut command = Command::new("/proc/self/exe");
     let mut arguments = std::env::args_os();
     if let Some(name) = arguments.next() {
@@ -102,8 +99,8 @@ fn start_again(secrets: &[(&OsStr, &OsStr)]) -> Result<anyhow::Error> {
     Ok(anyhow::Error::new(command.exec()).context("starting `/proc/self/exe` again, without the secrets"))
 }
 
-/// The format of the environment: `NAME=value`, each followed by a zero byte.
-fn written(secrets: &[(&OsStr, &OsStr)]) -> Result<Vec<u8>> {
+/// The `secrets` in the format of the environment: `NAME=value`, each followed by a zero byte.
+fn encoded(secrets: &[(&OsStr, &OsStr)]) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     for (name, value) in secrets {
         bytes.extend([name.as_bytes(), b"=", value.as_bytes(), b"\0"].concat());
@@ -134,7 +131,7 @@ fn received() -> Result<Vec<(OsString, OsString)>> {
 
 fn read(bytes: &[u8]) -> Result<Vec<(OsString, OsString)>> {
     ensure!(bytes.len() <= MOST_BYTES, "it is longer than {MOST_BYTES} bytes");
-    let Some(entries) = bytes.strip_suffix(b"\0") else { bail!("it is empty or cut") };
+    let Some(entries) = bytes.strip_suffix(b"\0") else { bail!("it is empty or truncated") };
     let mut secrets = Vec::<(OsString, OsString)>::new();
     for entry in entries.split(|byte| *byte == 0) {
         let at = entry.iter().position(|byte| *byte == b'=').context("an entry has no name")?;
@@ -150,25 +147,25 @@ fn read(bytes: &[u8]) -> Result<Vec<(OsString, OsString)>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{MOST_BYTES, read, written};
+    use super::{MOST_BYTES, encoded, read};
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt as _;
 
     #[test]
-    fn what_is_handed_over_comes_back() {
+    fn secrets_that_are_handed_over_are_read_back_unchanged() {
         let key = OsStr::from_bytes(b"-----BEGIN\nx=y\n\xff\n-----END\n");
         let secrets = [(OsStr::new("COSIGN_PRIVATE_KEY"), key), (OsStr::new("NPM_TOKEN"), OsStr::new("t"))];
-        let back = read(&written(&secrets).unwrap()).unwrap();
+        let back = read(&encoded(&secrets).unwrap()).unwrap();
         let back: Vec<_> = back.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str())).collect();
         assert_eq!(back, secrets);
     }
 
     #[test]
-    fn what_is_too_much_or_not_ours_is_refused() {
+    fn secrets_that_are_too_large_malformed_or_unknown_are_refused() {
         let large = "x".repeat(MOST_BYTES);
         let too_much = [("GITHUB_TOKEN", "t"), ("FOO", &large)]
             .map(|(name, value)| (OsStr::new(name), OsStr::new(value)));
-        assert!(written(&too_much).unwrap_err().to_string().ends_with("the largest is `FOO`"));
+        assert!(encoded(&too_much).unwrap_err().to_string().ends_with("the largest is `FOO`"));
         let long = format!("GITHUB_TOKEN={large}\0");
         for bytes in [
             "",

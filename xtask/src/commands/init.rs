@@ -1,6 +1,6 @@
 //! `cargo xtask init`: everything that another repository needs to release its service with this tool. Without
-//! `--update`, it overwrites nothing but the generated `policies/`: where a Dockerfile exists already, it says where each
-//! of its lines went.
+//! `--update`, it overwrites nothing but the generated `policies/`. Where a Dockerfile exists already, it reports
+//! what became of each of its lines.
 
 mod base;
 mod carried;
@@ -48,13 +48,13 @@ use crate::tool::git::{Commit, Git};
 use files::File;
 use survey::Survey;
 
-/// Where the recipe is written if there is a Dockerfile for another builder.
+/// Where the new Dockerfile is written if there is already one that does not follow this tool's rules.
 const NEW: &str = "Dockerfile.new";
 
 /// Time for cargo to fetch the tool and the package index.
 const LOCK: Duration = Duration::from_secs(600);
 
-/// The options that decide what is in a new file, and change nothing in one that is there.
+/// The options that decide what goes into new files. They change nothing in existing ones.
 const FOR_NEW_FILES: [&str; 9] =
     ["forge", "repository", "service", "port", "health", "base", "runner", "tool_url", "tool_rev"];
 
@@ -100,12 +100,13 @@ pub struct Options {
     pub tool_rev: Option<Commit>,
 }
 
-/// Each of `all` on a line of its own, below a sentence.
+/// Formats `all` as a list below a sentence, each item on a line of its own.
 fn listed(all: &[String]) -> String {
     all.iter().map(|words| format!("\n- {words}")).collect()
 }
 
-/// Writes what is missing. With `check`, names what is out of date and writes nothing. With `update`, writes that anew.
+/// Writes the files that are missing. With `check`, it only names those that are out of date; with `update`, it
+/// rewrites them.
 ///
 /// # Errors
 /// [`crate::process::failure::Misuse`] when required values cannot be found and must be given, or an option would change
@@ -146,7 +147,8 @@ pub fn run(environment: &Environment, options: &Options) -> Result<()> {
     left.conclude(&tool::dependency(options))
 }
 
-/// The configuration of the new manifest. Its values come from several places, none of which is that file.
+/// The configuration of the new manifest. Its values come from elsewhere, so an error names those places and not the
+/// manifest.
 fn new_config(survey: &Survey) -> Result<Config> {
     Config::from_manifest(&files::manifest(survey)).map_err(|error| {
         Misuse::new(format!(
@@ -160,20 +162,19 @@ fn new_config(survey: &Survey) -> Result<Config> {
 /// The repository to which `directory` belongs.
 fn repository(runner: &Runner, directory: &Path) -> Result<Git> {
     let shown = directory.display();
-    let whole = match directory.canonicalize() {
-        Ok(whole) if whole.is_dir() => whole,
+    let absolute = match directory.canonicalize() {
+        Ok(absolute) if absolute.is_dir() => absolute,
         _ => {
-            let words =
-                format!("`{shown}` is no directory that can be read; make it with `git init {shown}`");
+            let words = format!("`{shown}` is not a readable directory; make it with `git init {shown}`");
             return Err(Misuse::new(words).into());
         }
     };
-    // A bare repository has these two at its top. Whatever else git says about a repository is git's to say.
-    let is_one = |dir: &Path| {
+    // A bare repository has these two at its top. git itself reports any other problem with a repository.
+    let is_repository = |dir: &Path| {
         dir.join(".git").exists() || (dir.join("HEAD").is_file() && dir.join("objects").is_dir())
     };
-    if !whole.ancestors().any(is_one) {
-        let words = format!("`{shown}` is in no git repository; run `git init` there first");
+    if !absolute.ancestors().any(is_repository) {
+        let words = format!("`{shown}` is not in a git repository; run `git init` there first");
         return Err(Misuse::new(words).into());
     }
     Git::discover(runner, directory)
@@ -193,7 +194,9 @@ fn write(survey: &Survey, file: &File) -> Result<()> {
     replace(&survey.root.join(&file.path), file.text.as_bytes())?;
     match survey.replaces.as_ref().filter(|_| file.path == DOCKERFILE) {
         Some(old) => {
-            stderr::line(format_args!("wrote    {DOCKERFILE}: it takes the place of `{old}`, of which"));
+            stderr::line(format_args!(
+                "wrote    {DOCKERFILE}: it replaces `{old}`; what became of its lines:"
+            ));
             say_carried(survey);
         }
         None => stderr::line(format_args!("wrote    {}", file.path)),
@@ -201,21 +204,21 @@ fn write(survey: &Survey, file: &File) -> Result<()> {
     Ok(())
 }
 
-/// A Dockerfile made for another builder is not overwritten; the new one is written beside it.
+/// Writes the new Dockerfile beside an existing one that does not follow this tool's rules.
 fn beside(survey: &Survey, file: &File) -> Result<()> {
     if existing(&survey.root, NEW)?.is_some_and(|found| found != file.text) {
-        stderr::line(format_args!("kept     {NEW}: it is yours; remove it to have it written anew"));
+        stderr::line(format_args!("kept     {NEW}: it is yours; remove it to have it written again"));
         return Ok(());
     }
     replace(&survey.root.join(NEW), file.text.as_bytes())?;
     stderr::line(format_args!(
-        "wrote    {NEW}: put it in the place of `{DOCKERFILE}` (`mv {NEW} {DOCKERFILE}`), of which"
+        "wrote    {NEW}: to use it, `mv {NEW} {DOCKERFILE}`; what became of the old lines:"
     ));
     say_carried(survey);
     Ok(())
 }
 
-/// Says what became of each line of the Dockerfile that was there.
+/// Reports what became of each line of the old Dockerfile.
 fn say_carried(survey: &Survey) {
     for line in survey.dockerfile.iter().flat_map(|old| carried::lines(old, survey)) {
         stderr::line(format_args!("           {line}"));

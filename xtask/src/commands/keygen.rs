@@ -50,7 +50,7 @@ pub fn run(environment: &Environment, directory: &Path) -> Result<()> {
     let parent = directory.parent().context("the new directory has no parent")?;
     let scratch = Scratch::within(parent)?;
     let docker_config = DockerConfig::new(environment, None)?;
-    // Nothing is made yet that the scratch directory does not take along.
+    // Everything made so far is removed with the scratch directory, so a failure changes nothing: it is a refusal.
     let made = make_pair(&cosign(environment, runner, &config, &docker_config), scratch.path());
     made.map_err(refused)?;
     let public = fs::read(scratch.path().join(PUBLIC_KEY)).context("reading the public key")?;
@@ -63,7 +63,7 @@ pub fn run(environment: &Environment, directory: &Path) -> Result<()> {
     file::replace(&public_key, &public)?;
     report(&config, &directory, &PublicKey::parse(&public).context("reading the new public key")?)
         .with_context(|| {
-            format!("`{}` and `{PUBLIC_KEY}` are made; saying what to do next", directory.display())
+            format!("`{}` and `{PUBLIC_KEY}` are made; printing what to do next", directory.display())
         })
 }
 
@@ -78,15 +78,15 @@ pub(super) fn cosign<'a>(
     Cosign::new(runner, program, docker_config, config.timeouts.cosign())
 }
 
-/// A key pair and its password, in the private directory `place`.
+/// Makes a key pair and its password in the private directory `place`.
 pub(super) fn make_pair(cosign: &Cosign<'_>, place: &Path) -> Result<()> {
     let password = Secret::new(format!("{}{}", random_hex()?, random_hex()?));
     cosign.generate_key_pair(&place.join("cosign"), &password)?;
     write_private(&place.join(PASSWORD), password.expose().as_bytes())
 }
 
-/// A second key would be another identity, which has to be asked for explicitly (`rotate`). The placeholder counts as
-/// no key.
+/// Refuses to replace a key: another key is another identity, which takes an explicit `rotate`. The placeholder
+/// counts as no key.
 fn check_free(public_key: &Path) -> Result<()> {
     let found = if_any(fs::read(public_key));
     let found = found.with_context(|| format!("reading `{}`", public_key.display()))?;
@@ -107,9 +107,8 @@ pub(super) fn outside(git: &Git, directory: &Path) -> Result<PathBuf> {
         |why: String| Misuse::new(format!("`{shown}` {why}; name a new directory, such as `~/release-keys`"));
     let name = directory.file_name().ok_or_else(|| misuse("does not end in a name".to_owned()))?;
     let parent = directory.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
-    let parent = parent
-        .canonicalize()
-        .map_err(|error| misuse(format!("is in no directory that can be read ({error})")))?;
+    let parent =
+        parent.canonicalize().map_err(|error| misuse(format!("is not in a readable directory ({error})")))?;
     let root = git.root().canonicalize().context("finding the top of the repository")?;
     if parent.starts_with(root) {
         refuse!(

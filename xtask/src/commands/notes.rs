@@ -75,8 +75,8 @@ impl Asked<'_> {
     }
 }
 
-/// Prints the section for what is `asked`. `form` selects another output. If the commit has the release's configuration,
-/// which names the forge, commits are linked, and grouped if it says so. That forge is asked for pull requests, unless
+/// Prints the changes that are `asked` for, in the format `form`. If the commit has a release configuration, commits
+/// are linked to the forge that it names, and grouped if it says so. That forge is queried for pull requests, unless
 /// `offline`.
 ///
 /// # Errors
@@ -97,11 +97,11 @@ pub fn run(environment: &Environment, asked: &Asked<'_>, form: Form, offline: bo
         && let Some((name, tag)) = other_tags::before(&names, &source.tag)
     {
         stderr::line(format_args!(
-            "tags     the tags of releases are like `v1.2.3`; to compare with `{name}`, run `git tag {tag} {name}` and the \
-             same again"
+            "tags     release tags have the form `v1.2.3`; to compare with `{name}`, run `git tag {tag} {name}`, then the same \
+             command again"
         ));
     }
-    // Its many small parts are left to the end of the process.
+    // Its many small parts are not freed one by one: the process ends soon.
     let mut history = ManuallyDrop::new(history);
     if let Some(config) = config.as_ref().filter(|_| !offline) {
         history.pulls = pulls(&runner, &git, config, &history)?;
@@ -111,7 +111,8 @@ pub fn run(environment: &Environment, asked: &Asked<'_>, form: Form, offline: bo
     match form {
         Form::Section => {
             let section = || Ok(notes::section(repository.as_deref(), &groups, &source.tag, &history, None));
-            // To end the process that answers for objects takes as long as a third of the section of a long range.
+            // Ending git's process that reads objects takes a third as long as writing the section of a long range, so
+            // the two run in parallel.
             let ended = || {
                 drop(git);
                 Ok(())
@@ -134,18 +135,19 @@ pub fn run(environment: &Environment, asked: &Asked<'_>, form: Form, offline: bo
     }
 }
 
-/// The pull requests that the forge lists. If it does not answer, the notes say so in one line and go on without them.
+/// The pull requests that the forge lists. If it does not answer, a line on standard error says so, and the notes go
+/// without them.
 fn pulls(runner: &Runner, git: &Git, config: &Config, history: &History) -> Result<Pulls> {
     let Some(previous) = history.previous.as_ref().filter(|_| !history.commits.is_empty()) else {
         return Ok(Pulls::default());
     };
-    let told = || {
+    let query = || {
         let before = git.dated(&previous.git_ref())?;
         let (_, since) = before.with_context(|| format!("`{previous}` was there just now"))?;
         let commits: BTreeSet<_> = history.commits.iter().map(|entry| entry.commit.as_str()).collect();
         pulls::pulls(runner, config, &commits, since, BUDGET)
     };
-    told().or_else(|error| {
+    query().or_else(|error| {
         interrupt::check()?;
         stderr::line(format_args!(
             "pulls    left out, because the forge did not list them: {}",

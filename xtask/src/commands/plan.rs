@@ -1,5 +1,5 @@
-//! `cargo xtask release --plan`: what the same command without `--plan` would do, and what would refuse it on any machine
-//! and with any account. It only reads.
+//! `cargo xtask release --plan`: what the same command without `--plan` would do, and the problems that would stop it
+//! on any machine and with any account. It only reads.
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
@@ -43,7 +43,7 @@ struct Document<'a> {
     problems: Vec<Wrong>,
 }
 
-/// A problem that the release would stop at.
+/// A problem that would stop the release.
 #[derive(Serialize)]
 struct Wrong {
     check: &'static str,
@@ -59,16 +59,17 @@ struct Row {
     reason: Option<&'static str>,
 }
 
-/// What a plan does not look at.
+/// Says what a plan does not check.
 const NOT_LOOKED_AT: &str = "not looked at: this machine, its secrets and the base images (`target/debug/xtask doctor` does), and what only a \
     build shows";
 
-/// Prints the plan for `asked`, or for the tag at HEAD. It only reads, and needs a secret only for what is not public. If
-/// the image is not there yet, it also prints what would refuse its release.
+/// Prints the plan for `asked`, or for the tag at HEAD. It only reads, and needs a secret only for what is not
+/// public. If the image is not there yet, it also prints the problems that would stop its release.
 ///
 /// # Errors
 /// A [`crate::process::failure::Refusal`] when a step is in conflict or the release would be refused;
-/// [`crate::process::failure::Transient`] if that may pass by itself; other errors when a server or tool does not answer.
+/// [`crate::process::failure::Transient`] if all problems are transient; other errors when a server or tool does not
+/// answer.
 pub fn run(environment: &Environment, asked: Option<&str>, json: bool) -> Result<()> {
     let runner = &Runner::new(environment);
     let git = &Git::here(runner)?;

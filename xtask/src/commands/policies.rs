@@ -142,13 +142,9 @@ mod tests {
         assert_eq!(
             policy(Some(&keys))["keyPath"],
             "/etc/containers/carol-0003.pub",
-            "it replaces a key that was lost"
+            "this key replaces a lost one, so it is the only one"
         );
-        assert_eq!(
-            policy(Some(&keys)).get("keyPaths"),
-            None,
-            "older programs refuse a field that they do not know"
-        );
+        assert_eq!(policy(Some(&keys)).get("keyPaths"), None, "older programs refuse unknown fields");
         drop(keys.keys.pop());
         let both = serde_json::json!(["/etc/containers/carol-0001.pub", "/etc/containers/carol-0002.pub"]);
         assert_eq!(policy(Some(&keys))["keyPaths"], both);

@@ -1,5 +1,5 @@
-//! `cargo xtask rehearse`: the release, step by step, with real parts that nobody else sees. Each rehearsal has its own
-//! key and its own place in the registry, so it never meets what an earlier one left.
+//! `cargo xtask rehearse`: the release, step by step, with real parts that nobody else sees. Each rehearsal has its
+//! own key and its own place in the registry, so it is never affected by what an earlier one left.
 
 mod place;
 
@@ -45,7 +45,7 @@ pub fn run(
     registry: Option<&str>,
 ) -> Result<()> {
     let checkout = Git::here(&Runner::new(environment))?;
-    // Before anything starts: wrong arguments are reported without any real parts.
+    // This comes before anything is started: wrong arguments are reported without docker or a registry.
     let uncommitted = if work_tree { Some(checkout.work_tree()?) } else { None };
     let (git, source, command) = match &uncommitted {
         Some(made) => (made.git.clone(), Source::of_commit(&made.git, &made.commit)?, REHEARSE_WORK_TREE),
@@ -74,7 +74,7 @@ pub fn run(
     report(&target, &source, &outcome, &steps, place.note)
 }
 
-/// A changed but uncommitted file is easily mistaken for one that was rehearsed.
+/// Reports uncommitted changes: a changed file is easily mistaken for one that was rehearsed.
 fn tell_of_changes(git: &Git, source: &Source, steps: &Steps) -> Result<()> {
     if git.peel("HEAD")?.as_ref() != Some(&source.commit) {
         return Ok(());

@@ -170,7 +170,7 @@ mod tests {
     use crate::process::environment::Environment;
 
     #[test]
-    fn the_workflow_is_told_from_its_reference() {
+    fn the_workflows_path_is_read_from_its_reference() {
         let config = example();
         let reference = "acme/carol/.forgejo/workflows/x.yml@refs/tags/v0.2.0";
         assert_eq!(workflow_path(reference, &config).unwrap(), ".forgejo/workflows/x.yml");
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_of_this_repository_is_a_workflow_and_anything_else_a_person() {
+    fn a_run_of_this_repository_is_a_workflow_and_anything_else_is_local() {
         let config = example();
         let gitea = Environment::from_pairs([("GITHUB_RUN_ID", "9"), ("GITHUB_RUN_NUMBER", "4")]);
         let invocation = |environment: &Environment| {
@@ -196,7 +196,7 @@ mod tests {
         let ours = gitea
             .with([("GITHUB_SERVER_URL", "https://forge.example.org"), ("GITHUB_REPOSITORY", "acme/carol")]);
         let Invocation::Workflow { path, run_number, attempt, .. } = invocation(&ours) else {
-            panic!("a run number is a workflow");
+            panic!("a run of this repository is a workflow");
         };
         assert_eq!(
             (path.as_str(), run_number.as_str(), attempt.as_str()),

@@ -1,8 +1,8 @@
 //! `cargo xtask rotate`: another key signs from the next version on, and the present key endorses it. If a rotation is
 //! interrupted at any point, the same command completes it.
 //!
-//! The order of the [`STEPS`] makes that possible. The new pair is complete in its directory before anything names it.
-//! Of the steps that need the old key, replacing the list of keys is the last. From then on the list describes the
+//! The order of the [`STEPS`] makes that possible. The new pair is complete in its directory before anything names
+//! it. Replacing the list of keys is the last step that needs the old key. From then on the list describes the
 //! rotation, and the remaining steps follow from it.
 
 mod plan;
@@ -55,7 +55,7 @@ struct Rotation<'a> {
 ///
 /// # Errors
 /// A [`crate::process::failure::Refusal`] when the rotation is impossible; nothing was changed then. After any other
-/// error, try again.
+/// error, run it again.
 pub fn run(environment: &Environment, options: &Options) -> Result<()> {
     let git = Git::here(&Runner::new(environment))?;
     run_steps(environment, &git, options, STEPS)
@@ -179,10 +179,11 @@ impl Rotation<'_> {
         let (root, file) = (self.git.root(), endorsement_file(*number));
         let Some(old) = old else { return write::remove(root, &file) };
         let text = statement(&present.fingerprint(), &self.new_key()?.fingerprint(), from);
-        let said = self.cosign.sign_blob(old, text.as_bytes()).context("endorsing the new key")?;
-        let judged = self.cosign.verify_blob(present.pem().as_bytes(), &said, text.as_bytes())?;
-        judged.map_err(|words| anyhow::anyhow!("cosign does not accept what it has just signed: {words}"))?;
-        replace(&root.join(file), format!("{said}\n").as_bytes())
+        let signature = self.cosign.sign_blob(old, text.as_bytes()).context("endorsing the new key")?;
+        let verified = self.cosign.verify_blob(present.pem().as_bytes(), &signature, text.as_bytes())?;
+        verified
+            .map_err(|words| anyhow::anyhow!("cosign does not accept what it has just signed: {words}"))?;
+        replace(&root.join(file), format!("{signature}\n").as_bytes())
     }
 
     fn write_history(&self) -> Result<()> {

@@ -44,7 +44,7 @@ use secrets::Allowed;
 use subject::{Repository, Subject, release_of_image};
 use wanted::Wanted;
 
-/// More releases than any project has. Each of them is dozens of requests.
+/// The most releases that one run checks: more than any project has. Each of them takes dozens of requests.
 const MOST_RELEASES: usize = 5_000;
 
 fn check_count(releases: usize) -> Result<()> {
@@ -77,13 +77,13 @@ struct Verify<'a> {
 /// Verifies what `options` name.
 ///
 /// # Errors
-/// [`Verdicts`] with exit code 1 when a claim is false, 4 when one could not be checked or any other problem occurred;
-/// [`crate::process::failure::Misuse`] for invalid arguments.
+/// [`crate::process::failure::Verdicts`] with exit code 1 when a claim is false, 4 when one could not be checked or
+/// any other problem occurred; [`crate::process::failure::Misuse`] for invalid arguments.
 pub fn run(environment: &Environment, options: &Options) -> Result<()> {
-    asked(environment, options).map_err(outcome::of_error)
+    run_inner(environment, options).map_err(outcome::of_error)
 }
 
-fn asked(environment: &Environment, options: &Options) -> Result<()> {
+fn run_inner(environment: &Environment, options: &Options) -> Result<()> {
     let runner = &Runner::new(environment);
     let wanted = Wanted::of(options.what.as_deref())?;
     options.check_paths()?;
@@ -111,7 +111,7 @@ fn asked(environment: &Environment, options: &Options) -> Result<()> {
     let entries = if options.all { verify.all()? } else { vec![verify.one(&wanted)?] };
     let printed = report::print(&entries, options.json);
     if let Err(verdict) = report::conclude(&entries) {
-        // What was found decides the exit code, whether or not anyone could read the report.
+        // The verdict decides the exit code, even if the report could not be printed.
         if let Err(unprinted) = printed {
             stderr::line(format_args!("xtask: {unprinted:#}"));
         }
@@ -149,8 +149,8 @@ impl Verify<'_> {
         })
     }
 
-    /// The commit of the release that the image claims to be. With a directory no server is asked, so the directory has
-    /// to hold this very image: another one would be judged in its place.
+    /// The commit of the release that the image claims to be. With a directory (`--offline`), no server is queried,
+    /// so the directory has to hold this very image: otherwise another one would be judged in its place.
     fn source_of_image(&self, image: &Image, digest: &Digest, layout: Option<&Layout>) -> Result<Source> {
         let git = &self.repository.git;
         let labels = match layout {
@@ -188,7 +188,8 @@ impl Verify<'_> {
         git.peel("HEAD")?.map_or(Ok(None), |head| Config::if_any(git, &head))
     }
 
-    /// Everything that has a version tag or a page. The pages and the registry's tags are listed once per run.
+    /// Verifies everything that has a version tag or a page. The pages and the registry's tags are listed once per
+    /// run.
     fn all(&self) -> Result<Vec<Entry>> {
         let config = Config::of_head(&self.repository.git)?;
         self.read(&config, None, |reading| {
@@ -203,7 +204,7 @@ impl Verify<'_> {
             let shared = Shared::new(&reading.registry, &self.repository.git, Some(pages));
             let released: Vec<_> = released.into_iter().collect();
             side_by_side(&released, |tag| {
-                // If one tag cannot be looked at, still report on the others.
+                // If one tag cannot be checked, still report on the others.
                 match self.repository.git.peel(&tag.git_ref()) {
                     Err(error) => unread(tag, None, error),
                     Ok(None) => Ok(without_commit(tag, &verify::seen(reading.forge.tag(tag)))),
@@ -238,7 +239,8 @@ impl Verify<'_> {
         })
     }
 
-    /// Reads without secrets, except with `--login`.
+    /// Runs `work` with the registry, the forge and cosign for `config` and `image`. They get no secret, except with
+    /// `--login`.
     fn read<T>(
         &self,
         config: &Config,
@@ -265,7 +267,7 @@ mod tests {
     use super::{MOST_RELEASES, check_count};
 
     #[test]
-    fn there_is_an_end_to_the_releases_that_are_checked() {
+    fn more_releases_than_the_limit_are_not_checked_at_once() {
         assert!(check_count(MOST_RELEASES).is_ok());
         let words = check_count(MOST_RELEASES + 1).unwrap_err().to_string();
         assert!(

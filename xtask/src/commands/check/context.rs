@@ -1,5 +1,5 @@
-//! Whether the Dockerfile copies what the work tree has. A build would stop at a file that is not there; a folder that
-//! was moved is the usual reason.
+//! Checks that the work tree has what the Dockerfile copies. A build would fail at a file that is missing; a folder
+//! that was moved is the usual reason.
 
 use std::fs;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::inputs::{DOCKERFILE, PACKAGE_JSON, in_work_tree};
 use crate::process::file::if_any;
 use crate::process::shown::named;
 
-/// The builder takes the first that is there.
+/// The builder uses the first of these that exists.
 const IGNORE_FILES: [&str; 2] = ["Dockerfile.dockerignore", ".dockerignore"];
 
 /// A finding for each file that the Dockerfile copies and the builder does not get. A Dockerfile that cannot be read is
@@ -67,7 +67,7 @@ pub(super) fn findings(root: &Path, config: &Config) -> Vec<Finding> {
     findings
 }
 
-/// The file that leaves paths out of the context, and its patterns if all of them are read here.
+/// The file that leaves paths out of the context, and its patterns if this program understands all of them.
 fn ignored(root: &Path) -> Result<(&'static str, Option<Ignored>), (&'static str, anyhow::Error)> {
     for file in IGNORE_FILES {
         let read = || -> Result<Option<String>> {
@@ -87,7 +87,7 @@ enum Place {
     There {
         is_folder: bool,
     },
-    /// A link is on the way: the builder may follow it to something else than this program does.
+    /// The path leads through a symbolic link, which the builder may follow to something else than this program does.
     Unsure,
 }
 
@@ -117,7 +117,7 @@ mod tests {
     use crate::process::scratch::Scratch;
 
     #[test]
-    fn a_file_that_is_copied_and_not_there_is_named_with_its_line() {
+    fn a_copied_file_that_is_missing_or_ignored_is_reported_with_its_line() {
         let scratch = Scratch::new().unwrap();
         let write = |path: &str, text: &str| fs::write(scratch.path().join(path), text).unwrap();
         fs::create_dir_all(scratch.path().join("api/src")).unwrap();

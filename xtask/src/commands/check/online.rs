@@ -20,7 +20,7 @@ use crate::process::Runner;
 use crate::process::environment::Environment;
 use crate::process::time::now;
 
-/// The work tree, and the means to ask about it.
+/// The work tree, and what it takes to query registries about it.
 struct Asker<'a> {
     environment: &'a Environment,
     runner: &'a Runner,
@@ -30,8 +30,8 @@ struct Asker<'a> {
     stand_ins: Vec<StandIn>,
 }
 
-/// The findings for the work tree at `root`. Files that cannot be read are reported by the other checks; nobody is
-/// asked then.
+/// The findings for the work tree at `root`. Files that cannot be read are reported by the other checks; no registry
+/// is queried then.
 pub(super) fn findings(environment: &Environment, runner: &Runner, root: &Path) -> Vec<Finding> {
     let Ok(config) = Config::of_work_tree(root) else { return unread("the configuration") };
     let read = |paths: &[String]| paths.iter().map(|path| file(root, path)).collect();
@@ -86,7 +86,7 @@ impl Asker<'_> {
     }
 }
 
-/// The findings about the file of exceptions itself: asks nobody and does not depend on the date.
+/// The findings about the file of exceptions itself. They need no network and do not depend on the date.
 pub(super) fn exceptions(root: &Path) -> Vec<Finding> {
     let read = file(root, exceptions::FILE)
         .and_then(|bytes| bytes.map_or_else(|| Ok(Vec::new()), |bytes| exceptions::read(&bytes)));
@@ -101,7 +101,7 @@ fn unread(what: &str) -> Vec<Finding> {
     vec![Finding::error(Rule::OnlineUnanswered, MANIFEST, text)]
 }
 
-/// The finding for a question that got no answer.
+/// The finding for a query that failed.
 fn unanswered(file: &str, what: &str, error: &anyhow::Error) -> Finding {
     let text = format!(
         "{what} could not be asked: {error:#}; run `cargo xtask check --online` again where the registry can be reached and \

@@ -9,8 +9,8 @@ use crate::inputs::in_work_tree;
 
 const FILE: &str = "renovate.json";
 
-/// What must not be proposed on the day it is published, by datasource: the image's contents, and the crates of the
-/// program that gets the key.
+/// The datasources whose updates must not be proposed on the day of publication: those of the image's contents, and
+/// of the crates of the program that gets the key.
 const AGED: [&str; 3] = ["npm", "docker", "crate"];
 
 /// Managers and datasources of the image, of the program that gets the key, and of actions beside it. Each manager may
@@ -51,7 +51,7 @@ const BLOCKS: [&str; 10] = [
     "rollback",
 ];
 
-/// Presets whose names begin like those that merge.
+/// Presets that do not merge, although their names begin like those that do.
 const HARMLESS_PRESETS: [&str; 2] = ["automergeDisabled", "automergeRequireAllStatusChecks"];
 
 /// The findings in the file of the repository at `root`.
@@ -106,7 +106,7 @@ pub(super) fn of_file(bytes: &[u8]) -> Vec<Finding> {
     found
 }
 
-/// Whether a block says that updates merge themselves, or extends a preset that says so.
+/// Whether a block enables automerge, or extends a preset that does.
 fn merges_itself(block: &Value) -> bool {
     let extended = block["extends"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let mut presets = extended.map(|name| name.rsplit(':').next().unwrap_or_default());
@@ -123,8 +123,8 @@ fn merges_within(block: &Value) -> bool {
     }
 }
 
-/// Whether a Renovate rule may apply to the base image, the service's packages, or what runs where the key is. It does,
-/// unless it names only others. A pattern, such as `!npm` or `*`, may name anything.
+/// Whether a Renovate rule may apply to the base image, the service's packages, or what runs where the key is. It
+/// may, unless it names only others. A pattern, such as `!npm` or `*`, may name anything.
 fn reaches_release(rule: &Value) -> bool {
     let is_word = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c));
     let is_other = |name: &Value| name.as_str().is_some_and(|name| is_word(name) && !OURS.contains(&name));
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_ends_up_in_the_image_or_beside_the_key_merges_itself() {
+    fn automerge_is_refused_for_what_is_in_the_image_or_runs_beside_the_key() {
         let aged = |more: Value| {
             let mut file = json!({"minimumReleaseAge": "7 days"});
             file.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn packages_images_and_crates_have_a_minimum_age() {
+    fn packages_images_and_crates_need_a_minimum_release_age() {
         let age = |datasources: Value| json!({"packageRules": [{"matchDatasources": datasources, "minimumReleaseAge": "7 days"}]});
         assert_eq!(rules(&age(json!(["npm", "docker", "crate"]))), []);
         assert_eq!(rules(&age(json!(["npm", "docker"]))), [Rule::RenovateMinimumAge]);

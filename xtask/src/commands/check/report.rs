@@ -61,11 +61,11 @@ fn entry<'a>(root: &Path, finding: &'a Finding) -> Entry<'a> {
 /// # Errors
 /// A [`Refusal`] that lists every error.
 pub(super) fn verdict(root: &Path, findings: &[Finding]) -> Result<()> {
-    let told = |finding: &Finding| format!("{} ({})", finding.report(), documentation(root, finding));
+    let described = |finding: &Finding| format!("{} ({})", finding.report(), documentation(root, finding));
     for note in findings.iter().filter(|finding| !finding.is_error()) {
-        stderr::line(format_args!("{}", lines(&told(note))));
+        stderr::line(format_args!("{}", lines(&described(note))));
     }
-    let errors: Vec<_> = findings.iter().filter(|finding| finding.is_error()).map(told).collect();
+    let errors: Vec<_> = findings.iter().filter(|finding| finding.is_error()).map(described).collect();
     if errors.is_empty() {
         return Ok(());
     }
@@ -77,7 +77,7 @@ pub(super) fn verdict(root: &Path, findings: &[Finding]) -> Result<()> {
 pub(super) fn counted(findings: &[Finding]) -> Result<()> {
     match findings.iter().filter(|finding| finding.is_error()).count() {
         0 => Ok(()),
-        count => Err(Refusal::new(format!("broken rules: {count}; the document has them")).into()),
+        count => Err(Refusal::new(format!("broken rules: {count}; the document lists them")).into()),
     }
 }
 
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn every_error_is_in_one_refusal_and_a_note_is_none() {
+    fn one_refusal_lists_every_error_and_notes_alone_are_no_refusal() {
         let error = |line| Finding::error(Rule::WorkflowActionPin, "ci.yml", "no commit").at(line);
         let note = Finding::note(Rule::LockfileHosts, "package-lock.json", "two");
         let refusal = verdict(Path::new("/nowhere"), &[error(3), note.clone(), error(9)]).unwrap_err();

@@ -121,7 +121,7 @@ fn of_workflow(file: &str, tree: &Node) -> Vec<Finding> {
             let text = format!("the job `{name}` has no `timeout-minutes`; write one");
             workflow.error(Rule::WorkflowTimeout, job.line, text);
         }
-        // A step cannot read the `credentials` by which the runner pulls the container's image.
+        // A step cannot read the `credentials` with which the runner pulls the container's image.
         let container = job.get("container").map(Node::entries).unwrap_or_default();
         let container = container.iter().filter(|(key, _)| key != "credentials").map(|(_, node)| node);
         let shared = tree.get("env").into_iter().chain(job.get("env")).chain(container).any(node_has_secret);
@@ -143,7 +143,7 @@ impl Workflow<'_> {
         let is_commit = pin.len() == 40 && pin.chars().all(|c| c.is_ascii_hexdigit());
         let is_image = action.starts_with("docker://") && pin.parse::<Digest>().is_ok();
         if action.starts_with("./") {
-            // Its own file may name actions, images and scripts that no rule here has looked at.
+            // The action's own file may name actions, images and scripts, which no rule here checks.
             let text = format!(
                 "`uses: {action}` is in this repository, where it is not checked; write its steps into the workflow"
             );
@@ -217,7 +217,7 @@ impl Workflow<'_> {
     }
 }
 
-/// Whether a word of the line is cargo, by any path. Quotes and what else separates commands of a shell end a word.
+/// Whether a word of the line is cargo, by any path. Quotes, and whatever separates commands in a shell, end a word.
 fn runs_cargo(line: &str) -> bool {
     let ends = |c: char| c.is_whitespace() || "\"'`$(){};&|".contains(c);
     line.split(ends).any(|word| word.rsplit('/').next() == Some("cargo"))
@@ -246,7 +246,7 @@ fn has_secret(text: &str) -> bool {
     })
 }
 
-/// A note if a job of the release waits for the same machines as a job of another workflow.
+/// A note for each runner label that a job of the release shares with a job of another workflow.
 fn shared_label(trees: &[(String, Node)]) -> Vec<Finding> {
     let labels = |tree: &Node| -> Vec<(String, usize)> {
         let jobs = tree.get("jobs").map(Node::entries).unwrap_or_default();

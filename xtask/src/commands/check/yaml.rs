@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 use anyhow::{Context as _, Result, bail, ensure};
 use libyaml_safer::{Event, EventData, Parser};
 
-/// No workflow is longer; in bytes.
+/// The longest file that is read, in bytes. No workflow is longer.
 const LONGEST: usize = 1 << 20;
 
-/// No workflow is nested deeper.
+/// The deepest nesting that is read. No workflow is nested deeper.
 const DEEPEST: usize = 64;
 
 /// A value and its line.
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_file_takes_no_time_that_grows_with_its_square() {
+    fn reading_a_long_file_does_not_take_quadratic_time() {
         let keys: String = (0..100_000).map(|number| format!("k{number}: 1\n")).collect();
         assert_eq!(read(&keys[..keys.rfind('\n').unwrap().min(1 << 20)]).unwrap().entries().len(), 100_000);
         let marks = format!("a: \"{}\"\n", "?!".repeat(500_000));
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn what_two_readers_may_see_in_two_ways_is_refused() {
+    fn yaml_that_two_parsers_may_read_differently_is_refused() {
         let nested = "[".repeat(100_000);
         for (text, words) in [
             ("a: &x b\n", "anchors"),

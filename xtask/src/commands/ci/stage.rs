@@ -1,4 +1,4 @@
-//! The stages of `cargo xtask ci`, by the names that its command line has for them.
+//! The stages of `cargo xtask ci`, with their names on the command line.
 
 use std::fmt;
 
@@ -7,25 +7,26 @@ use clap::ValueEnum as _;
 
 use crate::process::failure::Misuse;
 
-/// A part of `ci`. The first three and the last are about the release tool itself, and run in its own repository alone.
+/// A part of `ci`. The first three and the last are about the release tool itself, and run only in its own
+/// repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Stage {
     /// `cargo fmt --check`
     Format,
     /// clippy, with warnings denied
     Lint,
-    /// Unit tests and those of recorded answers
+    /// Unit tests, and tests on recorded answers
     Unit,
     /// `cargo xtask check`
     Check,
     /// The service's own tests
     Service,
-    /// End-to-end tests on real parts
+    /// End-to-end tests against real programs
     EndToEnd,
 }
 
 impl Stage {
-    /// Of the tool's own repository, and of one that uses it.
+    /// The stages in the tool's own repository; `ANY` has those in a repository that uses the tool.
     const OWN: [Self; 6] = [Self::Format, Self::Lint, Self::Unit, Self::Check, Self::Service, Self::EndToEnd];
     const ANY: [Self; 2] = [Self::Check, Self::Service];
 
@@ -33,16 +34,16 @@ impl Stage {
         matches!(self, Self::Service | Self::EndToEnd)
     }
 
-    /// What is run of `named` in a repository with a testbed, or in one without.
+    /// The stages to run: the `named` ones, else all that a repository with or without a testbed has.
     pub(super) fn chosen(named: &[Self], has_testbed: bool, all: bool) -> Result<Vec<Self>> {
         let possible: &[Self] = if has_testbed { &Self::OWN } else { &Self::ANY };
         if all && !has_testbed {
             let words = "`--all` adds end-to-end tests, which only the release tool's own repository has; run `cargo xtask ci`";
             return Err(Misuse::new(words).into());
         }
-        if let Some(other) = named.iter().find(|stage| !possible.contains(stage)) {
+        if let Some(absent) = named.iter().find(|stage| !possible.contains(stage)) {
             let words = format!(
-                "`{other}` is for the release tool's own repository; here there are `check` and `service`"
+                "`{absent}` is for the release tool's own repository; here there are `check` and `service`"
             );
             return Err(Misuse::new(words).into());
         }
@@ -50,7 +51,7 @@ impl Stage {
     }
 }
 
-/// A name picks unit and end-to-end tests.
+/// Checks that `name` can select tests: only unit and end-to-end tests have names.
 ///
 /// # Errors
 /// [`Misuse`] when none of `stages` has such tests.
@@ -65,10 +66,11 @@ pub(super) fn check_name(stages: &[Stage], name: Option<&str>) -> Result<(), Mis
     }
 }
 
-/// A misspelt name picks nothing, which cargo takes for success. The name may be that of a test in only one of `stages`.
+/// Checks that `name` selected a test in at least one of `stages`. If a misspelt name selects none, cargo reports
+/// success.
 ///
 /// # Errors
-/// When `name` picked no test.
+/// When `name` selected no test.
 pub(super) fn check_picked(stages: &[Stage], name: Option<&str>, picked: bool) -> Result<()> {
     let Some(name) = name.filter(|_| !picked) else { return Ok(()) };
     let with_tests = stages.iter().filter(|stage| matches!(stage, Stage::Unit | Stage::EndToEnd));
@@ -89,7 +91,7 @@ impl fmt::Display for Stage {
 /// Fails if any stage did.
 ///
 /// # Errors
-/// Names each stage that failed, and how to run one alone.
+/// The error names each stage that failed, and how to run one of them again.
 pub(super) fn check_passed(failed: &[Stage]) -> Result<()> {
     let Some(last) = failed.last() else { return Ok(()) };
     let names: Vec<_> = failed.iter().map(ToString::to_string).collect();
@@ -101,7 +103,7 @@ mod tests {
     use super::{Stage, check_name, check_passed, check_picked};
 
     #[test]
-    fn a_repository_without_a_testbed_has_its_own_stages() {
+    fn a_repository_without_a_testbed_has_only_check_and_service() {
         assert_eq!(Stage::chosen(&[], true, true).unwrap().len(), 6);
         assert_eq!(Stage::chosen(&[], false, false).unwrap(), [Stage::Check, Stage::Service]);
         assert_eq!(Stage::chosen(&[Stage::Service], false, false).unwrap(), [Stage::Service]);
@@ -112,19 +114,19 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_for_stages_that_have_tests() {
-        for (stages, name, is_taken) in [
+    fn a_test_name_needs_a_stage_whose_tests_have_names() {
+        for (stages, name, is_accepted) in [
             (&[Stage::Check, Stage::Service][..], None, true),
             (&[Stage::Check, Stage::Service], Some("x"), false),
             (&[Stage::Service, Stage::Unit], Some("x"), true),
             (&[Stage::EndToEnd], Some("x"), true),
         ] {
-            assert_eq!(check_name(stages, name).is_ok(), is_taken, "{stages:?} {name:?}");
+            assert_eq!(check_name(stages, name).is_ok(), is_accepted, "{stages:?} {name:?}");
         }
     }
 
     #[test]
-    fn a_name_is_that_of_a_test_in_one_of_the_stages() {
+    fn a_name_that_selects_no_test_in_any_stage_is_an_error() {
         let both = [Stage::Check, Stage::Unit, Stage::EndToEnd];
         check_picked(&both, None, false).unwrap();
         check_picked(&both, Some("lock"), true).unwrap();
@@ -141,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn the_stages_that_failed_are_named_as_they_are_typed() {
+    fn failed_stages_are_named_as_they_are_typed() {
         check_passed(&[]).unwrap();
         assert_eq!(
             check_passed(&[Stage::Check, Stage::EndToEnd]).unwrap_err().to_string(),

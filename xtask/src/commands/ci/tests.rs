@@ -4,7 +4,7 @@ use super::{Extent, check_all_ran, parse_list, slowest};
 use crate::process::environment::{INHERITED, PROXIES};
 
 #[test]
-fn an_adopter_can_read_what_the_tests_of_a_service_see() {
+fn the_variables_that_a_services_tests_inherit_are_documented() {
     let page = include_str!("../../../../docs/adopting.md");
     for name in INHERITED.iter().chain(&PROXIES[..4]) {
         assert!(page.contains(&format!("`{name}`")), "docs/adopting.md does not name `{name}`");
@@ -12,7 +12,7 @@ fn an_adopter_can_read_what_the_tests_of_a_service_see() {
 }
 
 #[test]
-fn the_slowest_come_first() {
+fn the_twenty_slowest_tests_are_listed_slowest_first() {
     let durations = (0..30).map(|number| (format!("test{number}"), f64::from(number))).collect();
     let lines = slowest(&durations);
     assert!(lines.starts_with("    29.0  test29\n    28.0  test28\n"), "{lines}");
@@ -30,7 +30,7 @@ fn a_test_that_did_not_run_fails_the_command() {
     assert!(error.contains("bad_input::tag"), "{error}");
 }
 
-/// The time of the job in the workflow of that name, in minutes.
+/// The timeout of the job in the workflow of this name, in minutes.
 fn job_minutes(workflow: &str) -> u64 {
     let file = format!("{}/../.forgejo/workflows/{workflow}.yml", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(file).unwrap();
@@ -39,21 +39,24 @@ fn job_minutes(workflow: &str) -> u64 {
 }
 
 #[test]
-fn a_release_that_takes_as_long_as_it_may_ends_before_its_job_does() {
+fn the_longest_release_ends_before_its_job_times_out() {
     let timeouts = crate::inputs::config::tests::example().timeouts;
     let release = (timeouts.ci() + timeouts.build() + timeouts.pull()).as_secs() / 60;
     let job = job_minutes("release");
     assert!(
         release + 20 <= job,
-        "{release} of {job} minutes leave no time to compile and for the smoke test"
+        "{release} of {job} minutes leave too little time to compile and for the smoke test"
     );
 }
 
 #[test]
-fn a_stage_that_hangs_is_ended_before_its_job_is() {
+fn a_stage_that_hangs_times_out_before_its_job_does() {
     for (workflow, all) in [("ci", false), ("nightly", true)] {
         let job = job_minutes(workflow);
         let stage = Extent { all, name: None }.patience().as_secs() / 60;
-        assert!(stage + 30 <= job, "{workflow}: {stage} of {job} minutes leave no time for other stages");
+        assert!(
+            stage + 30 <= job,
+            "{workflow}: {stage} of {job} minutes leave too little time for other stages"
+        );
     }
 }

@@ -33,17 +33,17 @@ pub(super) fn of_stages(base: &str) -> Result<String> {
     if is_distroless(base) { own() } else { Ok(base.to_owned()) }
 }
 
-/// Whether an image's name says that it has no shell and no npm, and its node elsewhere.
+/// Whether an image's name says that it is distroless: it has no shell and no npm, and its node at another path.
 pub(super) fn is_distroless(image: &str) -> bool {
     image.contains("distroless")
 }
 
-/// Where the image has node.
+/// The path of node in the image.
 pub(super) fn node(image: &str) -> &'static str {
     if is_distroless(image) { "/nodejs/bin/node" } else { "node" }
 }
 
-/// An image with a tag: docker takes `latest` where there is none.
+/// `image` with a tag: if it has none, `latest`, which docker uses then.
 pub(super) fn tagged(image: &str) -> String {
     let (name, digest) = undigested(image);
     let latest = if untagged(name).1.is_some() { "" } else { ":latest" };
@@ -66,7 +66,7 @@ mod tests {
     use crate::inputs::dockerfile::{BaseImage, existing};
 
     #[test]
-    fn a_base_has_a_digest_whoever_names_it() {
+    fn the_base_image_has_a_digest_wherever_it_comes_from() {
         let (own, options) = (own().unwrap(), Options::default());
         assert!(own.starts_with("node:") && own.contains("@sha256:"), "{own}");
         let old = |image: &str| existing::read(&format!("FROM {image}\n"));
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pinned_base_without_a_tag_gets_the_one_that_docker_takes() {
+    fn an_image_without_a_tag_gets_latest_as_in_docker() {
         for (image, expected) in [
             ("node", "node:latest"),
             ("node:22", "node:22"),

@@ -11,7 +11,7 @@ use crate::oci::reference::undigested;
 use crate::process::secret::redact;
 use crate::process::shown;
 
-/// The part of a line that is shown, in characters.
+/// How many characters of a line are shown.
 const SHOWN: usize = 60;
 
 /// Why an instruction is not carried over, by its keyword.
@@ -41,25 +41,25 @@ const REASONS: [(&str, &str); 13] = [
 /// For each line of the `old` Dockerfile: what became of it.
 pub(super) fn lines(old: &Existing, survey: &Survey) -> Vec<String> {
     let mut all = Vec::new();
-    let mut said = |line: usize, what: &str, became: &str| {
+    let mut report = |line: usize, what: &str, became: &str| {
         all.push((line, format!("line {line}, `{}`, {became}", short(what))));
     };
     if let Some(base) = &old.base {
-        said(base.line, &format!("FROM {}", base.value), &base_became(&base.value, &survey.base));
+        report(base.line, &format!("FROM {}", base.value), &base_became(&base.value, &survey.base));
     }
     if let Some(port) = &old.port {
         let became = format!("is `smoke.port` in `Cargo.toml`, {}", survey.port);
-        said(port.line, &format!("EXPOSE {}", port.value), &became);
+        report(port.line, &format!("EXPOSE {}", port.value), &became);
     }
     if let Some(At { line, value }) = &old.workdir {
         let became = if value == HOME { "is kept".to_owned() } else { format!("became `{HOME}`") };
-        said(*line, &format!("WORKDIR {value}"), &became);
+        report(*line, &format!("WORKDIR {value}"), &became);
     }
     for env in &old.variables {
         let now = survey.was.moved(&env.value);
         let became =
             if now == env.value { "is in the last stage" } else { &format!("became `ENV {}`", short(&now)) };
-        said(env.line, &format!("ENV {}", env.value), became);
+        report(env.line, &format!("ENV {}", env.value), became);
     }
     let volumes = survey.volumes();
     for volume in &old.volumes {
@@ -74,13 +74,13 @@ pub(super) fn lines(old: &Existing, survey: &Survey) -> Vec<String> {
                 short(&super::dockerfile::volume(&now))
             )
         };
-        said(volume.line, &format!("VOLUME {}", volume.value), became);
+        report(volume.line, &format!("VOLUME {}", volume.value), became);
     }
     for command in &old.command_lines {
-        said(command.line, &command.value, &command_became(survey));
+        report(command.line, &command.value, &command_became(survey));
     }
     for other in &old.others {
-        said(other.line, &other.value, &other_became(&other.value, old, survey));
+        report(other.line, &other.value, &other_became(&other.value, old, survey));
     }
     all.sort_by_key(|(line, _)| *line);
     all.into_iter().map(|(_, text)| text).collect()
@@ -143,7 +143,7 @@ fn other_became(instruction: &str, old: &Existing, survey: &Survey) -> String {
     format!("is not carried over: {why}")
 }
 
-/// A `RUN` may do several things at once.
+/// Why a `RUN` is not carried over. It may do several things at once.
 fn run_reason(instruction: &str, survey: &Survey) -> String {
     let words: Vec<_> = instruction.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-')).collect();
     let has = |names: &[&str]| words.iter().any(|word| names.contains(word));
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn every_line_says_what_became_of_it() {
+    fn what_became_of_each_line_is_reported() {
         let survey = survey();
         let said = lines(survey.dockerfile.as_ref().unwrap(), &survey);
         // Each instruction is one line here, and one of them exposes two ports.
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn the_command_that_was_written_is_said_with_its_source() {
+    fn a_command_that_is_not_carried_over_is_reported_with_the_new_one_and_its_source() {
         let package = serde_json::from_str(r#"{"scripts": {"start": "node dist/x.js"}}"#).unwrap();
         let old = existing::read("FROM node\nENTRYPOINT [\"tini\", \"--\"]\nCMD [\"npm\", \"start\"]\n");
         let command = Command::of(&package, Some(&old), &Was::of(&old, "")).unwrap();
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_base_with_another_node_or_without_a_tag_says_so() {
+    fn a_replaced_base_is_reported_with_its_node_version_and_a_tag_to_keep_it_by() {
         let became = super::base_became("node:24-alpine", "node:22-slim@sha256:0");
         assert!(became.contains("another C library, with node 22 in place of 24; to keep it"), "{became}");
         let became = super::base_became("gcr.io/distroless/nodejs22", "node:22-slim@sha256:0");

@@ -8,7 +8,7 @@ use super::started::{self, Started};
 use super::was::{Was, plain};
 use crate::inputs::dockerfile::existing::Existing;
 
-/// The image's directory of the service.
+/// The service's directory in the image.
 pub(super) const HOME: &str = "/app";
 
 /// Options of node whose value is the next word.
@@ -54,16 +54,16 @@ pub(super) struct Command {
     /// Which of the words is the script.
     script: usize,
     pub(super) origin: Origin,
-    /// The variables that were set for it alone.
+    /// The variables that its command line sets.
     pub(super) variables: Vec<(String, String)>,
 }
 
 impl Command {
-    /// The first command that starts `node`: the old Dockerfile's, else that of `npm start`, else `main`. `was`: the
-    /// places of the service in the old image.
+    /// The first command that starts `node`: the old Dockerfile's, else that of `npm start`, else `main`. `was` says
+    /// where the old image has the service.
     ///
     /// # Errors
-    /// The words that say what is missing, and what to write.
+    /// A message that says what is missing, and what to write.
     pub(super) fn of(package: &Package, old: Option<&Existing>, was: &Was) -> Result<Self, String> {
         let of_dockerfile = old.and_then(started::of_dockerfile);
         if let Some(words) = of_dockerfile
@@ -74,19 +74,19 @@ impl Command {
         if let Some(started) = started::of_script("start", package)? {
             return Self::placed(started, package, was);
         }
-        // What a build step writes is seldom `main`, which other packages read.
+        // With a build step, `main` is seldom what the step writes: it is there for other packages.
         let is_start_other = package.scripts.start.is_some() && package.scripts.build.is_some();
         if package.main.is_empty() || is_start_other {
             return Err(
-                "the command: neither the Dockerfile nor `scripts.start` nor `main` of package.json starts `node` with a \
-                 file that is sure to be the service's; set `scripts.start` to such as `node src/server.js`"
+                "the command: neither the Dockerfile nor `scripts.start` nor `main` of package.json starts `node` with a file \
+                 that is sure to be the service's; set `scripts.start` to a command such as `node src/server.js`"
                     .to_owned(),
             );
         }
         Self::placed(Started::of_main(&package.main), package, was)
     }
 
-    /// The same. Without a build step, what it starts is one of the `tracked` files.
+    /// As [`Command::of`]. Without a build step, the script must also be one of the `tracked` files.
     ///
     /// # Errors
     /// As [`Command::of`].
@@ -108,7 +108,7 @@ impl Command {
         let Started { mut words, origin, variables } = started;
         let script = script(&words).ok_or_else(|| {
             format!(
-                "the command: `{}` of {} names no file; write such as `node src/server.js` there",
+                "the command: `{}` of {} names no file; write a command such as `node src/server.js` there",
                 words.join(" "),
                 origin.said()
             )
@@ -133,7 +133,7 @@ impl Command {
         Ok(Self { words, script, origin, variables })
     }
 
-    /// Has the image start it with this `node`. One at another place, such as `/usr/local/bin/node`, is left.
+    /// Makes this `node` the program. One with another path, such as `/usr/local/bin/node`, is kept.
     pub(super) fn starts(&mut self, node: &str) {
         if let Some(word) =
             self.words.first_mut().filter(|word| matches!(word.as_str(), "node" | "/nodejs/bin/node"))
@@ -147,10 +147,11 @@ impl Command {
         &self.words[self.script]
     }
 
-    /// Whether one of the `tracked` files is what node starts. It also takes a name without its ending, and a directory.
+    /// Checks that node starts one of the `tracked` files. It also accepts a name without its ending, and a
+    /// directory.
     ///
     /// # Errors
-    /// The words that say what is missing, and what to write.
+    /// A message that says what is missing, and what to write.
     fn is_among(&self, tracked: &[&str]) -> Result<(), String> {
         let script = self.script();
         let ends = ["", ".js", ".json", ".node", "/index.js", "/package.json"];
@@ -158,13 +159,13 @@ impl Command {
             return Ok(());
         }
         Err(format!(
-            "the command: `{script}` of {} is not among the files that git tracks; set `scripts.start` to such as \
-             `node src/server.js`, and if a build step writes the file, name that step `scripts.build`",
+            "the command: `{script}` of {} is not among the files that git tracks; set `scripts.start` to a command \
+             such as `node src/server.js`, and if a build step writes the file, name that step `scripts.build`",
             self.origin.said()
         ))
     }
 
-    /// The instruction for the image.
+    /// The `ENTRYPOINT` instruction of the image.
     pub(super) fn entrypoint(&self) -> String {
         let word = |(number, word): (usize, &String)| {
             let word = if number == self.script { format!("{HOME}/{word}") } else { word.clone() };

@@ -9,14 +9,15 @@ use super::survey::Survey;
 use super::tool;
 use crate::inputs::dockerfile::{NPM_CPU, says_musl};
 
-/// Behind a proxy that has its own certificate authority, npm is given that authority.
+/// The beginning of a `RUN` with npm: behind a proxy with its own certificate authority, npm must trust that
+/// authority.
 const AUTHORITY: &str = "RUN --mount=type=secret,id=ca --mount=type=cache,target=/root/.npm \\
     if [ -s /run/secrets/ca ]; then export NODE_EXTRA_CA_CERTS=/run/secrets/ca; fi && \\
 ";
 
 const QUIET: &str = "--no-audit --no-fund --no-update-notifier";
 
-/// The directory that a build step reads. The image takes what it writes.
+/// The directory that a build step reads. The image gets what the step writes instead.
 const SOURCES: &str = "src";
 
 /// The text of the Dockerfile.
@@ -53,7 +54,7 @@ fn dependencies(survey: &Survey) -> String {
     )
 }
 
-/// The stage that takes the service as it is in the repository.
+/// The stage that copies the service as it is in the repository.
 fn plain(survey: &Survey) -> String {
     format!(
         "FROM --platform=$BUILDPLATFORM {} AS service\n\
@@ -64,7 +65,7 @@ fn plain(survey: &Survey) -> String {
         survey.stages,
         paths(survey, ["package.json", "package-lock.json"]),
         sources(survey),
-        said("build.json"),
+        write_facts("build.json"),
         volumes(survey),
     )
 }
@@ -91,12 +92,12 @@ fn built(survey: &Survey) -> String {
         sources(survey),
         taken(survey).join(" "),
         survey.local.cleaned(),
-        said("/out/app/build.json"),
+        write_facts("/out/app/build.json"),
         volumes(survey),
     )
 }
 
-/// What the image takes: what the build step writes, and everything at the top except its sources.
+/// What the image gets: what the build step writes, and everything at the top except its sources.
 pub(super) fn taken(survey: &Survey) -> Vec<&str> {
     if !survey.builds {
         return survey.shipped.all().collect();
@@ -109,7 +110,7 @@ pub(super) fn taken(survey: &Survey) -> Vec<&str> {
     [output].into_iter().chain(others).collect()
 }
 
-/// What the image does not take, of what a service might read.
+/// What a service might read, and the image does not get.
 pub(super) fn left_out(survey: &Survey) -> Vec<&str> {
     let taken = taken(survey);
     let Shipped { build_files, left_out, .. } = &survey.shipped;
@@ -152,7 +153,7 @@ fn last(survey: &Survey) -> String {
     )
 }
 
-/// A variable as `ENV` takes it.
+/// A variable in the syntax of `ENV`.
 fn environment(name: &str, value: &str) -> String {
     let is_plain = value.chars().all(|c| c.is_ascii_alphanumeric() || "._-/:=,+@%".contains(c));
     let quoted = || serde_json::Value::from(value).to_string().replace('$', "\\$");
@@ -182,13 +183,13 @@ fn sources(survey: &Survey) -> String {
 }
 
 /// Writes the facts that the service can report about itself to `file`.
-fn said(file: &str) -> String {
+fn write_facts(file: &str) -> String {
     format!(
         "printf '{{\"version\":\"%s\",\"commit\":\"%s\",\"source\":\"%s\"}}\\n' \"$VERSION\" \"$REVISION\" \"$SOURCE\" > {file} && "
     )
 }
 
-/// Directories that the service writes to belong to its user.
+/// Makes the directories of the volumes. They belong to the service's user, because the service writes to them.
 fn volumes(survey: &Survey) -> String {
     let made = |path: &String| {
         let directory = if is_word(path) { format!("/out{path}") } else { format!("'/out{path}'") };
@@ -197,7 +198,7 @@ fn volumes(survey: &Survey) -> String {
     survey.volumes().iter().map(made).collect()
 }
 
-/// A path as `VOLUME` takes it.
+/// A path in the syntax of `VOLUME`.
 pub(super) fn volume(path: &str) -> String {
     if is_word(path) { path.to_owned() } else { serde_json::json!([path]).to_string() }
 }

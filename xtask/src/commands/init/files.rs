@@ -201,7 +201,7 @@ mod tests {
     use crate::inputs::config::tests::example;
 
     #[test]
-    fn the_runner_that_releases_is_named_in_its_workflow_alone() {
+    fn the_releases_runner_is_named_only_in_the_release_workflow() {
         for (runner, expected) in [(None, "runs-on: docker"), (Some("release"), "runs-on: release")] {
             for file in ours(&example(), runner).unwrap() {
                 let label = file.text.lines().map(str::trim).find(|line| line.starts_with("runs-on:"));
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn the_compose_file_says_the_name_that_compose_looks_for() {
+    fn the_compose_example_names_the_file_that_compose_looks_for() {
         let text = compose(&surveyed(String::new()), &example()).unwrap();
         assert!(
             text.starts_with("# For self-hosters: copy this file as `compose.yaml`, set the version"),
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn renovate_looks_into_this_tools_sources_in_this_repository_alone() {
+    fn an_adopters_renovate_file_has_no_custom_managers_for_this_tools_sources() {
         let read = |text: &str| serde_json::from_str::<Value>(text).unwrap();
         let mut own = read(super::RENOVATE);
         assert!(own.as_object_mut().unwrap().remove("customManagers").is_some());

@@ -1,4 +1,4 @@
-//! Options that a second run cannot follow: what they are about has been written, and it is the adopter's now.
+//! Options that a later run would ignore: the files that they are about have been written, and are the adopter's now.
 
 use std::path::Path;
 
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn an_option_for_a_file_that_is_there_is_refused_unless_the_file_says_the_same() {
+    fn an_option_that_contradicts_an_existing_file_is_refused() {
         let pinned = format!("node:22@sha256:{}", "1".repeat(64));
         let options = Options {
             tool_rev: Some(Commit::parse(&"a".repeat(40)).unwrap()),

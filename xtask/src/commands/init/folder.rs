@@ -7,7 +7,7 @@ use crate::inputs::PACKAGE_LOCK;
 /// npm's other name for a lockfile.
 const SHRINKWRAP: &str = "npm-shrinkwrap.json";
 
-/// What the paths in `folder` begin with. There is no folder while it is missing.
+/// What the paths in `folder` begin with: nothing for the top, or if no folder was found.
 pub(super) fn prefix(folder: &str) -> String {
     if matches!(folder, "" | ".") { String::new() } else { format!("{folder}/") }
 }
@@ -16,7 +16,7 @@ pub(super) fn prefix(folder: &str) -> String {
 /// the lockfile at the top links.
 ///
 /// # Errors
-/// The words that say what to do.
+/// A message that says what to do.
 pub(super) fn of(
     tracked: &[String],
     named: Option<&str>,
@@ -40,7 +40,7 @@ pub(super) fn of(
         (None, all) if all.contains(&".") => return Ok(".".to_owned()),
         (Some(named), _) if linked.contains(named) => format!(
             "the service's folder: `{named}` is a workspace of `.`, whose lockfile is the one that counts; leave out `--service`, and \
-             set `scripts.start` in the `package.json` at the top to such as `node {named}/server.js`"
+             set `scripts.start` in the `package.json` at the top to a command such as `node {named}/server.js`"
         ),
         (Some(named), _) if shrinkwrap(&prefix(named)).is_some() => renamed(&prefix(named)),
         (Some(named), _) => format!(
@@ -67,7 +67,7 @@ mod tests {
     use super::of;
 
     #[test]
-    fn the_folder_is_the_only_one_with_a_lockfile_or_named() {
+    fn the_folder_is_the_named_one_or_the_only_one_with_a_lockfile() {
         let tracked = |paths: &[&str]| paths.iter().map(|path| (*path).to_owned()).collect::<Vec<_>>();
         let none = BTreeSet::new();
         assert_eq!(of(&tracked(&["package-lock.json", "a.js"]), None, &none).unwrap(), ".");
@@ -79,14 +79,14 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_without_a_lockfile_is_refused_with_what_makes_it_one() {
+    fn a_folder_without_a_lockfile_is_refused_with_a_remedy() {
         let tracked =
             ["package-lock.json", "apps/api/package.json", "old/npm-shrinkwrap.json"].map(str::to_owned);
         let linked = BTreeSet::from(["apps/api".to_owned()]);
         for (named, expected) in [
             (
                 "apps/api",
-                "leave out `--service`, and set `scripts.start` in the `package.json` at the top to such as `node apps/api/",
+                "leave out `--service`, and set `scripts.start` in the `package.json` at the top to a command such as `node apps/api/",
             ),
             ("old", "`git mv old/npm-shrinkwrap.json old/package-lock.json`"),
             ("new", "`npm install --package-lock-only`"),

@@ -59,7 +59,7 @@ pub(super) fn commit(text: &str) -> Result<Commit, String> {
     Commit::parse(text).map_err(|error| format!("{error:#}; `git rev-parse` prints it"))
 }
 
-/// A label of a runner, as a workflow may write it without quotes.
+/// A runner's label that needs no quotes in a workflow.
 pub(super) fn label(text: &str) -> Result<String, String> {
     let is_label = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
     if is_label { Ok(text.to_owned()) } else { Err("expected letters, digits, `-`, `_` and `.`".to_owned()) }
@@ -74,7 +74,7 @@ mod tests {
     use super::label;
 
     #[test]
-    fn a_label_needs_no_quotes() {
+    fn a_label_that_would_need_quotes_is_refused() {
         assert_eq!(label("release-1").unwrap(), "release-1");
         for bad in ["", "a b", "a: b", "a\nb", "[x]"] {
             assert!(label(bad).is_err(), "{bad:?}");
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flag_is_parsed_before_anything_is_read_and_no_password_is_repeated() {
+    fn flags_are_validated_while_they_are_parsed_and_no_password_is_repeated() {
         let parse = |words: &[&str]| {
             let command = Options::augment_args(clap::Command::new("init"));
             command

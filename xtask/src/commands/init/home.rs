@@ -19,8 +19,8 @@ pub(super) fn of(
     Ok((given.map(ToString::to_string).or(forge), name.map(ToString::to_string).or(repository)))
 }
 
-/// Reads `https://host/owner/name.git`, `ssh://git@host:2222/owner/name.git` or `git@host:owner/name.git`, without the
-/// user.
+/// Reads `https://host/owner/name.git`, `ssh://git@host:2222/owner/name.git` or `git@host:owner/name.git`. The user
+/// is dropped.
 fn parse_remote(url: &str) -> Option<(String, String)> {
     let (scheme, rest) = match url.split_once("://") {
         Some((scheme @ ("http" | "https"), rest)) => (scheme, rest.to_owned()),
@@ -47,7 +47,7 @@ mod tests {
     use super::parse_remote;
 
     #[test]
-    fn the_remote_says_where_the_repository_is() {
+    fn the_forge_and_the_repository_are_read_from_the_remotes_address() {
         let home = Some(("https://forge.example.org".to_owned(), "acme/app".to_owned()));
         for url in [
             "https://forge.example.org/acme/app.git",

@@ -8,7 +8,7 @@ use super::existing;
 use crate::process::file::replace;
 use crate::process::stderr;
 
-/// Has git ignore what cargo builds, which nobody wants to commit.
+/// Makes git ignore what cargo builds, which nobody wants to commit.
 pub(super) fn add_target(root: &Path) -> Result<()> {
     const FILE: &str = ".gitignore";
     let found = existing(root, FILE)?.unwrap_or_default();
@@ -19,7 +19,7 @@ pub(super) fn add_target(root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A `.gitignore` with a line for cargo's directory. `None` if it has one.
+/// The `.gitignore` that was `found`, with a line for cargo's directory added; `None` if it has one already.
 fn ignoring_target(found: &str) -> Option<String> {
     let is_it = |line: &str| matches!(line.trim(), "target" | "target/" | "/target" | "/target/");
     let end = if found.is_empty() || found.ends_with('\n') { "" } else { "\n" };

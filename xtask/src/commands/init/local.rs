@@ -1,5 +1,5 @@
-//! What the lockfile names in the repository: `npm ci` installs nothing of a folder whose `package.json` it does not find,
-//! and does not fail.
+//! The folders and archives of the repository that the lockfile names. They must be copied: if `npm ci` does not find
+//! the `package.json` of a folder, it installs nothing of that folder and does not fail.
 
 use super::shipped::{Shipped, is_plain};
 use super::survey::Survey;
@@ -12,7 +12,7 @@ pub(super) struct Local {
     folders: Vec<String>,
     /// The archives that it installs.
     archives: Vec<String>,
-    /// What is outside of the package's folder, or has a name that a shell would take apart.
+    /// What is outside of the package's folder, or has a name that would need quotes in a shell.
     pub(super) by_hand: Vec<String>,
 }
 
@@ -29,12 +29,12 @@ impl Local {
         self.folders.iter().any(|folder| self::top(folder) == top)
     }
 
-    /// The directories at the top in which the folders are: the image needs them, whatever their names say.
+    /// The directories at the top that contain the folders: the image needs them, whatever they are called.
     pub(super) fn tops(&self) -> impl Iterator<Item = &str> {
         self.folders.iter().map(|folder| top(folder))
     }
 
-    /// What `npm ci` reads.
+    /// The files that `npm ci` reads.
     fn files(&self) -> impl Iterator<Item = String> {
         self.folders
             .iter()
@@ -53,12 +53,12 @@ impl Local {
         self.files().map(copy).collect()
     }
 
-    /// The same files, each with a space before it, to remove them again: the stage `service` brings the folders.
+    /// The same files, each with a space before it, to remove them again: the stage `service` copies the folders.
     pub(super) fn removed(&self) -> String {
         self.files().map(|file| format!(" {file}")).collect()
     }
 
-    /// Removes what `npm ci` has put into the folders for the build step.
+    /// The command that removes what `npm ci` put into the folders for the build step.
     pub(super) const fn cleaned(&self) -> &'static str {
         if self.folders.is_empty() {
             ""
@@ -67,7 +67,7 @@ impl Local {
         }
     }
 
-    /// What the build context needs in addition to what the image takes.
+    /// What the build context needs in addition to what the image gets.
     pub(super) fn ignored(&self, shipped: &Shipped) -> impl Iterator<Item = &str> {
         let is_in = |path: &&String| shipped.all().any(|name| name == top(path));
         self.archives.iter().filter(move |path| !is_in(path)).map(String::as_str)
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn each_npm_ci_has_what_the_lockfile_names_and_the_image_has_the_folders() {
+    fn each_npm_ci_gets_what_the_lockfile_names_and_the_image_gets_the_folders() {
         let before = "COPY web/apps/api/package.json ./apps/api/\nCOPY web/docs/site/package.json ./docs/site/\n\
                       COPY web/doc/x.tgz ./doc/\nCOPY web/vendor/ms-2.1.3.tgz ./vendor/\nRUN";
         for (builds, times, folders) in [

@@ -1,21 +1,21 @@
-//! What a person has to say, because the repository does not.
+//! The values that the user has to give, because the repository does not say them.
 
 use anyhow::Result;
 
 use super::listed;
 use crate::process::failure::Misuse;
 
-/// The values that nothing in the repository says, so that they are all named at once.
+/// Messages about the values that are missing, collected to report all of them at once.
 #[derive(Default)]
 pub(super) struct Missing(Vec<String>);
 
 impl Missing {
-    /// The value, or a stand-in that is never used.
+    /// The value, or a default that is never used.
     pub(super) fn unless<T: Default>(&mut self, value: Option<T>, what: &str, flag: &str) -> T {
         self.or(value.ok_or_else(|| format!("{what}: name it, such as `{flag}`")))
     }
 
-    /// The value, or a stand-in that is never used. The error says what is missing and what to type.
+    /// The value, or a default that is never used. The error says what is missing and what to type.
     pub(super) fn or<T: Default>(&mut self, value: Result<T, String>) -> T {
         value.unwrap_or_else(|words| {
             self.0.push(words);
@@ -42,7 +42,7 @@ mod tests {
     use super::Missing;
 
     #[test]
-    fn everything_that_is_missing_is_named_at_once() {
+    fn everything_that_is_missing_is_reported_at_once() {
         let mut missing = Missing::default();
         assert_eq!(missing.unless(Some(1), "the number", "--number 1"), 1);
         assert_eq!(missing.unless::<u16>(None, "the port", "--port 3000"), 0);

@@ -33,11 +33,11 @@ impl<'a> Left<'a> {
         }
     }
 
-    /// Remembers what a `Cargo.toml` lacks that was there before, and what needs it.
+    /// Remembers what an existing `Cargo.toml` lacks, and the commands to run once it is added.
     pub(super) fn manifest(&mut self, tables: &str) {
         self.lines.push(format!(
             "`{MANIFEST}` is yours and was kept: write `{}` in its table `[workspace]`, beside other members, and add what it \
-             does not have of this:\n\n{tables}\n  then run `cargo generate-lockfile` and `cargo xtask policies` in `{}`",
+             lacks of the following:\n\n{tables}\n  then run `cargo generate-lockfile` and `cargo xtask policies` in `{}`",
             files::MEMBERS,
             self.root.display()
         ));
@@ -107,7 +107,7 @@ mod tests {
     use super::Left;
 
     #[test]
-    fn what_is_left_is_said_with_the_command_for_it() {
+    fn what_is_left_to_do_is_reported_with_its_command() {
         let mut left = Left::of(Path::new("/my/service"));
         left.unless(Ok(()), "a is not written", "`a`");
         left.unless(Err(anyhow!("no network")), "`Cargo.lock` is not written", "`cargo generate-lockfile`");

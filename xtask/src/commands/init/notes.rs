@@ -6,7 +6,7 @@ use super::survey::{Health, Survey};
 use crate::inputs::engines;
 use crate::inputs::pin::document;
 
-/// Each in a sentence.
+/// One sentence for each thing to look at.
 pub(super) fn of(survey: &Survey) -> Vec<String> {
     [of_image(survey), of_configuration(survey)].concat()
 }
@@ -101,12 +101,12 @@ mod tests {
     }
 
     #[test]
-    fn a_command_that_no_dockerfile_says_is_named_with_its_source() {
+    fn a_command_that_is_not_from_a_dockerfile_is_noted_with_its_source() {
         assert!(of(&survey()).iter().any(|note| note.contains("is from `main`")));
     }
 
     #[test]
-    fn a_guess_is_called_one() {
+    fn a_guessed_health_path_is_noted_as_a_guess() {
         let said = |health_from| of(&Survey { health_from, ..survey() }).join("\n");
         let guess = said(Health::Guessed);
         assert!(guess.contains("is a guess") && guess.contains("`--health /healthz`"), "{guess}");
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn what_package_json_does_not_say_is_named() {
+    fn a_license_and_description_missing_in_package_json_are_noted() {
         let said = |json: &str| {
             let package = serde_json::from_str(json).unwrap();
             of(&Survey { package, ..survey() }).join("\n")
@@ -123,12 +123,12 @@ mod tests {
         let silent = said("{}");
         assert!(silent.contains("`licenses = \"NOASSERTION\"`: package.json names no license"), "{silent}");
         assert!(silent.contains("`description = \"") && silent.contains("package.json has none"), "{silent}");
-        let told = said(r#"{"license": "MIT", "description": "a shop"}"#);
-        assert!(!told.contains("licenses") && !told.contains("description"), "{told}");
+        let complete = said(r#"{"license": "MIT", "description": "a shop"}"#);
+        assert!(!complete.contains("licenses") && !complete.contains("description"), "{complete}");
     }
 
     #[test]
-    fn a_node_that_the_service_does_not_run_on_is_named() {
+    fn a_base_image_whose_node_is_outside_engines_is_noted() {
         let noted = |range: &str| {
             let package = serde_json::from_value(serde_json::json!({"engines": {"node": range}})).unwrap();
             let words = "is `>=24`, and the base image is node 22; `--base` names another";

@@ -39,7 +39,7 @@ impl Package {
         pinned::license(&self.license_field).unwrap_or_else(|| UNKNOWN_LICENSE.to_owned())
     }
 
-    /// What is wrong with a value that goes into the configuration.
+    /// Checks the values that go into the configuration. The error is a message.
     pub(super) fn problem(&self) -> Result<(), String> {
         let license = self.license();
         let values = [("name", &self.name), ("description", &self.description), ("license", &license)];
@@ -71,7 +71,7 @@ impl Scripts {
     }
 }
 
-/// The package in the folder with this prefix. It is empty if there is none, which is reported with the folder.
+/// The package in the folder with this prefix. It is empty if there is none: that is reported with the folder.
 pub(super) fn of(root: &Path, prefix: &str) -> Result<Package> {
     let path = root.join(prefix).join(PACKAGE_JSON);
     if !path.is_file() {
@@ -80,19 +80,19 @@ pub(super) fn of(root: &Path, prefix: &str) -> Result<Package> {
     lockfile::manifest(&read(&path)?).with_context(|| format!("reading `{prefix}{PACKAGE_JSON}`"))
 }
 
-/// What the lockfile beside it names in the repository. Nothing if there is none.
+/// The folders and archives that the lockfile in this folder names in the repository; none without a lockfile.
 pub(super) fn local(root: &Path, prefix: &str) -> Result<Local> {
     let path = root.join(prefix).join(PACKAGE_LOCK);
     if path.is_file() { Local::read(&read_up_to(LARGEST_LOCK, &path)?) } else { Ok(Local::default()) }
 }
 
-/// Whether the `.npmrc` beside it takes a value from the environment, as `${NPM_TOKEN}`.
+/// Whether the `.npmrc` in this folder takes a value from the environment, such as `${NPM_TOKEN}`.
 pub(super) fn has_variable(root: &Path, prefix: &str) -> Result<bool> {
     let path = root.join(prefix).join(NPMRC);
     Ok(path.is_file() && String::from_utf8_lossy(&read(&path)?).contains("${"))
 }
 
-/// A file that is not larger than a `package.json` may be.
+/// Reads a file that is no larger than a `package.json` may be.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
     read_up_to(LARGEST_MANIFEST, path)
 }
@@ -111,7 +111,7 @@ mod tests {
     use super::Package;
 
     #[test]
-    fn a_license_may_have_the_former_form_and_every_value_one_line() {
+    fn the_former_license_format_is_accepted_and_a_line_break_is_refused() {
         let package = |json: &str| serde_json::from_str::<Package>(json).unwrap();
         for (json, license) in [
             (r#"{"license": "MIT"}"#, "MIT"),

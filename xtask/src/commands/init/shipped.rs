@@ -1,4 +1,4 @@
-//! What the image takes from the package's folder: everything at its top that the service may read when it runs.
+//! What the image gets from the package's folder: everything at its top that the service may read when it runs.
 
 /// Names at the top of a package that no image needs.
 const NOT_SHIPPED: [&str; 31] = [
@@ -35,19 +35,19 @@ const NOT_SHIPPED: [&str; 31] = [
     "Procfile",
 ];
 
-/// Beginnings of names, in lower case, of files for people, for docker and for compilers.
+/// What the names of files for people, for docker and for compilers begin with, in lower case.
 const NOT_SHIPPED_BEGIN: [&str; 8] =
     ["readme", "license", "changelog", "dockerfile", "docker-compose", "compose", "cargo", "tsconfig"];
 
-/// Beginnings of names that a build reads. The image does not take them.
+/// What the names of files for a build begin with. The image does not get these files.
 const BUILD_BEGIN: [&str; 5] = ["tsconfig", ".babelrc", ".swcrc", "turbo.json", "nx.json"];
 
 /// The names at the top of the package's folder, sorted by where they go.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Shipped {
-    /// The directories that the image takes.
+    /// The directories that the image gets.
     pub(super) directories: Vec<String>,
-    /// The files that the image takes.
+    /// The files that the image gets.
     pub(super) files: Vec<String>,
     /// Files such as `tsconfig.json` that only the build step reads.
     pub(super) build_files: Vec<String>,
@@ -78,7 +78,7 @@ impl Shipped {
         found
     }
 
-    /// Takes the directories with these `names`, whatever their names say.
+    /// Adds the directories with these `names`, even if their names are among those that are not shipped.
     pub(super) fn take<'a>(&mut self, names: impl Iterator<Item = &'a str>) {
         for name in names {
             self.left_out.retain(|known| known != name);
@@ -88,18 +88,18 @@ impl Shipped {
         }
     }
 
-    /// Everything that the image takes, the directories first.
+    /// Everything that the image gets, the directories first.
     pub(super) fn all(&self) -> impl Iterator<Item = &str> {
         self.directories.iter().chain(&self.files).map(String::as_str)
     }
 }
 
-/// Whether a shell takes a name for one word.
+/// Whether a shell reads a name as one word without quotes.
 pub(super) fn is_plain(name: &str) -> bool {
     name.chars().all(|c| c.is_ascii_alphanumeric() || "._-+@".contains(c))
 }
 
-/// Whether a service may read it when it runs. A name that a shell would take apart is left to its owner.
+/// Whether a service may read this at run time. A name that needs quotes in a shell is left to its owner.
 fn is_needed(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
     let is_of_tools = name.starts_with('.') || lower.contains(".config.") || lower.ends_with(".md");
@@ -109,7 +109,7 @@ fn is_needed(name: &str) -> bool {
         && !NOT_SHIPPED_BEGIN.iter().any(|begin| lower.starts_with(begin))
 }
 
-/// Files of git, docker, npm and this tool.
+/// Whether this is a file of git, docker, npm or this tool.
 fn is_never_read(name: &str) -> bool {
     const BEGIN: [&str; 9] = [
         ".",
@@ -135,7 +135,7 @@ mod tests {
     use super::Shipped;
 
     #[test]
-    fn the_image_takes_what_runs_and_not_what_people_read() {
+    fn the_image_gets_what_the_service_reads_and_not_what_people_and_tools_read() {
         let tracked = [
             "index.js",
             "lib/a.js",

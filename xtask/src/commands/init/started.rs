@@ -1,11 +1,12 @@
-//! What a command line starts in the end, through npm's scripts and programs that only start another one.
+//! Follows a command line to what it starts in the end, through npm's scripts and programs that only start another
+//! one.
 
 use super::base::is_distroless;
 use super::command::Origin;
 use super::package::Package;
 use crate::inputs::dockerfile::existing::{Existing, shell};
 
-/// A script may call another one.
+/// The most scripts that are followed: a script may call another one, or itself.
 const MOST_SCRIPTS: usize = 8;
 
 /// A command that starts `node`.
@@ -38,7 +39,7 @@ pub(super) fn of_dockerfile(old: &Existing) -> Option<Vec<String>> {
 /// What the command of `origin` starts, if that is `node`.
 ///
 /// # Errors
-/// When it starts `node` by a script that takes a shell. The error says what to write.
+/// When it starts `node` in a script that needs a shell. The error says what to write.
 pub(super) fn of(words: Vec<String>, origin: Origin, package: &Package) -> Result<Option<Started>, String> {
     let (mut words, mut origin, mut variables) = (words, origin, Vec::new());
     for _ in 0..MOST_SCRIPTS {
@@ -54,8 +55,8 @@ pub(super) fn of(words: Vec<String>, origin: Origin, package: &Package) -> Resul
             Some(words) => words,
             None if starts_node(text) => {
                 return Err(format!(
-                    "the command: `{text}` of {} takes a shell, which the image does not have; write such as \
-                     `node src/server.js` there, and do the rest in that file",
+                    "the command: `{text}` of {} needs a shell, which the image does not have; write a command \
+                     such as `node src/server.js` there, and do the rest in that file",
                     origin.said()
                 ));
             }
@@ -164,6 +165,6 @@ mod tests {
             assert!(found.is_none_or(|found| found.origin.said().contains(origin)), "{line}");
         }
         let error = of_script("y", &package).unwrap_err();
-        assert!(error.contains("&& b` of `scripts.y` of package.json takes a shell"), "{error}");
+        assert!(error.contains("&& b` of `scripts.y` of package.json needs a shell"), "{error}");
     }
 }

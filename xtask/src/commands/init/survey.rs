@@ -41,7 +41,7 @@ pub(super) struct Survey {
     pub(super) repository: String,
     /// The branch whose commits may be released.
     pub(super) branch: String,
-    /// What said so, unless the configuration did.
+    /// Where the branch was found, unless in the configuration.
     pub(super) branch_from: Option<&'static str>,
     pub(super) command: Command,
     pub(super) port: u16,
@@ -49,21 +49,21 @@ pub(super) struct Survey {
     pub(super) health_from: Health,
     /// The image reference of the last `FROM`, with its digest.
     pub(super) base: String,
-    /// That of the others.
+    /// The image reference of the other stages.
     pub(super) stages: String,
     pub(super) shipped: Shipped,
     /// What the lockfile names in the repository.
     pub(super) local: Local,
     pub(super) has_npmrc: bool,
-    /// Whether it takes a value, such as a token, from the environment.
+    /// Whether `.npmrc` takes a value, such as a token, from the environment.
     pub(super) npmrc_has_variable: bool,
     /// Whether there is a build step.
     pub(super) builds: bool,
     /// The existing Dockerfile, if any.
     pub(super) dockerfile: Option<Existing>,
-    /// The path of that.
+    /// The path of the existing Dockerfile.
     pub(super) replaces: Option<String>,
-    /// Where its image has the service.
+    /// Where the existing Dockerfile's image has the service.
     pub(super) was: Was,
 }
 
@@ -71,7 +71,8 @@ impl Survey {
     /// Reads the repository of `git`. `known` is its existing configuration, if any.
     ///
     /// # Errors
-    /// [`Misuse`] that lists every value that cannot be found, with the flag or the change that gives it.
+    /// [`crate::process::failure::Misuse`] that lists every value that cannot be found, with the flag or the change
+    /// that gives it.
     pub(super) fn of(git: &Git, options: &Options, known: Option<&Config>) -> Result<Self> {
         let root = git.root().to_owned();
         let tracked = git.tracked()?;
@@ -137,8 +138,8 @@ impl Survey {
         folder::prefix(&self.folder)
     }
 
-    /// The directories of the existing Dockerfile's `VOLUME`, where the new image has them. That of the service itself is
-    /// none: a volume there would hide the next version.
+    /// The directories in the existing Dockerfile's `VOLUME`, as paths in the new image. The service's own directory
+    /// is left out: a volume there would hide the next version.
     pub(super) fn volumes(&self) -> BTreeSet<String> {
         let volumes = self.dockerfile.iter().flat_map(|old| &old.volumes);
         let moved = volumes.map(|volume| self.was.moved(&volume.value));
@@ -165,7 +166,7 @@ fn existing_dockerfile(root: &Path, prefix: &str) -> Result<Option<(String, Exis
     Ok(None)
 }
 
-/// The released branch, and what says so unless the configuration does.
+/// The released branch, and where it was found, unless in the configuration.
 fn released(git: &Git, known: Option<&Config>) -> Result<(String, Option<&'static str>)> {
     match known.and_then(|config| config.branches.first().cloned()) {
         Some(configured) => Ok((configured, None)),
@@ -173,7 +174,8 @@ fn released(git: &Git, known: Option<&Config>) -> Result<(String, Option<&'stati
     }
 }
 
-/// The released branch, and what says so. A work branch may be checked out while `init` runs.
+/// The released branch, and where it was found. The default branch of `origin` comes first, because a work branch may
+/// be checked out while `init` runs.
 fn branch(of_origin: Option<String>, checked_out: Option<String>) -> (String, Option<&'static str>) {
     match (of_origin, checked_out) {
         (Some(branch), _) => (branch, Some("the default branch of `origin`")),
@@ -238,7 +240,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn the_released_branch_is_the_default_one_of_the_origin() {
+    fn the_released_branch_is_the_default_branch_of_origin_if_known() {
         let some = |name: &str| Some(name.to_owned());
         assert_eq!(branch(some("trunk"), some("adopt")).0, "trunk");
         assert_eq!(branch(None, some("adopt")), ("adopt".to_owned(), Some("the branch that is checked out")));
@@ -246,7 +248,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn the_path_is_guessed_only_if_nothing_says_it() {
+    fn the_health_path_is_guessed_only_if_nothing_says_it() {
         let some = |path: &str| Some(path.to_owned());
         assert_eq!(health(some("/a"), some("/b")), ("/a".to_owned(), Health::Said));
         assert_eq!(health(None, some("/b")), ("/b".to_owned(), Health::Healthcheck));

@@ -8,7 +8,7 @@ pub(in crate::commands) fn documents() -> String {
     format!("{HOME}/src/tag/v{}/docs", env!("CARGO_PKG_VERSION"))
 }
 
-/// What `cargo install` is told to install this version of the tool, as a program for those who verify.
+/// The arguments of `cargo install` for this version of the tool, for people who only verify.
 pub(super) fn install() -> String {
     format!("--git {HOME} --tag v{} xtask", env!("CARGO_PKG_VERSION"))
 }

@@ -1,5 +1,5 @@
-//! `init --check` and `init --update`: the files that stay this tool's, and the policies, held to what this version
-//! writes.
+//! `init --check` and `init --update`: compare the files that stay this tool's, and the policies, with what this
+//! version writes, or write them again.
 
 use std::path::Path;
 
@@ -81,7 +81,7 @@ fn named(stale: &[Stale<'_>]) -> String {
     names.join(", ")
 }
 
-/// The names of those whose text is not that of HEAD.
+/// The names of the files whose text differs from that in HEAD.
 fn uncommitted(git: &Git, stale: &[Stale<'_>]) -> Result<String> {
     let head = git.peel("HEAD")?.context("the repository has no commit yet; commit something first")?;
     let mut uncommitted = Vec::new();
@@ -112,7 +112,7 @@ mod tests {
     use super::with_labels;
 
     #[test]
-    fn an_update_keeps_the_labels_of_runners() {
+    fn an_update_keeps_the_labels_of_runners_if_the_number_of_jobs_is_the_same() {
         let new = "jobs:\n  a:\n    runs-on: docker\n    steps: new\n  b:\n    runs-on: docker\n";
         let old = "jobs:\n  a:\n    runs-on: one\n  b:\n    runs-on: two\n";
         let expected = "jobs:\n  a:\n    runs-on: one\n    steps: new\n  b:\n    runs-on: two\n";

@@ -20,7 +20,8 @@ const OWN_FILES: &str = "service/package";
 /// # Errors
 /// When the configuration has no image name.
 pub(super) fn page(config: &Config) -> Result<String> {
-    // What is the same for every repository: where the tool comes from, and the addresses of its formats.
+    // The first two pairs keep what is the same for every repository: the tool's origin, and the addresses of its
+    // formats.
     let install = tool::install();
     let formats = format!("{HOME}/src/tag/provenance-v");
     let (image, name) = (config.image()?.to_string(), config.repository.name.to_ascii_lowercase());
@@ -36,8 +37,8 @@ pub(super) fn page(config: &Config) -> Result<String> {
     Ok(linked(&replaced(PAGE, &names)))
 }
 
-/// `text` with each first part of a pair replaced by the second. What was put in is not looked at again; where several
-/// pairs fit, the first one counts.
+/// `text` with the first part of each pair replaced by the second. Text that was put in is not replaced again; where
+/// several pairs match, the first one counts.
 fn replaced(text: &str, pairs: &[(&str, String)]) -> String {
     let (mut done, mut rest) = (String::new(), text);
     while let Some(c) = rest.chars().next() {
@@ -51,7 +52,8 @@ fn replaced(text: &str, pairs: &[(&str, String)]) -> String {
     done
 }
 
-/// `text` with links to other pages of this directory leading to the tool's repository: an adopter does not have them.
+/// `text` with links to other pages of this directory leading to the tool's repository: an adopter does not have
+/// these pages.
 fn linked(text: &str) -> String {
     let documents = tool::documents();
     let mut parts = text.split("](");
@@ -83,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn an_adopters_page_has_nothing_of_this_repository_but_where_the_tool_is() {
+    fn an_adopters_page_names_this_repository_only_as_the_origin_of_the_tool() {
         let text = written_for(".", "acme/Clock");
         let own = text.replace(HOME, "");
         for foreign in [OWN_NAME, OWN_NAME.to_uppercase().as_str(), "testbed", "service/", "james", "](/"] {
@@ -103,11 +105,11 @@ mod tests {
         }
         let other = written_for("apps/web", "acme/carol-web");
         assert!(other.contains("Dockerfile apps/web/package.json apps/web/package-lock.json; do"));
-        assert!(other.contains("IMAGE=forge.example.org/acme/carol-web\n"), "a name is replaced twice");
+        assert!(other.contains("IMAGE=forge.example.org/acme/carol-web\n"), "a name was replaced twice");
     }
 
     #[test]
-    fn the_page_has_what_is_replaced() {
+    fn the_page_contains_what_is_to_be_replaced() {
         assert!(PAGE.contains(OWN_FILES), "the page names the service's files in another way");
         let install = format!("cargo install --locked {}\n", tool::install());
         assert!(PAGE.contains(&install), "docs/verifying.md installs another version: write `{install}`");

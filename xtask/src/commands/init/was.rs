@@ -6,9 +6,9 @@ use crate::inputs::dockerfile::existing::Existing;
 /// Absolute directories of the old image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Was {
-    /// That of the package's folder.
+    /// The directory of the package's folder.
     pub(super) home: String,
-    /// Where its command starts.
+    /// The directory in which its command starts.
     workdir: String,
 }
 
@@ -19,11 +19,11 @@ impl Default for Was {
 }
 
 impl Was {
-    /// `prefix`: the package's folder in the repository, as the paths in it begin.
+    /// `prefix` is what the paths in the package's folder begin with in the repository.
     pub(super) fn of(old: &Existing, prefix: &str) -> Self {
         let workdir = old.workdir.as_ref().map_or(HOME, |workdir| workdir.value.as_str()).to_owned();
         let copied = old.copied.as_ref().map(|top| format!("/{}", plain(&format!("{top}/{prefix}"))));
-        // A command that starts elsewhere has its files from elsewhere.
+        // If the command starts outside of the copied directory, its files come from elsewhere.
         let home = copied.filter(|copied| below(&workdir, copied).is_some());
         Self { home: home.unwrap_or_else(|| workdir.clone()), workdir }
     }
@@ -34,7 +34,7 @@ impl Was {
         below(&format!("/{}", plain(&path)), &self.home).map(str::to_owned)
     }
 
-    /// `text` with [`HOME`] in place of the old directory, wherever that stands as a path of its own or begins one.
+    /// `text` with [`HOME`] in place of the old directory, wherever that is a whole path or the beginning of one.
     pub(super) fn moved(&self, text: &str) -> String {
         if self.home == "/" || self.home == HOME {
             return text.to_owned();
@@ -79,7 +79,7 @@ mod tests {
     use crate::inputs::dockerfile::existing;
 
     #[test]
-    fn the_service_was_where_the_repository_was_copied() {
+    fn the_services_old_directory_is_where_the_repository_was_copied() {
         for (lines, prefix, home, script) in [
             ("", "", "/app", Some("x.js")),
             ("WORKDIR /srv\nCOPY . .", "", "/srv", Some("x.js")),

@@ -11,7 +11,7 @@ use crate::process::file::{self, replace};
 /// The path from the top of the work tree.
 pub(super) const FILE: &str = "CHANGELOG.md";
 
-/// In bytes. The longest changelogs kept by hand have a few MiB.
+/// The largest file that is read, in bytes. The longest changelogs kept by hand have a few MiB.
 const LARGEST: u64 = 16 << 20;
 
 /// Adds the section of a version to the file below `root`, if it has none. Returns whether it added one.
@@ -25,7 +25,7 @@ pub(super) fn keep(root: &Path, version: &Version, section: &str) -> Result<bool
     replace(&path, text.as_bytes()).map(|()| true)
 }
 
-/// A link would be replaced by a file, so that is refused.
+/// The text of the file. A symbolic link is refused, because writing would replace it by a file.
 fn read(path: &Path) -> Result<Option<String>> {
     let Some(bytes) = file::read(path, LARGEST)? else { return Ok(None) };
     String::from_utf8(bytes).map(Some).context("it is not UTF-8; save it as such")
@@ -40,7 +40,7 @@ mod tests {
     use crate::process::scratch::Scratch;
 
     #[test]
-    fn a_file_is_made_once_and_what_is_no_text_stays_as_it_is() {
+    fn a_section_is_added_once_and_a_file_that_is_not_text_stays_unchanged() {
         let scratch = Scratch::new().unwrap();
         let (root, path) = (scratch.path(), scratch.path().join(FILE));
         let keep = || keep(root, &"1.2.0".parse().unwrap(), "## [1.2.0] - 2026-11-29\n");
@@ -54,7 +54,7 @@ mod tests {
         assert!(keep().unwrap());
         assert_eq!(fs::read_to_string(&path).unwrap(), "# Ours\n\n## [1.2.0] - 2026-11-29\n");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
-        assert_eq!(fs::read_dir(root).unwrap().count(), 1, "nothing is left beside it");
+        assert_eq!(fs::read_dir(root).unwrap().count(), 1, "no temporary file is left beside it");
 
         fs::write(&path, b"caf\xe9").unwrap();
         assert!(format!("{:#}", keep().unwrap_err()).contains("it is not UTF-8"));

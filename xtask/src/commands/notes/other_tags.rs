@@ -1,15 +1,15 @@
-//! Tags of versions in a form that releases do not have, such as `1.2.3` or `carol-v1.2.3`: a project may have had them
-//! before, and nothing is compared with them.
+//! Version tags in a format that releases do not use, such as `1.2.3` or `carol-v1.2.3`. A project may have used them
+//! before; no release is compared with them.
 
 use semver::Version;
 
 use crate::inputs::version::ReleaseTag;
 
-/// What may be before the version.
+/// What may separate a prefix from the version.
 const BEFORE: [&str; 5] = ["@", "/", "-v", "-", "_"];
 
-/// The one with the highest version below that of `tag`, else with the highest version, and the release tag of that
-/// version. Only names that a shell takes as they are.
+/// The tag with the highest version below that of `tag`, else the one with the highest version, and the release tag
+/// of that version. Only names that need no quotes in a shell count.
 pub(super) fn before<'a>(names: &'a [String], tag: &ReleaseTag) -> Option<(&'a str, ReleaseTag)> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "._/@+-".contains(c);
     let read = |name: &'a String| {
@@ -35,7 +35,7 @@ mod tests {
     use super::before;
 
     #[test]
-    fn a_tag_of_another_form_is_found_by_its_version() {
+    fn a_tag_in_another_format_is_found_by_its_version() {
         for (names, tag, expected) in [
             (&["1.0.0", "1.1.0", "2.0.0"][..], "v1.2.0", Some(("1.1.0", "v1.1.0"))),
             (&["1.1.0"], "v0.1.0", Some(("1.1.0", "v1.1.0"))),

@@ -58,7 +58,7 @@ fn provenance(config: &Config) -> Result<String> {
     ))
 }
 
-/// The build type fixes the set of parameters; there may be further fields beside the others.
+/// The build type fixes the set of external parameters; all other objects may have further fields.
 fn predicate(name: &str, config: &Config, run: &str, builder: &str) -> Result<String> {
     let platforms: Vec<_> =
         config.platforms.iter().map(|platform| quoted(&platform.to_string())).collect::<Result<_>>()?;
@@ -107,7 +107,7 @@ fn policy(config: &Config, name: &str, keys: Option<&Keys>) -> Result<String> {
             let numbers = keys.accepted().into_iter().map(|(number, _)| number);
             let paths: Vec<_> =
                 numbers.map(|number| format!("/etc/containers/{name}-{number:04}.pub")).collect();
-            // To podman before 5.2.2, `keyPaths` is an unknown field, for which it refuses the whole file and so every pull.
+            // Podman before 5.2.2 does not know the field `keyPaths`: it refuses the whole file, and so every pull.
             match &paths[..] {
                 [path] => requirement["keyPath"] = json!(path),
                 paths => requirement["keyPaths"] = json!(paths),

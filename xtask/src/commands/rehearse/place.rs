@@ -14,13 +14,13 @@ use crate::process::environment::Environment;
 use crate::process::failure::Misuse;
 use crate::tool::docker::{Docker, DockerConfig};
 
-/// The registry that is started: the one that the distribution specification grew from.
+/// The image of the registry that is started. The distribution specification grew from this registry.
 const IMAGE: &str = "registry:2@sha256:a3d8aaa63ed8681a604f1dea0aa03f100d5895b6a58ace528858a7b332415373";
 
 /// The registry's container. It keeps running so that the printed commands can be tried; the next rehearsal reuses it.
 const CONTAINER: &str = "xtask-rehearsal-registry";
 
-/// How long the registry may take to answer.
+/// How long a registry that was started may take to answer.
 const START: Duration = Duration::from_secs(30);
 
 /// A registry on this machine, and the environment to work in.
@@ -107,13 +107,16 @@ fn start(environment: &Environment, image: &str) -> Result<Registry> {
         )
     })?;
     let registry: Registry = address.parse()?;
-    let ask = Request::new(Method::Get, format!("{}/v2/", registry.base_url()));
+    let request = Request::new(Method::Get, format!("{}/v2/", registry.base_url()));
     let (curl, deadline) = (Curl::new(runner, Duration::from_secs(2)), Instant::now() + START);
     loop {
-        match curl.send(&ask) {
+        match curl.send(&request) {
             Ok(answer) if answer.status == 200 => return Ok(registry),
             Ok(answer) => {
-                bail!("the throwaway registry at `{registry}` answers {}: {address}", answer.status)
+                bail!(
+                    "the throwaway registry at `{registry}` answered {}: expected 200; see `docker logs {CONTAINER}`",
+                    answer.status
+                )
             }
             Err(error) if Instant::now() > deadline => {
                 return Err(error.context(format!("`docker logs {CONTAINER}` shows why it does not answer")));

@@ -76,7 +76,7 @@ impl Plan {
     }
 }
 
-/// Where the next key begins: above the `highest` tag and the beginning of the `last` key.
+/// The first version of the next key: above the `highest` tag and above the first version of the `last` key.
 fn next_from(highest: &ReleaseTag, last: Option<&Entry>) -> Result<Version> {
     let from = next_version(highest)?;
     let Some(last) = last.filter(|last| last.from >= from) else { return Ok(from) };
@@ -87,11 +87,12 @@ fn next_from(highest: &ReleaseTag, last: Option<&Entry>) -> Result<Version> {
             last.from
         );
     }
-    // It has signed an older line alone, and may have to go all the same.
+    // The last key has signed releases only of an older line, and may have to be replaced all the same.
     next_version(&format!("v{}", last.from).parse()?)
 }
 
-/// The list says already whether its last key is endorsed, and `--lost` may not be dropped without a word.
+/// The list already says whether its last key is endorsed. A `--lost` that says something else is refused, not
+/// silently ignored.
 fn check_lost(last: &Entry, lost: Option<&str>) -> Result<()> {
     let Some(lost) = lost.filter(|lost| last.unendorsed.as_deref() != Some(lost)) else { return Ok(()) };
     let said =
@@ -102,7 +103,7 @@ fn check_lost(last: &Entry, lost: Option<&str>) -> Result<()> {
     )
 }
 
-/// `cosign.pub` must be the new key already, or still the previous one.
+/// `cosign.pub` must already be the new key, or still be the previous one.
 fn check_before(git: &Git, number: usize, present: &PublicKey, pair: &PublicKey) -> Result<()> {
     if present == pair {
         return Ok(());
@@ -117,7 +118,7 @@ fn check_before(git: &Git, number: usize, present: &PublicKey, pair: &PublicKey)
     Ok(())
 }
 
-/// The first version that `present` signed, as the commits of `tags` say.
+/// The first version that `present` signed, according to the commits of `tags`.
 fn first_version(
     git: &Git,
     tags: &[ReleaseTag],
@@ -136,8 +137,9 @@ fn first_version(
     first_signed(&signed, present, pair)
 }
 
-/// The first version that `present` signed. Every release here must be signed by it: without a list, nothing says which
-/// other keys were valid. What the `pair` has signed is from before its rotation was taken back, to be made anew.
+/// The first version that `present` signed. Every release here must be signed by it: without a list, nothing says
+/// which other keys were valid. Releases signed by the `pair` do not count: its rotation was taken back, and is now
+/// repeated.
 fn first_signed(
     signed: &[(&ReleaseTag, PublicKey)],
     present: &PublicKey,
@@ -185,7 +187,7 @@ mod tests {
             ("v1.2.3", None, Ok("1.2.4-0")),
             ("v1.2.4", Some(entry("1.2.4-0", &[], None)), Ok("1.2.5-0")),
             ("v1.2.3", Some(entry("1.2.4-0", &[], None)), Err("nothing was released since")),
-            // It has signed a release of an older line, so that it is neither unused nor to be undone.
+            // The last key has signed a release of an older line, so it is in use, and its rotation stays.
             ("v1.2.3", Some(entry("1.2.4-0", &["1.1.9"], None)), Ok("1.2.4-0.0")),
             ("v1.2.3", Some(entry("1.2.4-0.0", &["1.1.9"], Some("lost"))), Ok("1.2.4-0.0.0")),
             ("v1.2.4", Some(entry("1.2.4-0", &["1.1.9"], None)), Ok("1.2.5-0")),
@@ -201,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn every_release_without_a_list_is_by_the_present_key_or_by_a_pair_whose_rotation_was_taken_back() {
+    fn without_a_list_only_the_present_key_or_an_undone_rotations_pair_may_have_signed() {
         let key = |index: usize| PublicKey::parse(PEM[index].as_bytes()).unwrap();
         for (signed, pair, expected) in [
             (&[("v1.2.4", 0), ("v1.2.3", 0)][..], None, Ok("1.2.3")),
@@ -223,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rotation_that_is_written_keeps_its_words_or_is_refused() {
+    fn a_written_rotation_is_completed_only_without_lost_or_with_the_same_reason() {
         for (written, lost, words) in [
             (None, None, ""),
             (Some("stolen"), None, ""),

@@ -80,7 +80,7 @@ pub(super) fn report(root: &Path, config: &Config, directory: &Path) -> Result<(
          `COSIGN_PASSWORD`, what is in `{PASSWORD}`, without a line break after it\n\
          4. Move `{directory}` to two offline media, and publish the fingerprint in a second place: {} says why\n\
          5. Tell those who use podman or skopeo to install the new `policies/policy.json`, and the keys that it accepts, before \
-         they pull {from} or later; a policy with two keys takes podman 5.2.2 or skopeo 1.16.1, and older ones then refuse every \
+         they pull {from} or later; a policy with two keys needs podman 5.2.2 or skopeo 1.16.1; with it, older ones refuse every \
          pull:\n",
         config.source_url(),
         document!("keys.md")
@@ -88,5 +88,5 @@ pub(super) fn report(root: &Path, config: &Config, directory: &Path) -> Result<(
     for (number, _) in keys.accepted() {
         text += &format!("   `cp {} /etc/containers/{name}-{number:04}.pub`\n", public_file(number));
     }
-    stdout::print(&text).context("the new key is written; saying what to do next")
+    stdout::print(&text).context("the new key is written; printing what to do next")
 }

@@ -45,7 +45,7 @@ pub(super) fn key(environment: &Environment, file: &Path) -> Result<SigningKey> 
     Ok(SigningKey::new(Secret::new(read().map_err(misuse)?), password))
 }
 
-/// The cosign that gets the key: one that the caller's own configuration allows. It is looked at before it is started.
+/// The cosign that gets the key: one that the caller's own configuration allows. It is checked before it is started.
 ///
 /// # Errors
 /// When the configuration cannot be read; a [`crate::process::failure::Refusal`] when it allows only other files.
@@ -55,8 +55,8 @@ pub(super) fn cosign(environment: &Environment, repository: &Repository) -> Resu
     Ok(program)
 }
 
-/// Signs and stores the statement that the rebuild gave `digest`, or the same content. Returns a description of what
-/// was done. If the same statement by the same key is stored already, it does nothing.
+/// Signs and stores the statement that the rebuild gave `digest`, or the same content. If the same statement by the
+/// same key is stored already, it does nothing. Returns the statement's tag, and a description of what was done.
 ///
 /// # Errors
 /// When cosign does not accept the key, or the registry does not accept the statement; [`Misuse`] for the key of the
@@ -98,8 +98,8 @@ pub(super) fn store(
     }
     let manifest = Manifest::new(media_type::MANIFEST, attached::manifest(&signed, &config)?);
     registry.put(&tag, &manifest)?;
-    let said = format!("signed by {fingerprint}, and stored as `{tag}`");
-    Ok((tag, said))
+    let done = format!("signed by {fingerprint}, and stored as `{tag}`");
+    Ok((tag, done))
 }
 
 /// The stored signature of exactly this statement, if any.

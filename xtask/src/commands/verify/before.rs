@@ -1,5 +1,5 @@
-//! What `verify --all` meets besides its own releases: an adopter has tags from before this tool, a clone may lack
-//! tags, and a tag may be on a commit that cannot be read.
+//! What `verify --all` finds besides releases of this tool: an adopter has tags from before this tool, a clone may
+//! lack tags, and a tag may be on a commit that cannot be read.
 
 use std::collections::BTreeSet;
 
@@ -18,8 +18,8 @@ use crate::verify::claim::{Claim, Seen, Unseen};
 use crate::verify::in_words;
 use crate::verify::survey::Shared;
 
-/// The entry of a tag whose commit has no configuration. It is from before this tool, unless the registry or the page
-/// contradicts that.
+/// The entry for a tag whose commit has no configuration. It is from before this tool, unless the registry or the
+/// page contradicts that.
 pub(super) fn older_than_this_tool(
     git: &Git,
     shared: &Shared<'_>,
@@ -65,10 +65,10 @@ pub(super) fn older_than_this_tool(
     }))
 }
 
-/// The entry of a tag that could not be looked at because of `error`.
+/// The entry for a tag that could not be checked because of `error`.
 ///
 /// # Errors
-/// `error` itself, if a signal interrupted it.
+/// `error` itself, if a signal caused it.
 pub(super) fn unread(tag: &ReleaseTag, commit: Option<String>, error: Error) -> Result<Entry> {
     interrupt::check()?;
     if interrupt::is_reason(&error) {
@@ -78,7 +78,7 @@ pub(super) fn unread(tag: &ReleaseTag, commit: Option<String>, error: Error) -> 
     Ok(alone(tag, commit, claim))
 }
 
-/// The entry of a release with a single claim.
+/// The entry for a release with a single claim.
 fn alone(tag: &ReleaseTag, commit: Option<String>, claim: Claim) -> Entry {
     Entry {
         tag: tag.to_string(),
@@ -93,19 +93,19 @@ fn alone(tag: &ReleaseTag, commit: Option<String>, claim: Claim) -> Entry {
     }
 }
 
-/// A version tag or a page for which the repository has no git tag, so that there is nothing to compare it with.
+/// The entry for a version tag or a page for which this clone has no git tag, so there is nothing to compare it with.
 ///
 /// The claim is false if the forge has no such tag either. If only this clone lacks it, that says nothing about the
 /// release.
 pub(super) fn without_commit(tag: &ReleaseTag, on_forge: &Seen<Option<Commit>>) -> Entry {
-    let behind = match on_forge {
+    let seen = match on_forge {
         Ok(Some(commit)) => Err(Unseen::Unknown(format!(
             "the forge has `{tag}` at {commit}, and there is no such tag here; get it with `git fetch --tags`"
         ))),
         Ok(None) => Ok(()),
         Err(unseen) => Err(unseen.clone()),
     };
-    let claim = Claim::judge(claims::TAG_GIT, &behind, |()| {
+    let claim = Claim::judge(claims::TAG_GIT, &seen, |()| {
         bail!(
             "there is no git tag `{tag}`, neither here nor on the forge; find out who removed it, or who published a version \
              without one"
@@ -124,7 +124,7 @@ mod tests {
     use crate::verify::claim::{Unseen, Verdict};
 
     #[test]
-    fn a_tag_that_is_missing_here_alone_is_no_false_claim() {
+    fn a_git_tag_that_only_this_clone_lacks_is_unchecked_and_not_false() {
         let tag = "v0.1.0".parse().unwrap();
         let there = Commit::parse(&"a".repeat(40)).unwrap();
         for (on_forge, verdict) in [
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn one_tag_ends_the_report_on_all_only_after_a_signal() {
+    fn an_error_about_one_tag_ends_the_report_on_all_only_after_a_signal() {
         let unread = |error| unread(&"v0.1.0".parse().unwrap(), None, error);
         let odd: Result<()> = (|| bail!("`Cargo.toml` is no file"))();
         let entry = unread(odd.context("reading the commit").unwrap_err()).unwrap();

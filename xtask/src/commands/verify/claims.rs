@@ -41,7 +41,7 @@ impl Verify<'_> {
             attest::check_login(verifier.registry)?;
         }
         let git = &self.repository.git;
-        // The clone is asked at the same time, although what it says is no part of a rehearsal.
+        // The clone is read at the same time, although for a rehearsal the result is not used.
         let has_names = asked.has_names(&verifier.release)?;
         let forge = has_names.then_some(&reading.forge as &dyn Read);
         let of_clone = || Ok(self.of_clone(verifier, forge));
@@ -95,9 +95,9 @@ impl Verify<'_> {
         Ok(entry)
     }
 
-    /// The claims about the tagged commit, from the clone, the ids of those that were not asked, and what the clone has
-    /// of keys. `forge` is that of the tagged commit, if it may be asked. The one that the clone is of may be another
-    /// one by now, and only that one tells whether the clone is behind.
+    /// What the clone says: the claims about the tagged commit, the ids of those that were not checked, and the keys.
+    /// `forge` is the one that the tagged commit names, if it may be queried. If the project has moved to another
+    /// forge since, that one is queried instead, because only it can tell whether the clone is behind.
     fn of_clone(
         &self,
         verifier: &Verifier<'_>,
@@ -148,9 +148,9 @@ impl Verify<'_> {
     }
 }
 
-/// The claim that there is a git tag, of a release that this clone has no tag of, unless the forge was asked for it.
-/// Its commit is then known only from a label of the image, which may name any commit, and only a rehearsal is of a
-/// commit that was never tagged.
+/// Adds the claim that there is a git tag, as unchecked, if this clone lacks the tag and the forge was not queried
+/// for it. The commit is then known only from a label of the image, which may name any commit. Only a rehearsal is of
+/// a commit that was never tagged.
 fn add_untagged(source: &Source, claims: &mut Vec<Claim>, not_asked: &mut Vec<&'static str>) {
     if source.is_tagged || claims.iter().any(|claim| claim.id == claims::TAG_GIT) {
         return;
@@ -185,7 +185,7 @@ mod tests {
     use crate::verify::claim::{Claim, Verdict};
 
     #[test]
-    fn a_commit_that_only_the_image_names_is_no_released_one() {
+    fn the_git_tag_is_unchecked_if_only_the_image_names_the_commit() {
         let source = |is_tagged| Source {
             tag: "v0.1.0".parse().unwrap(),
             commit: Commit::parse(&"a".repeat(40)).unwrap(),

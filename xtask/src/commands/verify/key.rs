@@ -22,8 +22,8 @@ pub(super) fn rehearsed(root: &Path) -> Result<Option<Vec<u8>>> {
 }
 
 /// Whether the signatures are checked with the throwaway key of a rehearsal, about which the clone knows nothing.
-/// Anybody can write into a provenance that it is of a rehearsal, and commit a key of their own, also in the place of the
-/// `rehearsed` one. So the `given` key has to be the rehearsal's, and not that of the commit.
+/// Anybody can write into a provenance that it is of a rehearsal, and can commit a key of their own, even at the path
+/// of the `rehearsed` one. So the `given` key has to be the rehearsal's, and must not be the commit's.
 pub(super) fn is_of_rehearsal(
     given: Option<&[u8]>,
     committed: Option<&[u8]>,
@@ -39,8 +39,7 @@ pub(super) fn key_claim(key: &[u8], committed: Option<&[u8]>, rehearsed: Option<
     Claim::judge(claims::KEY, &Ok(()), |()| judge_key(key, committed, rehearsed))
 }
 
-/// Whether the key is the one that is vouched for: by the commit, or, for a rehearsal on this machine, by the rehearsal
-/// itself.
+/// Checks that the key is the one that the commit has, or for a rehearsal on this machine, the rehearsal's own.
 fn judge_key(key: &[u8], committed: Option<&[u8]>, rehearsed: Option<&[u8]>) -> Result<String> {
     let key = PublicKey::parse(key).context("reading the key")?;
     let used = key.fingerprint();
@@ -62,7 +61,7 @@ mod tests {
     use super::{is_of_rehearsal, judge_key};
 
     #[test]
-    fn a_key_is_the_commits_or_of_a_rehearsal_the_rehearsals() {
+    fn the_key_must_be_the_commits_or_for_a_rehearsal_the_rehearsals() {
         let pem = |key: &str| format!("-----BEGIN PUBLIC KEY-----\n{key}\n-----END PUBLIC KEY-----\n");
         let (a, b) = (pem("AAAABBBB"), pem("CCCCDDDD"));
         let judge = |key: &str, committed: Option<&str>, rehearsed: Option<&str>| {
@@ -75,11 +74,11 @@ mod tests {
         assert!(judge("no key", Some("no key"), None).is_err());
         let rehearsed = judge(&b, Some(&a), Some(b.trim_end())).unwrap();
         assert!(rehearsed.contains("a rehearsal"), "{rehearsed}");
-        assert!(judge(&a, Some(&a), Some(&b)).is_err(), "the commit's key signs no rehearsal");
+        assert!(judge(&a, Some(&a), Some(&b)).is_err(), "the commit's key does not sign rehearsals");
     }
 
     #[test]
-    fn what_an_image_says_of_itself_makes_no_rehearsal_of_it() {
+    fn an_image_is_a_rehearsal_only_if_the_given_key_is_the_rehearsals() {
         let pem = |key: &str| format!("-----BEGIN PUBLIC KEY-----\n{key}\n-----END PUBLIC KEY-----\n");
         let (a, b, c) = (pem("AAAABBBB"), pem("CCCCDDDD"), pem("EEEEFFFF"));
         let key = |key: Option<&'static str>| match key {
@@ -95,9 +94,9 @@ mod tests {
             (None, Some("a"), None, false),
             (None, Some("a"), Some("a"), false),
             (None, Some("a"), Some("b"), false),
-            // The commit brings a file in the place of the rehearsal's key.
+            // The commit has a file at the path of the rehearsal's key.
             (Some("a"), Some("a"), Some("a"), false),
-            // A key that was kept, and a rehearsal of something else.
+            // The given key is not that of the last rehearsal.
             (Some("a"), Some("a"), Some("b"), false),
             (Some("c"), Some("a"), Some("b"), false),
             (Some("c"), Some("a"), None, false),

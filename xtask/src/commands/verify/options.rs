@@ -21,13 +21,13 @@ pub struct Options {
     /// Use this public key instead of the commit's `cosign.pub`; the two are compared
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,
-    /// Use the repository at this address (anything that `git clone` takes) instead of the checkout here
+    /// Use the repository at this address (anything that `git clone` accepts) instead of the checkout here
     #[arg(long, value_name = "URL")]
     pub source: Option<String>,
     /// Read what is not public with `REGISTRY_TOKEN` and `FORGEJO_TOKEN`; each is sent only to its own host
     #[arg(long, conflicts_with = "offline")]
     pub login: bool,
-    /// Build the tagged commit again and compare the image's content; a difference in compression alone is no difference
+    /// Build the tagged commit again and compare the image's content; the compression may differ
     #[arg(long, conflicts_with = "offline")]
     pub rebuild: bool,
     /// The buildx builder for `--rebuild`, instead of the configured one
@@ -53,7 +53,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// Checks the paths before any server is asked.
+    /// Checks the paths before any server is queried.
     pub(super) fn check_paths(&self) -> Result<()> {
         if let Some(dir) = self.save.as_ref().filter(|dir| dir.exists()) {
             let text = format!("`--save`: `{}` is there already: name a new directory", dir.display());
@@ -69,7 +69,7 @@ impl Options {
         Ok(())
     }
 
-    /// Checks that the directory of `--offline`, which holds the image `held`, holds the one that was `asked` for.
+    /// Checks that the image `held` in the directory of `--offline` is the one that was `asked` for.
     pub(super) fn check_is_in_layout(&self, asked: &Digest, held: &Digest) -> Result<(), Misuse> {
         if asked == held {
             return Ok(());

@@ -8,8 +8,8 @@ use crate::process::shown::one_line;
 use crate::verify::in_words;
 
 /// `error` with its class. A verdict, a misuse or a signal keeps its class. Any other error, including a rule that
-/// would forbid a release, means that something was left unchecked (exit code 4). It then has one line, because it may
-/// repeat what a registry, a forge or a commit says, and a line of its own could pass for one of the report.
+/// would forbid a release, means that something was left unchecked (exit code 4). It is then put on one line: it may
+/// repeat what a registry, a forge or a commit says, and a line break in that could forge a line of the report.
 #[must_use]
 pub fn of_error(error: Error) -> Error {
     let has_class = |cause: &(dyn std::error::Error + 'static)| {
@@ -42,7 +42,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_that_repeats_foreign_text_writes_no_line_of_a_report() {
+    fn foreign_text_in_an_error_cannot_forge_a_line_of_the_report() {
         let error = of_error(anyhow!("reading the label `x\nok     signature`").context("looking\nFALSE"));
         assert_eq!(error.to_string(), r"looking\nFALSE: reading the label `x\nok     signature`");
     }

@@ -1,4 +1,4 @@
-//! The registry, the forge and cosign that `verify` asks for one configuration, with nothing that could write.
+//! The registry, the forge and cosign, from which `verify` reads for one configuration. Nothing here writes.
 
 use anyhow::Result;
 
@@ -31,14 +31,14 @@ pub(super) struct Whom<'a> {
     pub(super) config: &'a Config,
     /// Empty without `--login`.
     pub(super) keychain: &'a Keychain,
-    /// Whether the commit is built again. If so, base images are read with the logins that the configuration names and
-    /// `allowed` has.
+    /// Whether the commit is built again. If so, base images are read with the logins that the configuration names
+    /// and `allowed` permits.
     pub(super) builds: bool,
     pub(super) allowed: &'a Allowed,
     pub(super) cosign: &'a Program,
 }
 
-/// Everything that is asked.
+/// The parts that `verify` reads from, and what they need.
 pub(super) struct Reading<'a> {
     pub(super) image: Image,
     pub(super) forge: Forgejo,

@@ -35,7 +35,7 @@ pub(super) struct Entry {
     /// Why this is not a release of this tool; if set, nothing is claimed about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) not_released_by_this_tool: Option<String>,
-    /// The statements by others that they have rebuilt it.
+    /// The statements of others who have rebuilt it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) rebuilds: Vec<Rebuild>,
     /// Why it was not attested although every claim holds.
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_claim_has_one_line_whatever_was_found() {
+    fn evidence_and_commands_cannot_add_lines_to_the_report() {
         let found = Unseen::Wrong("a\u{1b}[1A\u{1b}[2K\nok     signature            held".to_owned());
         let mut claim = Claim::unseen(claims::IMAGE_LABELS, &found);
         claim.by_hand = Some("inspect a\u{1b}[1A\nok     signature            held".to_owned());
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_that_could_not_be_asked_for_is_not_said_to_be_missing() {
+    fn an_image_that_could_not_be_queried_is_not_reported_as_missing() {
         let heading = |unseen| {
             let claim = Claim::unseen(claims::IMAGE_PRESENT, &unseen);
             text(&Entry { claims: vec![claim], ..entry() }).lines().nth(1).unwrap().to_owned()
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_this_tool_did_not_release_is_said_and_changes_no_verdict() {
+    fn a_tag_that_this_tool_did_not_release_is_reported_and_changes_no_verdict() {
         let entry = Entry { not_released_by_this_tool: Some("it is older".to_owned()), ..entry() };
         assert!(text(&entry).ends_with("\nnot released by this tool: it is older\n"));
         assert_eq!(serde_json::to_value(&entry).unwrap()["not_released_by_this_tool"], "it is older");

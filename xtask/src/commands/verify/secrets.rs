@@ -45,7 +45,7 @@ impl Allowed {
         matches!(self, Self::Named(own) if own.build_secrets.contains(asked))
     }
 
-    /// `config` with no other login than the allowed ones, and the hosts that are therefore asked without one.
+    /// `config` with no other login than the allowed ones, and the hosts that are therefore queried without one.
     pub(super) fn logins(&self, config: &Config) -> (Config, Vec<String>) {
         let mut config = config.clone();
         let left_out = config.registries.extract_if(.., |asked| !self.registry(asked));
@@ -53,7 +53,7 @@ impl Allowed {
         (config, hosts)
     }
 
-    /// Why a host is asked without a login.
+    /// Why a host is queried without a login.
     pub(super) const fn why_without_login(&self) -> &'static str {
         match self {
             Self::WithoutLogin => "there is no `--login`",
@@ -62,7 +62,7 @@ impl Allowed {
         }
     }
 
-    /// Why the commit with `config` is not built, if it is not: what else was found about it, or what it asks for.
+    /// Why the commit with `config` is not built, if it is not: the secrets that it asks for, or a claim about it.
     pub(super) fn why_not_built(&self, config: &Config, claims: &[Claim]) -> Option<String> {
         self.why_refused(config).or_else(|| why_doubtful(claims, !config.build_secrets.is_empty()))
     }
@@ -70,7 +70,7 @@ impl Allowed {
     fn why_refused(&self, config: &Config) -> Option<String> {
         let secrets = config.build_secrets.iter().filter(|asked| !self.build_secret(asked));
         let secrets: Vec<_> = secrets.map(|name| format!("`{name}`")).collect();
-        // A login is worth asking for, and often not needed. Without `--login`, nobody is asked with one.
+        // A build often works without a login, so a missing one prevents it only where adding an entry would help.
         let logins = config.registries.iter().filter(|asked| !self.registry(asked));
         let logins: Vec<_> = logins.map(BaseRegistry::to_string).collect();
         match self {
@@ -101,9 +101,10 @@ impl Allowed {
     }
 }
 
-/// The author of a doubtful commit gets neither a build on this machine nor a secret. A build with secrets waits until
-/// every claim about the commit holds; one without secrets waits only while a claim is false. After the loss of a key,
-/// its continuity is false for ever; a reader who gives the key by `--key` knows it from elsewhere.
+/// Why a commit of doubtful origin is not built: its author must get neither a build on this machine nor a secret. A
+/// build with secrets requires that every claim about the commit holds; one without secrets, only that none is false.
+/// After the loss of a key, the claim about its continuity is false for ever; it is ignored if the reader gives the
+/// key with `--key`, and so knows it from elsewhere.
 fn why_doubtful(claims: &[Claim], has_secrets: bool) -> Option<String> {
     let is_key_known = claims.iter().any(|claim| claim.id == claims::KEY && claim.verdict == Verdict::Holds);
     let is_about_source = |id| match id {
@@ -150,7 +151,7 @@ mod tests {
     const HUB: (&str, &str, &str) = ("docker.io", "HUB_USER", "HUB_TOKEN");
 
     #[test]
-    fn a_commit_chooses_neither_a_host_nor_a_variable() {
+    fn a_commit_cannot_name_new_login_hosts_or_secret_variables() {
         let own = named(config(&[HUB], &["NPM_TOKEN"]));
         let evil = [
             ("evil.example", HUB.1, HUB.2),
@@ -174,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn without_login_or_elsewhere_no_secret_is_used_and_none_is_needed_for_a_public_registry() {
+    fn without_login_or_with_source_logins_are_dropped_and_build_secrets_refused() {
         for (allowed, remedy) in
             [(Allowed::WithoutLogin, "add `--login`"), (Allowed::Elsewhere, "verify in the clone")]
         {
@@ -209,7 +210,7 @@ mod tests {
         {
             assert_eq!(why_doubtful(&[known.clone(), claim(id, &wrong)], true).is_none(), is_built, "{id}");
         }
-        // A rebuild tells an honest image from a forged one, whatever else is wrong with the image.
+        // A false claim about the image prevents no build: the rebuild tells an honest image from a forged one.
         assert_eq!(why_doubtful(&[claim(claims::SIGNATURE, &wrong)], true), None);
     }
 }

@@ -13,9 +13,9 @@ use crate::process::failure::Misuse;
 use crate::process::scratch::Scratch;
 use crate::tool::git::Git;
 
-/// The label with the version that the image says it is.
+/// The label that says which version the image is.
 const VERSION: &str = "org.opencontainers.image.version";
-/// The label with the commit.
+/// The label that says which commit it was built from.
 const REVISION: &str = "org.opencontainers.image.revision";
 
 /// What a commit says about its release.
@@ -74,12 +74,12 @@ impl Repository {
         if self.is_here() { Config::of_work_tree(self.git.root()) } else { Config::of_head(&self.git) }
     }
 
-    /// Whether it was given by the same web address that `config` has.
+    /// Whether the repository was given by the web address that `config` names.
     pub(super) fn is_at_its_address(&self, config: &Config) -> bool {
         self.address.as_ref().is_some_and(|address| address.starts_with("http")) && self.check(config).is_ok()
     }
 
-    /// A repository that releases under another name than the trusted address vouches for nothing.
+    /// A repository whose configuration names another address than the trusted one vouches for nothing.
     fn check(&self, config: &Config) -> Result<()> {
         let Some(address) = self.address.as_ref().filter(|address| address.starts_with("http")) else {
             return Ok(());
@@ -121,7 +121,7 @@ mod tests {
     use crate::process::failure::exit_code;
 
     #[test]
-    fn a_label_that_names_no_version_is_no_argument_and_writes_no_line() {
+    fn an_invalid_version_label_is_unchecked_not_misuse_and_forges_no_line() {
         let labels = |version: &str| BTreeMap::from([(VERSION.to_owned(), version.to_owned())]);
         let (tag, revision) = release_of_image(&labels("0.1.0"), "x").unwrap();
         assert_eq!((tag.to_string(), revision), ("v0.1.0".to_owned(), None));

@@ -13,11 +13,11 @@ pub(super) enum Wanted {
 }
 
 impl Wanted {
-    /// Reads the argument. Whether a word without a digest is a tag is seen later, as it also decides what it is a tag of.
+    /// Parses the argument. Whether a word without a digest is a release tag is checked later, in the repository.
     ///
     /// # Errors
-    /// [`Misuse`] when an image is not named by its digest alone. Engines take `name:tag@sha256:…` and ignore the tag, so
-    /// that a report on it would seem to be about the tag as well.
+    /// [`Misuse`] when an image is named without a digest, or with a tag as well. Engines accept `name:tag@sha256:…`
+    /// and ignore the tag, so a report on it would seem to be about the tag too.
     pub(super) fn of(what: Option<&str>) -> Result<Self, Misuse> {
         let misuse = |error: anyhow::Error| Misuse::new(format!("{error:#}"));
         let Some(what) = what else { return Ok(Self::VersionTag) };
@@ -49,11 +49,11 @@ mod tests {
     use crate::oci::reference::Digest;
 
     #[test]
-    fn an_image_is_named_by_its_digest_alone() {
+    fn an_image_must_be_named_by_digest_and_without_a_tag() {
         let digest = Digest::of(b"x");
         let of = |what: &str| Wanted::of(Some(what)).map_err(|misuse| misuse.to_string());
         assert_eq!(Wanted::of(None).unwrap(), Wanted::VersionTag);
-        // Whether a word is a release tag is seen with the repository.
+        // Whether a word is a release tag is checked later, in the repository.
         for word in ["v1.2.3", "latest"] {
             assert_eq!(of(word).unwrap(), Wanted::VersionTag, "{word}");
         }

@@ -146,7 +146,8 @@ pub(super) fn judge(
         exception.vulnerability == reported.vulnerability
             && exception.package == purl::npm(&reported.name, Some(&reported.version))
     };
-    // Counted from a day to come, the last day could be any. Clocks may differ by a day.
+    // The last day is limited relative to the `timestamp`: if that is in the future, there is no limit. Clocks may
+    // differ by a day.
     let is_ahead = |exception: &Exception| exception.stated > now.saturating_add(exceptions::DAY);
     let is_excused = |reported: &&Reported| {
         let counts = |exception: &Exception| exception.end > now && !is_ahead(exception);
@@ -155,7 +156,7 @@ pub(super) fn judge(
     let mut found: Vec<_> = reported
         .iter()
         .filter(|reported| !is_excused(reported))
-        .map(|one| told(lock, service, one))
+        .map(|one| finding(lock, service, one))
         .collect();
     for exception in exceptions {
         let Exception { vulnerability, package, until, .. } = exception;
@@ -182,7 +183,7 @@ pub(super) fn judge(
     found
 }
 
-fn told(lock: &str, service: &Folder, reported: &Reported) -> Finding {
+fn finding(lock: &str, service: &Folder, reported: &Reported) -> Finding {
     let Reported { vulnerability, name, version, severity, title, url, is_dev } = reported;
     let place = if *is_dev { "which development alone asks for" } else { "which ends up in the image" };
     let text = format!(

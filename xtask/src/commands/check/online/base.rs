@@ -58,7 +58,7 @@ impl Asker<'_> {
         let tag = tag.map_or(&*image.tag, reference::Tag::as_str);
         let curl = Curl::new(self.runner, self.config.timeouts.http());
         let client = Client::new(curl, place.image()?, self.credentials(&place)?);
-        let answers = ask(&client, &place.digest, tag)?;
+        let answers = query(&client, &place.digest, tag)?;
         let is_on_target = self.inputs.base.is_on_target(image);
         let wanted: Vec<_> = self.config.platforms.iter().map(ToString::to_string).collect();
         let line = self.line_of(image.digest.as_str())?;
@@ -85,7 +85,7 @@ impl Asker<'_> {
     }
 }
 
-fn ask(client: &Client, digest: &Digest, tag: &str) -> Result<Answers> {
+fn query(client: &Client, digest: &Digest, tag: &str) -> Result<Answers> {
     let index = client.manifest(digest)?;
     let listed = index.as_ref().map(|index| platforms(&index.bytes));
     let pinned = match &listed {
@@ -149,7 +149,7 @@ fn judge(image: &BaseImage, answers: &Answers, wanted: &[String]) -> Vec<Finding
                 format!("`{digest}` is not in the registry any more; write the digest that {inspect} prints");
             found.push(error(Rule::BaseUnavailable, text));
         }
-        // On the building machine, the image of that machine's platform is enough.
+        // For a stage that runs on the building machine, an image for that machine's platform is enough.
         Pinned::NoIndex if wanted.is_empty() => {}
         Pinned::NoIndex => {
             let text =
@@ -219,12 +219,12 @@ mod tests {
     }
 
     #[test]
-    fn an_image_that_its_tag_names_is_nothing_to_tell() {
+    fn an_image_that_its_tag_still_names_gives_no_finding() {
         assert_eq!(judged(index(), Tag::Same), []);
     }
 
     #[test]
-    fn what_is_wrong_with_a_pinned_image_is_an_error_and_its_age_a_note() {
+    fn a_pinned_image_that_cannot_be_used_is_an_error_and_an_outdated_one_a_note() {
         let other = |age| Tag::Other(Digest::of(b"now"), age);
         let day = i64::try_from(DAY).unwrap();
         for (pinned, tag, rule, is_error, words) in [
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_that_only_builds_may_be_of_one_platform() {
+    fn an_image_for_a_build_stage_may_be_for_one_platform() {
         let image = image();
         for pinned in [Pinned::NoIndex, Pinned::Index(vec!["linux/amd64".to_owned()])] {
             assert_eq!(judge(&image, &Answers { pinned, tag: Tag::Same }, &[]), []);
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn the_date_of_an_image_may_have_a_fraction() {
+    fn the_date_of_an_image_may_have_a_fraction_of_a_second() {
         let of = |created: &str| date(format!("{{\"created\": \"{created}\"}}").as_bytes());
         assert_eq!(of("1970-01-02T00:00:00Z").unwrap(), DAY);
         assert_eq!(of("1970-01-02T00:00:00.123456789Z").unwrap(), DAY);

@@ -1,6 +1,6 @@
-//! Asks the npm of the base image, inside a build. The build gets the service's manifests and lockfile and nothing else
-//! from the work tree; npm's output comes out as files. npm never runs on this machine itself, so nothing here acts on
-//! what a commit tells npm.
+//! Runs `npm audit` with the npm of the base image, inside a build. The build gets the service's manifests and
+//! lockfile and nothing else from the work tree; npm's output comes out as files. npm never runs on this machine
+//! itself, so nothing here acts on what a commit tells npm.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -23,11 +23,11 @@ use crate::process::secret::redact;
 use crate::tool::docker::sources::Sources;
 use crate::tool::docker::{Build, Cache, Docker, Output};
 
-/// More than npm prints for fifty thousand packages; in bytes.
+/// The largest output that is read, in bytes: more than npm prints for fifty thousand packages.
 const LARGEST: u64 = 32 << 20;
 
 /// The longest part of npm's error output that an error quotes, in characters.
-const LAST_WORDS: usize = 600;
+const LONGEST_QUOTE: usize = 600;
 
 /// npm's answers: JSON, or the reason why there is none.
 pub(super) struct Answers {
@@ -36,7 +36,7 @@ pub(super) struct Answers {
 }
 
 impl Asker<'_> {
-    /// Asks the npm of the image that the first stage is built on.
+    /// Queries the registry with the npm of the image that the first stage is built on.
     ///
     /// # Errors
     /// When the build itself fails; npm's own errors are in the answers.
@@ -88,7 +88,7 @@ impl Asker<'_> {
             proxies: self.environment.proxies()?,
             builder: self.config.builder.clone(),
             network: self.config.build_network.clone(),
-            // A fresh cache: the question is what npm says today, not what it told an earlier build.
+            // A fresh cache: the query is for what npm reports today, not for what it reported to an earlier build.
             cache: Cache::own()?,
             output,
             timeout: self.config.timeouts.build(),
@@ -96,11 +96,11 @@ impl Asker<'_> {
     }
 }
 
-/// A Dockerfile that asks npm in `folder`, with each secret in the variable of its name. npm exits with 1 both when it
-/// found something and when it could not ask, so the exit code is kept and the answer is read.
+/// A Dockerfile that runs npm's queries in `folder`, with each secret in the variable of its name. npm exits with 1
+/// both when it found something and when a query failed, so the exit code is kept and the answer is parsed.
 fn recipe(image: &BaseImage, folder: &str, secrets: &[String]) -> String {
     let all = "--include=dev --include=optional --include=peer";
-    // By default npm waits 10 and then 60 seconds between its tries, for each of the three questions.
+    // By default npm waits 10 and then 60 seconds between its tries, for each of the three queries.
     let patience = "--fetch-retry-mintimeout=1000 --fetch-retry-maxtimeout=5000";
     let mounts: String = secrets.iter().map(|name| format!(" --mount=type=secret,id={name}")).collect();
     let exports: String = secrets
@@ -131,7 +131,7 @@ fn answer(dir: &Path, name: &str, is_answer: impl Fn(&[u8]) -> Result<()>) -> Re
     let part = |end: &str| read(&dir.join(format!("{name}.{end}")));
     let (code, printed) = (part("code")?, part("json")?);
     let code = String::from_utf8_lossy(&code).trim().to_owned();
-    let said = || last_words(&part("err").unwrap_or_default());
+    let said = || error_output(&part("err").unwrap_or_default());
     let is_ended = if name == "ci" { code == "0" } else { code == "0" || code == "1" };
     ensure!(is_ended, "it ended with {code}: {}", said());
     is_answer(&printed).with_context(said)?;
@@ -147,16 +147,16 @@ fn is_answer(printed: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// npm's error output in one line, cut to its first [`LAST_WORDS`] characters. It is redacted first: the start of a
-/// secret would not be recognized.
-fn last_words(bytes: &[u8]) -> String {
+/// npm's error output in one line, cut to its first [`LONGEST_QUOTE`] characters. It is redacted first: the start of
+/// a secret would not be recognized.
+fn error_output(bytes: &[u8]) -> String {
     let text = redact(&String::from_utf8_lossy(bytes));
     let lines: Vec<_> = text
         .lines()
         .map(|line| line.trim_start_matches("npm error").trim())
         .filter(|line| !line.is_empty() && !line.starts_with("A complete log of this run"))
         .collect();
-    lines.join("; ").chars().take(LAST_WORDS).collect()
+    lines.join("; ").chars().take(LONGEST_QUOTE).collect()
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_question_that_was_not_answered_is_told_with_npms_words() {
+    fn a_query_that_failed_is_reported_with_npms_own_words() {
         let scratch = Scratch::new().unwrap();
         let put =
             |end: &str, text: &str| fs::write(scratch.path().join(format!("audit.{end}")), text).unwrap();

@@ -28,7 +28,7 @@ struct Package {
 pub(in crate::commands::check) fn findings(lock: &str, answer: &[u8]) -> Result<Vec<Finding>> {
     let report: Report =
         exact::parse(answer).context("reading what `npm audit signatures --json` printed")?;
-    let told = |Package { name, version, code }: &Package, what: &str| {
+    let finding = |Package { name, version, code }: &Package, what: &str| {
         let code = if code.is_empty() { String::new() } else { format!(" (`{code}`)") };
         let text = format!(
             "`{name}` {version} has {what}{code}; do not build with it, and ask its maintainers or the registry's before \
@@ -39,7 +39,7 @@ pub(in crate::commands::check) fn findings(lock: &str, answer: &[u8]) -> Result<
     let missing = "no signature, though its registry signs packages";
     let invalid = "a signature or attestation that does not hold";
     let of = |packages: &[Package], what: &str| {
-        packages.iter().map(|package| told(package, what)).collect::<Vec<_>>()
+        packages.iter().map(|package| finding(package, what)).collect::<Vec<_>>()
     };
     Ok([of(&report.invalid, invalid), of(&report.missing, missing)].concat())
 }
@@ -49,7 +49,7 @@ mod tests {
     use super::findings;
 
     #[test]
-    fn a_package_that_nobody_signed_is_an_error() {
+    fn a_package_without_a_valid_signature_is_an_error() {
         // The format of npm 11.19 (`lib/utils/verify-signatures.js`).
         let answer = br#"{"invalid": [{"code": "EINTEGRITYSIGNATURE", "message": "m", "integrity": "sha512-", "keyid": "SHA256:k",
             "location": "node_modules/a", "name": "a", "registry": "https://npm.example.org/", "version": "1.0.0", "type": "dependencies"}],

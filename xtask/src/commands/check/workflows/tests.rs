@@ -1,10 +1,10 @@
-//! The rules of workflows, as tables.
+//! The rules for workflows, as tables.
 
 use super::{Finding, RELEASE_WORKFLOW, Rule, read, shared_label};
 
 const CI: &str = ".forgejo/workflows/ci.yml";
 
-/// The ids of the findings in `text`, each once.
+/// The rules that `text` breaks, each once.
 fn rules(file: &str, text: &str) -> Vec<Rule> {
     let mut found = Vec::new();
     read(file, text, &mut found);
@@ -20,7 +20,7 @@ fn job(rest: &str) -> String {
 }
 
 #[test]
-fn what_runs_beside_secrets_is_pinned_in_every_spelling() {
+fn what_runs_beside_secrets_must_be_pinned_in_every_yaml_spelling() {
     let commit = "a".repeat(40);
     let digest = format!("sha256:{}", "a".repeat(64));
     for good in [
@@ -66,7 +66,7 @@ fn what_runs_beside_secrets_is_pinned_in_every_spelling() {
 }
 
 #[test]
-fn an_action_of_the_repository_itself_has_no_commit_to_be_pinned_by() {
+fn an_action_in_the_repository_itself_is_refused_without_advice_to_pin_it() {
     for place in ["    steps: [{uses: './a'}]\n", "    uses: ./.forgejo/workflows/x.yml\n"] {
         let mut found = Vec::new();
         read(CI, &job(place), &mut found);
@@ -76,7 +76,7 @@ fn an_action_of_the_repository_itself_has_no_commit_to_be_pinned_by() {
 }
 
 #[test]
-fn only_the_release_has_secrets() {
+fn only_the_release_workflow_may_read_secrets() {
     let step =
         |value: &str| job(&format!("    steps:\n      - run: x\n        env:\n          K: {value}\n"));
     for good in [
@@ -106,7 +106,7 @@ fn only_the_release_has_secrets() {
 }
 
 #[test]
-fn a_step_that_has_secrets_runs_no_cargo() {
+fn a_step_with_secrets_must_not_run_cargo() {
     let key = "KEY: ${{ secrets.KEY }}\n";
     let cargo = |file: &str, text: &str| rules(file, text).contains(&Rule::WorkflowSecretCargo);
     let step = |run: &str| job(&format!("    steps:\n      - run: {run}\n        env:\n          {key}"));
@@ -127,7 +127,7 @@ fn a_step_that_has_secrets_runs_no_cargo() {
     for (container, expected) in [
         ("env: {KEY: '${{ secrets.KEY }}'}", true),
         ("options: '--env=KEY=${{ secrets.KEY }}'", true),
-        // The runner pulls the image with them, and no step can read them.
+        // The runner pulls the image with these, and no step can read them.
         ("credentials: {username: x, password: '${{ secrets.KEY }}'}", false),
     ] {
         let text = job(&format!(
@@ -141,7 +141,7 @@ fn a_step_that_has_secrets_runs_no_cargo() {
 }
 
 #[test]
-fn a_release_is_never_cancelled() {
+fn the_release_workflow_must_have_the_concurrency_that_never_cancels_a_run() {
     let group = "concurrency:\n  group: 'release-${{ github.ref }}'\n  cancel-in-progress: false\n";
     assert_eq!(rules(RELEASE_WORKFLOW, &format!("{group}{}", job(""))), []);
     for bad in

@@ -1,4 +1,4 @@
-//! Commands of repositories, and the one of the image.
+//! The commands of repositories, and the command of the image.
 
 use super::{Command, Origin};
 use crate::commands::init::package::Package;
@@ -58,7 +58,7 @@ fn the_command_is_the_first_that_starts_node() {
 }
 
 #[test]
-fn a_path_below_the_old_working_directory_is_below_the_new_one() {
+fn paths_below_the_old_working_directory_move_to_the_new_one() {
     let with = |lines: &str| found("{}", &format!("FROM node\n{lines}\n"));
     let moved = |lines: &str| with(lines).unwrap().0;
     assert_eq!(
@@ -123,7 +123,7 @@ fn the_service_is_started_as_before_and_a_guess_is_refused() {
 }
 
 #[test]
-fn the_file_is_one_that_git_tracks() {
+fn the_script_must_be_a_file_that_git_tracks() {
     for (script, tracked, expected) in [
         ("server.js", "server.js", true),
         ("dist/main", "dist/main.js", true),

@@ -15,7 +15,7 @@ fn pinned(tag: &str) -> String {
 }
 
 #[test]
-fn packages_are_for_the_c_library_of_the_base_and_check_finds_nothing() {
+fn packages_match_the_c_library_of_the_base_and_check_finds_nothing() {
     for (tag, expected) in [("22-slim", Libc::Glibc), ("22-alpine3.22", Libc::Musl), ("22-MUSL", Libc::Musl)]
     {
         for builds in [false, true] {
@@ -28,7 +28,7 @@ fn packages_are_for_the_c_library_of_the_base_and_check_finds_nothing() {
 }
 
 #[test]
-fn a_built_service_has_the_files_that_it_reads_when_it_runs() {
+fn the_image_of_a_built_service_has_the_files_that_it_may_read_at_run_time() {
     let tracked =
         ["src/x.ts", "public/a.css", "migrations/1.sql", "knexfile.js", "tsconfig.json", "test/x.ts"];
     let survey = |script: &str| Survey {
@@ -68,7 +68,7 @@ fn the_service_runs_in_its_own_directory_and_each_variable_is_set_once() {
 }
 
 #[test]
-fn volumes_are_made_where_the_new_image_has_them() {
+fn volumes_are_created_at_their_paths_in_the_new_image() {
     let written = |lines: &str| {
         let old = existing::read(&format!("FROM node\n{lines}\n"));
         let survey = Survey { was: Was::of(&old, ""), dockerfile: Some(old), ..example(pinned("22-slim")) };
@@ -106,7 +106,7 @@ fn volumes_are_made_where_the_new_image_has_them() {
 }
 
 #[test]
-fn a_base_without_a_shell_is_that_of_the_last_stage_alone() {
+fn a_base_without_a_shell_is_used_only_for_the_last_stage() {
     let old =
         format!("FROM gcr.io/distroless/nodejs22-debian12@sha256:{}\nCMD [\"dist/x.js\"]\n", "b".repeat(64));
     let old = existing::read(&old);

@@ -65,7 +65,7 @@ fn exception(vulnerability: &str, package: &str, end: u64) -> Exception {
 }
 
 #[test]
-fn each_advisory_is_told_once_for_each_version_that_it_is_about() {
+fn each_advisory_is_reported_once_for_each_affected_version() {
     let found: Vec<_> =
         reported().into_iter().map(|one| (one.name, one.version, one.vulnerability, one.is_dev)).collect();
     let row =
@@ -83,7 +83,7 @@ fn each_advisory_is_told_once_for_each_version_that_it_is_about() {
 }
 
 #[test]
-fn an_exception_counts_for_one_version_until_its_day_is_over() {
+fn an_exception_applies_to_one_version_until_its_last_day_is_over() {
     let pair = |id: &str, package: &str, end| judged(&[exception(id, package, end)]);
     let rules = |found: &[Finding]| {
         found.iter().filter(|finding| finding.is_error()).map(|finding| finding.rule).collect::<Vec<_>>()
@@ -101,7 +101,7 @@ fn an_exception_counts_for_one_version_until_its_day_is_over() {
 }
 
 #[test]
-fn an_exception_that_was_stated_in_the_future_excuses_nothing() {
+fn an_exception_with_a_timestamp_in_the_future_excuses_nothing() {
     for (stated, advisories, is_invalid) in [(11 * DAY, 2, false), (11 * DAY + 1, 3, true)] {
         let exception = exception("GHSA-new", "pkg:npm/minimist@1.2.5", 1000 * DAY);
         let found = judged(&[Exception { stated, ..exception }]);
@@ -112,7 +112,7 @@ fn an_exception_that_was_stated_in_the_future_excuses_nothing() {
 }
 
 #[test]
-fn a_report_that_leaves_something_open_is_no_answer() {
+fn an_incomplete_or_inconsistent_report_is_an_error() {
     for (pointer, value) in [
         ("/auditReportVersion", json!(1)),
         ("/vulnerabilities/mkdirp/via", json!(["gone"])),
@@ -127,7 +127,7 @@ fn a_report_that_leaves_something_open_is_no_answer() {
 }
 
 #[test]
-fn a_range_that_is_not_understood_has_every_version() {
+fn a_range_that_is_not_understood_contains_every_version() {
     for (range, version, expected) in [
         ("<1.2.3", "1.2.2", true),
         ("<1.2.3", "1.2.3", false),
