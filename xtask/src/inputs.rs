@@ -49,9 +49,9 @@ pub use files::in_work_tree;
 
 /// The build's recipe, at the top of the repository.
 pub const DOCKERFILE: &str = "Dockerfile";
-/// The dependencies that the service asks for, in its folder.
+/// The service's declared dependencies, in its folder.
 pub const PACKAGE_JSON: &str = "package.json";
-/// The dependencies that it gets, in the same folder.
+/// The locked versions of its dependencies, in the same folder.
 pub const PACKAGE_LOCK: &str = "package-lock.json";
 /// The npm configuration for that folder.
 pub const NPMRC: &str = ".npmrc";
@@ -64,7 +64,7 @@ pub const ALLOWED_SIGNERS: &str = "keys/allowed_signers";
 /// pair of its own (docs/keys.md).
 const PLACEHOLDER_KEY: &str = "sha256:6f450da5d3b094b19cde1c67adc2290e9b5c4d124d66ef7cc080270540aa36e4";
 
-/// Whether `key` is the placeholder, for which nothing can be signed.
+/// Whether `key` is the placeholder, with which nothing can be signed because nobody has its private half.
 #[must_use]
 pub fn is_placeholder(key: &[u8]) -> bool {
     Digest::of(key).as_str() == PLACEHOLDER_KEY
@@ -185,8 +185,9 @@ impl Inputs {
         Err(Refusal::new(finding::joined(&self.problems)).into())
     }
 
-    /// Whether a build leaves every file of the commit to the builder. The other rules are about what is released; this
-    /// one protects the machine that builds, and so also one that rebuilds what was released under older rules.
+    /// Checks that no file of the commit is interpreted on the machine that runs the build, outside of the builder. The
+    /// other rules are about what is released. This one protects the machine, so it also applies to a rebuild of what
+    /// was released under older rules.
     ///
     /// # Errors
     /// A [`Refusal`] that names the file.
@@ -200,8 +201,8 @@ impl Inputs {
     /// # Errors
     /// When there is none.
     pub fn package_lock(&self) -> Result<(&str, &Digest)> {
-        let is_it = |path: &str| path.rsplit('/').next() == Some(PACKAGE_LOCK);
-        let file = self.files.iter().find(|(path, _)| is_it(path));
+        let is_lockfile = |path: &str| path.rsplit('/').next() == Some(PACKAGE_LOCK);
+        let file = self.files.iter().find(|(path, _)| is_lockfile(path));
         file.map(|(path, digest)| (path.as_str(), digest)).context("the lockfile is not among the inputs")
     }
 }

@@ -134,11 +134,11 @@ pub enum Visibility {
     Private,
 }
 
-/// Whether the commit's status on the forge decides about the release.
+/// Whether a release needs a successful status of the commit on the forge.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CiStatus {
-    /// A missing or failed status refuses the release.
+    /// A commit whose status is missing or failed is refused.
     #[default]
     Required,
     /// The status is ignored.
@@ -179,7 +179,8 @@ impl Config {
         self.smoke.check()
     }
 
-    /// Without TLS anyone on the way can read the token in a request, so the configuration must explicitly allow it.
+    /// Without TLS, anyone on the network path can read the token in a request, so the configuration must explicitly
+    /// allow it.
     fn check_forge(&self) -> Result<()> {
         if !self.forge.is_http() {
             return Ok(());

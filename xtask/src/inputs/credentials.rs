@@ -59,7 +59,7 @@ pub fn named_registry(environment: &Environment) -> Result<Option<Registry>> {
     environment.get("REGISTRY")?.map(|name| name.parse().context("reading `REGISTRY`")).transpose()
 }
 
-/// `FORGEJO_TOKEN`, except when it is the automatic token of a run on another forge than that of `own`: every step of a
+/// `FORGEJO_TOKEN`, except when it is the automatic token of a run on a forge other than that of `own`: every step of a
 /// run has that token.
 ///
 /// # Errors
@@ -91,7 +91,7 @@ mod tests {
     use crate::process::environment::Environment;
 
     #[test]
-    fn the_automatic_token_of_another_forges_run_is_for_that_forge() {
+    fn the_automatic_token_of_a_run_on_another_forge_is_ignored() {
         let own = config::tests::example();
         let found = |pairs: &[(&str, &str)]| {
             let environment = Environment::from_pairs(pairs.iter().copied());
@@ -106,7 +106,7 @@ mod tests {
         let (forgejo, github) = (("FORGEJO_TOKEN", "made-by-hand"), ("GITHUB_TOKEN", "automatic"));
         let same = ("FORGEJO_TOKEN", "automatic");
         assert_eq!(found(&[forgejo]).as_deref(), Some("made-by-hand"));
-        assert_eq!(found(&[github]), None, "nobody says whose it is");
+        assert_eq!(found(&[github]), None, "it is unknown which forge it is for");
         assert_eq!(found(&[github, theirs]), None);
         assert_eq!(found(&[github, ours]).as_deref(), Some("automatic"));
         assert_eq!(found(&[github, same, ours]).as_deref(), Some("automatic"));

@@ -46,11 +46,11 @@ const LARGEST: usize = 64 << 10;
 /// A Dockerfile's pins, and its findings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recipe {
-    /// The images in which and on which it builds.
+    /// The base images of all its stages.
     pub base: BaseImages,
     /// The files that it fetches with `ADD --checksum`.
     pub downloads: Vec<Download>,
-    /// Every step that has a network.
+    /// Every step that has access to a network.
     pub networked: Vec<NetworkedStep>,
     /// What it adds to its base image.
     pub own: Own,

@@ -1,4 +1,4 @@
-//! `engines.node` of package.json, against the node of the base image. npm only warns if they disagree.
+//! Compares `engines.node` of package.json with the node of the base image. npm only warns if they disagree.
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
@@ -20,8 +20,8 @@ pub fn node_of(image: &str) -> Option<u32> {
     leading_number(version.strip_prefix('-').unwrap_or(version))
 }
 
-/// The range in `engines.node`, with the version of node in `image`, if that is outside of it. Ranges other than `>=N`,
-/// `^N`, `~N`, `N.x` and alternatives of these are npm's to judge.
+/// The range in `engines.node` and the version of node in `image`, if the version is outside of the range. Only the
+/// ranges `>=N`, `^N`, `~N`, `N.x` and alternatives of these are judged.
 #[must_use]
 pub fn misfit(engines: &Value, image: &str) -> Option<(String, u32)> {
     let range = engines.get("node")?.as_str()?;
@@ -30,7 +30,7 @@ pub fn misfit(engines: &Value, image: &str) -> Option<(String, u32)> {
     (!fits.contains(&true)).then(|| (range.to_owned(), node))
 }
 
-/// Says it of the service's `package.json`.
+/// Describes a [`misfit`] in the service's `package.json`.
 ///
 /// # Errors
 /// As [`manifest`].
@@ -47,7 +47,7 @@ pub fn note(package_json: &[u8], image: &str) -> Result<Option<String>> {
     }))
 }
 
-/// `None` if the range is not plain.
+/// Whether `node` is in the range; `None` if the range is not plain.
 fn fits(range: &str, node: u32) -> Option<bool> {
     let (is_least, version) = match range.strip_prefix(">=") {
         Some(version) => (true, version.trim_start()),
@@ -69,7 +69,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn plain_ranges_are_judged_and_others_are_left() {
+    fn plain_ranges_are_judged_and_others_are_ignored() {
         for (range, fits) in [
             (">=20", true),
             (">= 22.3.0", true),
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn only_images_of_node_say_which_one_they_have() {
+    fn only_the_name_of_a_node_image_tells_the_version_of_node() {
         for (image, expected) in [
             ("node:22-slim@sha256:0", Some(22)),
             ("localhost:5000/mirror/node:24.1.0-alpine", Some(24)),
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_note_says_both() {
+    fn a_note_names_the_range_and_the_base_image() {
         let package = |range: &str| json!({"engines": {"node": range}}).to_string();
         let words = note(package(">=24").as_bytes(), "node:22-slim").unwrap().unwrap();
         assert!(words.contains("`>=24`") && words.contains("`node:22-slim` has node 22"), "{words}");

@@ -19,11 +19,11 @@ pub const FILE: &str = "security/exceptions.openvex.json";
 /// Identifies the version of the format.
 const CONTEXT: &str = "https://openvex.dev/ns/v0.2.0";
 
-/// The longest period. An exception without a foreseeable end is a decision to live with the vulnerability, and the
-/// format has no word for that either.
+/// The longest period. An exception without a foreseeable end is a decision to live with the vulnerability, for which
+/// the format has no status either.
 const LONGEST_DAYS: u64 = 366;
 
-/// The largest document, in bytes. Each of its products gets a copy of what its statement says.
+/// The largest document, in bytes. It is limited because each product gets a copy of its statement's text.
 const LARGEST: usize = 256 << 10;
 
 /// The longest `status_notes`, in bytes.
@@ -150,21 +150,21 @@ pub fn read(bytes: &[u8]) -> Result<Vec<Exception>> {
     Ok(found)
 }
 
-fn of_statement(statement: Statement, of_document: &str) -> Result<Vec<Exception>> {
+fn of_statement(statement: Statement, default_timestamp: &str) -> Result<Vec<Exception>> {
     let Statement { vulnerability, products, status, status_notes, .. } = statement;
     let is_name = |c: char| c.is_ascii_alphanumeric() || "-_.:".contains(c);
     ensure!(
         (1..=LONGEST_NAME).contains(&vulnerability.name.len()) && vulnerability.name.chars().all(is_name),
         "the name is not that of an advisory, such as `GHSA-…`"
     );
-    let said = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.trim().is_empty());
+    let has_text = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.trim().is_empty());
     match status {
         Status::NotAffected => ensure!(
-            statement.justification.is_some() || said(&statement.impact_statement),
+            statement.justification.is_some() || has_text(&statement.impact_statement),
             "`not_affected` needs `justification` or `impact_statement`"
         ),
         Status::Affected => {
-            ensure!(said(&statement.action_statement), "`affected` needs `action_statement`");
+            ensure!(has_text(&statement.action_statement), "`affected` needs `action_statement`");
         }
         Status::UnderInvestigation => {}
     }
@@ -174,7 +174,7 @@ fn of_statement(statement: Statement, of_document: &str) -> Result<Vec<Exception
         status_notes.len()
     );
     let (until, end, reason) = expiry(&status_notes)?;
-    let stated = statement.timestamp.as_deref().unwrap_or(of_document);
+    let stated = statement.timestamp.as_deref().unwrap_or(default_timestamp);
     let stated = parse_rfc3339(stated).context("reading `timestamp`")?;
     ensure!(
         end <= stated.saturating_add(LONGEST_DAYS * DAY),

@@ -14,17 +14,17 @@ use crate::oci::platform::Platform;
 use crate::oci::reference::Digest;
 use crate::process::file;
 
-/// The place from which buildx 0.31 and newer takes a policy, written in a language of its own, which buildx itself
-/// interprets (<https://docs.docker.com/build/policies/usage/>).
+/// The file from which buildx 0.31 and newer reads a policy. The policy is written in a language of its own, and buildx
+/// itself interprets it (<https://docs.docker.com/build/policies/usage/>).
 const BUILD_POLICY: &str = "Dockerfile.rego";
 
 /// The files that decide what is built, unparsed.
 pub(super) struct Files {
     pub(super) recipe: Vec<u8>,
-    /// Path and content, as for `lock`.
+    /// Its path and content, as for `lock`.
     pub(super) manifest: (String, Vec<u8>),
     pub(super) lock: (String, Vec<u8>),
-    /// Whether npm is configured to leave peer dependencies alone.
+    /// Whether npm is configured to ignore peer dependencies.
     pub(super) legacy_peers: bool,
     pub(super) configuration: Option<Digest>,
     /// What is wrong with a build policy, if the commit has one.
@@ -82,11 +82,11 @@ fn policy() -> Finding {
     Finding::error(Rule::DockerfilePolicy, BUILD_POLICY, text)
 }
 
-/// More than any file of a release has, in bytes: those of a commit are read up to the same size.
+/// The largest file that is read, in bytes. No file of a release is larger, and files of a commit have the same limit.
 const LARGEST: u64 = 64 << 20;
 
-/// The file `path` in the work tree at `root`, if it exists. A link is refused: a release reads the commit, in which it
-/// is nothing but the path that it leads to.
+/// The file `path` in the work tree at `root`, if it exists. A symbolic link is refused: a release reads the commit, in
+/// which a link is only the path that it points to.
 ///
 /// # Errors
 /// When it exists but cannot be read.

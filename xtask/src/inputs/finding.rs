@@ -104,7 +104,7 @@ pub struct Unclear {
 }
 
 impl Unclear {
-    /// `error` is about `file`, and breaks `rule`.
+    /// Adds the context to `error`, which says how `file` breaks `rule`.
     #[must_use]
     pub fn error(rule: Rule, file: &str, error: anyhow::Error) -> anyhow::Error {
         let findings = vec![Finding::error(rule, file, format!("{error:#}"))];

@@ -17,16 +17,16 @@ use crate::tool::git::{Authors, Commit, Git, Log, LogEntry, Names};
 pub struct History {
     /// The release with which it is compared; `None` for the first release.
     pub previous: Option<ReleaseTag>,
-    /// The commits since then, newest first. Empty for the first release, which has no news.
+    /// The commits since then, newest first. Empty for the first release, which is compared with nothing.
     pub commits: Vec<LogEntry>,
-    /// Who made them; empty for the first release.
+    /// The authors and co-authors of these commits; empty for the first release.
     pub people: People,
     /// What a maintainer wrote about the release: in `release-notes/<tag>.md` of the commit, else in the message of the
     /// tag.
     pub words: Option<String>,
     /// What the two commits say about their images; `None` for the first release.
     pub shapes: Option<Shapes>,
-    /// The pull requests that the forge reported, if it was queried, besides those that git knows.
+    /// The pull requests that the forge reported, if it was queried, in addition to those that git knows.
     pub pulls: Pulls,
 }
 
@@ -71,7 +71,7 @@ struct Range {
     commits: Vec<LogEntry>,
     names: Names,
     shapes: Shapes,
-    /// Who wrote the newest commits before them.
+    /// The authors of the newest commits before these.
     near: Authors,
 }
 
@@ -90,7 +90,7 @@ impl Range {
                 .map(|(range, _)| Some(range))
                 .with_context(|| format!("there is no tag `{from}` here"));
         }
-        // Finding the tags within the history takes as long as reading the history. So the log of the tag that is
+        // Finding the tags within the history takes as long as reading the history. So the log since the tag that is
         // preferred among all tags is read first, and the log shows whether that tag is in the history. If it is, it is
         // also the preferred one among the tags in the history.
         let Some(likely) = previous(tag, tags) else { return Ok(None) };
@@ -103,7 +103,7 @@ impl Range {
         range.map(|(range, _)| Some(range)).with_context(|| format!("`{previous}` was there just now"))
     }
 
-    /// Also returns whether `previous` is in the history of `commit`. `None` if it is no tag of a commit.
+    /// Also returns whether `previous` is in the history of `commit`. `None` if no tag of this name points to a commit.
     fn since(git: &Git, commit: &Commit, previous: &ReleaseTag) -> Result<Option<(Self, bool)>> {
         let name = previous.git_ref();
         let beside = || {
@@ -112,11 +112,11 @@ impl Range {
             let (near, shapes) = both(near, || Shapes::of(git, &before, commit))?;
             Ok(Some((before, near, shapes)))
         };
-        // The log takes longest. It begins at the tag's name, to not wait for the tag's commit.
+        // The log takes longest. It begins at the tag's name, so that it need not wait for the tag's commit.
         let (log, beside) = both(|| Ok(git.log(Some(&name), commit)), beside)?;
         let Some((before, near, shapes)) = beside else { return Ok(None) };
         let mut log = log?;
-        // Somebody moved the tag between the two questions.
+        // Somebody moved the tag between the two queries.
         if log.entries.iter().any(|entry| entry.commit == before) {
             log = git.log(Some(before.as_str()), commit)?;
         }

@@ -32,11 +32,11 @@ fn own_config() -> Config {
 fn inputs_with(path: &str, bytes: &[u8]) {
     assert!(FILES.contains(&path));
     let read = |paths: &[String]| {
-        let of = |asked: &String| match asked == path {
+        let content = |requested: &String| match requested == path {
             true => bytes.to_vec(),
-            false => file(asked),
+            false => file(requested),
         };
-        Ok(paths.iter().map(|asked| FILES.contains(&&**asked).then(|| of(asked))).collect())
+        Ok(paths.iter().map(|path| FILES.contains(&&**path).then(|| content(path))).collect())
     };
     if let Ok(inputs) = Inputs::read(&own_config(), &read) {
         inputs.package_lock().unwrap();
@@ -56,8 +56,8 @@ fn platforms() -> Vec<Platform> {
     ["linux/amd64", "linux/arm64"].map(|name| name.to_owned().try_into().unwrap()).into()
 }
 
-/// Calls everything that is called for a lockfile.
-fn ask(found: &Lockfile) {
+/// Makes every query that a release makes of a lockfile.
+fn query(found: &Lockfile) {
     for platform in platforms() {
         let target = Target::new(&platform, lockfile::Libc::Glibc).unwrap();
         found.installed(&target).map(drop).unwrap_or_default();
@@ -129,7 +129,7 @@ readers! {
         read: |bytes| {
             let manifest = file("service/package.json");
             if let Ok(found) = lockfile::check(&service(), &manifest, bytes) {
-                ask(&found);
+                query(&found);
             }
             Pinned::read(bytes).map(drop).unwrap_or_default();
         },

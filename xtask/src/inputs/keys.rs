@@ -1,7 +1,7 @@
-//! The history of the project's keys, in `keys/`: which key signs which versions, and that each key was endorsed by the
-//! one before it. A repository without a history has a single key, its `cosign.pub`.
+//! The history of the project's keys, in `keys/`: which key signs which versions, and the endorsement of each key by
+//! the one before it. A repository without a history has a single key, its `cosign.pub`.
 //!
-//! | file | is |
+//! | file | content |
 //! |---|---|
 //! | `keys/history.toml` | the list, the oldest first ([`read`]) |
 //! | `keys/0001.pub` | the public key of the first entry, as PEM; `0002.pub` of the second, and so on |
@@ -116,9 +116,9 @@ impl Keys {
         endorsed.collect()
     }
 
-    /// The keys whose signatures somebody may still meet: the present key, and the one before it. The earlier key is
-    /// left out if it is retired. It is also left out if it has not endorsed its successor, because then there is no
-    /// reason to trust both.
+    /// The keys whose signatures are still in use: the current key and the one before it. The earlier key is left out
+    /// if it is retired. It is also left out if it has not endorsed its successor, because then there is no reason to
+    /// trust both.
     #[must_use]
     pub fn accepted(&self) -> Vec<(usize, &Key)> {
         let mut accepted = Vec::new();

@@ -1,5 +1,5 @@
 //! `package-lock.json`: its comparison with `package.json`, and the packages that npm installs from it for a platform,
-//! computed from the file alone.
+//! computed only from the file.
 
 mod address;
 mod bundles;
@@ -50,7 +50,7 @@ pub struct Locked {
     /// The subresource integrity (`sha512-…`) of its archive. `None` for local code, and for a package that is bundled
     /// in another one's archive.
     pub integrity: Option<String>,
-    /// Whether nothing needs it: it is an optional dependency, or only optional dependencies need it.
+    /// Whether it is an optional dependency, or only optional dependencies need it.
     pub optional: bool,
     /// Whether it is a folder of the repository: a workspace or a `file:` dependency.
     pub local: bool,
@@ -61,9 +61,9 @@ pub struct Locked {
 /// A lockfile that agrees with its package.json.
 pub struct Lockfile {
     lock: Lock,
-    /// Those of `lock`.
+    /// The dependencies between the entries of `lock`.
     edges: Edges,
-    /// Those of package.json.
+    /// The `overrides` of package.json.
     overrides: Overrides,
 }
 
@@ -79,8 +79,8 @@ impl Lockfile {
         Ok(selection.installed.iter().map(|path| self.locked(path, optional(path))).collect())
     }
 
-    /// Those of [`Lockfile::installed`] that npm chooses by the processor, as `@img/sharp-linux-x64`: optional
-    /// dependencies that say for which one they are. Each with the packages that ask for it, the root as an empty path.
+    /// Those of [`Lockfile::installed`] that npm chooses by the processor, such as `@img/sharp-linux-x64`: optional
+    /// dependencies that name a processor. Each with the packages that depend on it, the root as an empty path.
     ///
     /// # Errors
     /// As [`Lockfile::installed`].
@@ -194,7 +194,8 @@ fn parse(package_lock: &[u8], service: &Folder) -> Result<Lock> {
     Ok(lock)
 }
 
-/// Checks the packages that `npm ci --omit=dev` installs on at least one platform. Returns what each package depends on.
+/// Checks the packages that `npm ci --omit=dev` installs on at least one platform. Returns what each package depends
+/// on.
 fn check_packages(lock: &Lock, service: &Folder) -> Result<Edges> {
     let edges = Edges::of(lock)?;
     for path in Graph::new(lock, &edges).production() {

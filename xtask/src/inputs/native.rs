@@ -52,12 +52,12 @@ fn versions(installed: &Installed, wanted: impl Fn(&Locked) -> bool) -> BTreeMap
     found
 }
 
-/// The versions that an entry can name: one of the repository's own packages may have none.
+/// The versions that an entry can name. A package of the repository itself may have no version.
 fn named<'a>(versions: &Versions<'a>) -> Vec<&'a str> {
     versions.keys().copied().filter(|version| !version.is_empty()).collect()
 }
 
-/// The packages with a script about which nobody has decided.
+/// A problem for each package with an install script about which nothing is decided.
 fn undecided(decisions: &[Native], installed: &Installed, all: &BTreeMap<&str, Versions<'_>>) -> Vec<String> {
     let is_decided =
         |locked: &Locked| decisions.iter().any(|native| native.is_about(&locked.name, &locked.version));

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use crate::tool::git::Names;
 
-/// How the names of programs that open pull requests begin. [`is_bot`] knows some endings too. Joan Bot is a person.
+/// The prefixes of the names of programs that open pull requests. [`is_bot`] also knows suffixes. `Joan Bot` is a
+/// person.
 const BOTS: [&str; 5] = ["renovate", "dependabot", "github-actions", "gitea-actions", "forgejo-actions"];
 
 /// An author or co-author of a change.
@@ -27,7 +28,7 @@ pub struct People {
 }
 
 impl People {
-    /// The people and programs that `names` are. `known` are the authors of earlier commits, if the history could be
+    /// Separates `names` into people and programs. `known` are the authors of earlier commits, if the history could be
     /// read.
     #[must_use]
     pub fn of(names: &Names, known: Option<&BTreeSet<String>>) -> Self {
@@ -44,7 +45,7 @@ impl People {
     }
 }
 
-/// The authors, without programs: this may be their first contribution. Co-authors are left out, because they may have
+/// The authors, without programs, whose first contribution this may be. Co-authors are left out, because they may have
 /// helped before without being an author.
 #[must_use]
 pub fn authors(names: &Names) -> BTreeSet<String> {
@@ -74,14 +75,14 @@ mod tests {
     }
 
     #[test]
-    fn everybody_is_named_once_in_order_and_programs_are_told_apart() {
+    fn people_are_named_once_in_order_and_programs_are_listed_separately() {
         let found = names(
             &["bob", "Ann", "Renovate Bot", "Zed", "Squasher"],
             &["Ann", "dependabot[bot]", "Joan Bot", "acme-bot", "Renovatella"],
         );
         let known = BTreeSet::from(["Zed".to_owned(), "Joan Bot".to_owned()]);
         let people = People::of(&found, Some(&known));
-        let told: Vec<_> =
+        let listed: Vec<_> =
             people.people.iter().map(|person| (&*person.name, person.is_first.unwrap())).collect();
         let expected = [
             ("Ann", true),
@@ -91,11 +92,11 @@ mod tests {
             ("Squasher", true),
             ("Zed", false),
         ];
-        assert_eq!(told, expected);
+        assert_eq!(listed, expected);
         assert_eq!(people.bots.iter().collect::<Vec<_>>(), ["Renovate Bot", "acme-bot", "dependabot[bot]"]);
         assert_eq!(authors(&found).into_iter().collect::<Vec<_>>(), ["Ann", "Squasher", "Zed", "bob"]);
         assert!(People::of(&found, None).people.iter().all(|person| person.is_first.is_none()));
         let helped = People::of(&names(&["bob"], &["Ann"]), Some(&known));
-        assert_eq!(helped.people[0].is_first, Some(false), "a co-author may have been one before");
+        assert_eq!(helped.people[0].is_first, Some(false), "a co-author may have helped before");
     }
 }

@@ -12,8 +12,8 @@ pub const CARGO_LOCK: &str = "Cargo.lock";
 /// The tool's own repository.
 pub const HOME: &str = "https://forge.wynning.tech/james/carol";
 
-/// The address of a page of the tool's documents at the version of this program, such as `keys.md#storing`, as a
-/// literal. A repository that uses the tool does not have these pages.
+/// The address, as a literal, of a page of the tool's documentation, such as `keys.md#storing`, at the version of this
+/// program. A repository that uses the tool does not have these pages.
 macro_rules! document {
     ($page:literal) => {
         concat!(
@@ -96,12 +96,12 @@ mod tests {
     }
 
     #[test]
-    fn a_lockfile_that_is_nested_deep_is_refused_and_ends_nothing() {
+    fn a_deeply_nested_lockfile_is_refused_without_a_crash() {
         assert!(ToolPin::of(format!("a = {}", "[".repeat(100_000)).as_bytes()).is_err());
     }
 
     #[test]
-    fn the_tool_is_pinned_by_commit_or_is_the_repositorys_own() {
+    fn the_tool_is_pinned_by_commit_or_part_of_the_repository() {
         let commit = "8".repeat(40);
         let pin = |source: &str| ToolPin::of(&lockfile(&format!("source = \"{source}\"\n")));
         for choice in ["?tag=v0.1.0", "?rev=8888", "?branch=main", ""] {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::tool::git::Commit;
 
-/// Each commit has at most one number.
+/// The number of at most one pull request for each commit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pulls(BTreeMap<String, u32>);
 

@@ -1,5 +1,5 @@
 //! The workflow run that this process is part of, if the run belongs to the released repository. The variables of any
-//! other run count for nothing: not its address, not its tag, not its number.
+//! other run are ignored: its address, its tag and its number.
 
 use std::collections::BTreeMap;
 
@@ -48,17 +48,17 @@ impl Run {
         Ok(Some(Self { values }))
     }
 
-    /// The run whose tag is released unless `asked` names one.
+    /// The run whose tag is released, unless the command line names a tag, `named`.
     ///
     /// # Errors
-    /// A [`crate::process::failure::Refusal`] when neither says which tag, because of [`Run::other_address`]; also when
-    /// a variable is not UTF-8.
+    /// A [`crate::process::failure::Refusal`] when `named` is `None` and the run's own tag is ignored because of
+    /// [`Run::other_address`]; also when a variable is not UTF-8.
     pub fn to_release(
         environment: &Environment,
         config: &Config,
-        asked: Option<&str>,
+        named: Option<&str>,
     ) -> Result<Option<Self>> {
-        if asked.is_none()
+        if named.is_none()
             && let Some(words) = Self::other_address(environment, config)?
         {
             refuse!("{words}; or name the tag: `target/debug/xtask release v0.1.0`");
@@ -66,8 +66,8 @@ impl Run {
         Self::of(environment, config)
     }
 
-    /// What is wrong if `environment` describes a run of the repository of `config` on a server of another address:
-    /// runners name the forge by the address with which they were registered. `None` if nothing is wrong.
+    /// The problem if `environment` describes a run of the repository of `config` on a server with another address than
+    /// `forge`: a runner names the forge by the address with which it was registered. `None` if there is no problem.
     ///
     /// # Errors
     /// When a variable is not UTF-8.
@@ -98,7 +98,7 @@ mod tests {
     use crate::process::environment::Environment;
 
     #[test]
-    fn a_run_counts_where_server_and_repository_are_the_configured_ones() {
+    fn a_run_is_used_only_if_its_server_and_repository_are_the_configured_ones() {
         let config = crate::inputs::config::tests::example();
         let run = |pairs: &[(&str, &str)]| {
             let environment = Environment::from_pairs(pairs.iter().copied()).with([("GITHUB_RUN_ID", "9")]);
@@ -124,9 +124,9 @@ mod tests {
     }
 
     #[test]
-    fn a_run_by_another_address_of_the_forge_does_not_say_what_is_released() {
+    fn a_run_on_another_address_of_the_forge_needs_a_tag_on_the_command_line() {
         let config = crate::inputs::config::tests::example();
-        let run = |server: &str, repository: &str, id: &str, asked: Option<&str>| {
+        let run = |server: &str, repository: &str, id: &str, named: Option<&str>| {
             let environment = Environment::from_pairs([
                 ("GITHUB_SERVER_URL", server),
                 ("GITHUB_REPOSITORY", repository),
@@ -134,7 +134,7 @@ mod tests {
                 ("GITHUB_REF_TYPE", "tag"),
                 ("GITHUB_REF_NAME", "v0.1.0"),
             ]);
-            Run::to_release(&environment, &config, asked).map(|run| run.is_some())
+            Run::to_release(&environment, &config, named).map(|run| run.is_some())
         };
         let (public, internal) = ("https://forge.example.org", "http://forgejo:3000");
         let refused = run(internal, "Acme/carol", "9", None).unwrap_err();
@@ -144,13 +144,13 @@ mod tests {
             assert!(words.contains(part), "{words}");
         }
         assert!(run(public, "acme/carol", "9", None).unwrap());
-        for (server, repository, id, asked) in [
+        for (server, repository, id, named) in [
             (internal, "acme/carol", "9", Some("v0.1.0")),
             (internal, "acme/other", "9", None),
             (internal, "acme/carol", "", None),
             ("", "acme/carol", "9", None),
         ] {
-            assert!(!run(server, repository, id, asked).unwrap(), "{server} {repository} {id} {asked:?}");
+            assert!(!run(server, repository, id, named).unwrap(), "{server} {repository} {id} {named:?}");
         }
     }
 }

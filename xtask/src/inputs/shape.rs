@@ -1,6 +1,6 @@
-//! What a commit says about its image: its name and key, the packages, the base image, and what it asks of the person who
-//! runs it. It is read to compare two releases. A part that cannot be read, for example because it follows older rules, is
-//! left out of the comparison and is no error.
+//! What a commit says about its image: its name and key, the packages, the base image, and what it requires of the
+//! person who runs it. It is read to compare two releases. A part that cannot be read, for example because it follows
+//! older rules, is left out of the comparison and is no error.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use crate::inputs::{DOCKERFILE, PACKAGE_LOCK, PUBLIC_KEY, is_placeholder};
 use crate::oci::reference::Digest;
 use crate::tool::git::{Commit, Git, NoFile};
 
-/// A larger Dockerfile or configuration is not read; in bytes.
+/// The largest Dockerfile or configuration that is read, in bytes.
 const LARGEST: usize = 1 << 20;
 
 /// One part of a commit.
@@ -81,9 +81,9 @@ impl Shapes {
     /// # Errors
     /// When git does not answer: another run might get an answer and write different notes.
     pub fn of(git: &Git, before: &Commit, after: &Commit) -> Result<Self> {
-        let asked = [before, after].map(|at| [(at, MANIFEST), (at, DOCKERFILE), (at, PUBLIC_KEY)]);
+        let wanted = [before, after].map(|at| [(at, MANIFEST), (at, DOCKERFILE), (at, PUBLIC_KEY)]);
         let [[before_config, before_image, before_key], [after_config, after_image, after_key]] =
-            files(git, asked)?;
+            files(git, wanted)?;
         let (before_config, after_config) = (config(before_config), config(after_config));
         let folder = |config: &Part<Config>| match config {
             Part::Read(config) => Some(config.service.clone()),
@@ -134,10 +134,10 @@ impl<T> Part<T> {
     }
 }
 
-/// A folder in place of a file counts as a file that cannot be read.
-fn files<const N: usize>(git: &Git, asked: [[(&Commit, &str); N]; 2]) -> Result<[[Part<Vec<u8>>; N]; 2]> {
-    let mut found = git.files_of(asked.as_flattened())?.into_iter();
-    Ok(asked.map(|of_commit| {
+/// The files at the `wanted` paths. A folder at such a path counts as a file that cannot be read.
+fn files<const N: usize>(git: &Git, wanted: [[(&Commit, &str); N]; 2]) -> Result<[[Part<Vec<u8>>; N]; 2]> {
+    let mut found = git.files_of(wanted.as_flattened())?.into_iter();
+    Ok(wanted.map(|of_commit| {
         of_commit.map(|_| match found.next() {
             Some(Ok(Some(bytes))) => Part::Read(bytes),
             Some(Ok(None)) => Part::Absent,
@@ -158,7 +158,7 @@ fn text(bytes: &[u8]) -> Option<&str> {
     std::str::from_utf8(bytes).ok().filter(|text| text.len() <= LARGEST)
 }
 
-/// The base image by the rules, if the Dockerfile follows them; otherwise as it is written.
+/// The base image is read by the rules if the Dockerfile follows them, and otherwise as it is written.
 fn image(bytes: &[u8], config: &Part<Config>) -> Option<runtime::Runtime> {
     let text = text(bytes)?;
     let platforms = match config {

@@ -38,7 +38,7 @@ pub struct Signers {
 }
 
 impl Signers {
-    /// The signers that the list `allowed` accepts, if the release needs as many signatures as `wanted`.
+    /// The signers of a release that needs `wanted` signatures by people in the list `allowed`.
     ///
     /// # Errors
     /// As [`Git::signer`].
@@ -64,8 +64,8 @@ impl Signers {
     }
 }
 
-/// Why the two signatures may be by one person, if they may. One key is one person, whatever names it has, and one name
-/// is one person, whatever keys they have.
+/// Why the two signatures may be by the same person, if they may. The same key means the same person, whatever its
+/// names are, and the same name means the same person, whatever their keys are.
 fn not_two_people(first: &Signer, second: &Signer, tag: &ReleaseTag, allowed: &[u8]) -> Option<String> {
     if first.fingerprint == second.fingerprint {
         return Some(format!("its key {} signed `{tag}` as well", second.fingerprint));
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn two_people_are_two_names_with_two_keys() {
+    fn two_people_need_two_names_and_two_keys() {
         for (first, second, words) in [
             (("alice", "a"), ("bob", "b"), None),
             (("alice", "a"), ("alice", "a"), Some("its key SHA256:aaa")),
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn an_approval_is_judged_alone_if_the_tag_is_not_signed() {
+    fn an_approval_is_unchanged_if_the_release_tag_is_not_signed() {
         let why = || Err("no signature found".to_owned());
         for approval in [None, Some(Ok(signer("alice", "a"))), Some(why())] {
             let signers = Signers { release: why(), approval };

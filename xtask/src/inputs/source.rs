@@ -33,16 +33,16 @@ pub enum Purpose {
 }
 
 impl Source {
-    /// The tag to release: `asked`, else the tag of this repository's workflow `run`, else the one at HEAD.
+    /// The tag to release: `requested`, else the tag of this repository's workflow `run`, else the one at HEAD.
     ///
     /// # Errors
     /// [`Misuse`] when it is not a release tag, [`crate::process::failure::Refusal`] when it does not exist or the
     /// clone is shallow.
-    pub fn to_release(git: &Git, run: Option<&Run>, asked: Option<&str>) -> Result<Self> {
+    pub fn to_release(git: &Git, run: Option<&Run>, requested: Option<&str>) -> Result<Self> {
         check_whole(git)?;
         let value = |name: &str| run.and_then(|run| run.value(name));
-        let tag = match (asked, value("REF_TYPE"), value("REF_NAME")) {
-            (Some(asked), _, _) => named(asked)?,
+        let tag = match (requested, value("REF_TYPE"), value("REF_NAME")) {
+            (Some(requested), _, _) => named(requested)?,
             (None, Some("tag"), Some(name)) => named(name)?,
             _ => match tag_at_head(git)? {
                 Some(tag) => tag,
@@ -61,14 +61,14 @@ impl Source {
         Self::tagged(git, tag, Purpose::Release)
     }
 
-    /// The released tag to look at: `asked`, else the one at HEAD.
+    /// The released tag to look at: `requested`, else the one at HEAD.
     ///
     /// # Errors
     /// As [`Source::to_release`].
-    pub fn to_read(git: &Git, asked: Option<&str>) -> Result<Self> {
+    pub fn to_read(git: &Git, requested: Option<&str>) -> Result<Self> {
         check_whole(git)?;
-        let tag = match asked {
-            Some(asked) => named(asked)?,
+        let tag = match requested {
+            Some(requested) => named(requested)?,
             None => match tag_at_head(git)? {
                 Some(tag) => tag,
                 None => refuse!(
@@ -84,9 +84,9 @@ impl Source {
     ///
     /// # Errors
     /// As [`Source::to_release`].
-    pub fn to_try(git: &Git, asked: Option<&str>, purpose: Purpose) -> Result<Self> {
+    pub fn to_try(git: &Git, requested: Option<&str>, purpose: Purpose) -> Result<Self> {
         check_whole(git)?;
-        let Some(asked) = asked else {
+        let Some(requested) = requested else {
             return match tag_at_head(git)? {
                 Some(tag) => Self::tagged(git, tag, purpose),
                 None => {
@@ -95,23 +95,25 @@ impl Source {
                 }
             };
         };
-        match asked.parse::<ReleaseTag>() {
+        match requested.parse::<ReleaseTag>() {
             Ok(tag) => Self::tagged(git, tag, purpose),
             // A word that looks like a version was meant as a tag. Anything else may be a commit or a branch.
-            Err(misuse) if asked.starts_with('v') && asked[1..].starts_with(|c: char| c.is_ascii_digit()) => {
+            Err(misuse)
+                if requested.starts_with('v') && requested[1..].starts_with(|c: char| c.is_ascii_digit()) =>
+            {
                 Err(Misuse::from(misuse).into())
             }
-            Err(misuse) => match Self::next_version(git, asked)? {
+            Err(misuse) => match Self::next_version(git, requested)? {
                 Some(source) => Ok(source),
                 None => Err(Misuse::new(format!("{misuse}, and no commit has that name")).into()),
             },
         }
     }
 
-    /// A commit to list the changes of, as the version of `tag`, which it does not have yet.
+    /// A commit whose changes are listed as those of `tag`, which does not exist yet.
     ///
     /// # Errors
-    /// As [`Source::to_release`]; also when the tag is there.
+    /// As [`Source::to_release`]; also when the tag exists.
     pub fn of_coming(git: &Git, revision: &str, tag: ReleaseTag) -> Result<Self> {
         check_whole(git)?;
         if git.peel(&tag.git_ref())?.is_some() {
@@ -185,7 +187,7 @@ impl Source {
     /// `Err` says where it is now.
     ///
     /// # Errors
-    /// The outer result's: when git does not answer.
+    /// The outer result: when git does not answer.
     pub fn check_unmoved(&self, git: &Git) -> Result<Result<(), String>> {
         if !self.is_tagged {
             return Ok(Ok(()));
@@ -231,8 +233,8 @@ fn tags_of(git: &Git, commit: &Commit) -> Result<(Vec<ReleaseTag>, Vec<ReleaseTa
     Ok((release_tags(&git.tags_within(commit)?), release_tags(&git.tags()?)))
 }
 
-/// The tag of the next stable version on a line with the tags `within`, which is none of `all`: an older line has an
-/// older next version.
+/// The tag of the next stable version on a line with the tags `within`. It is not in `all`. An older line has a lower
+/// next version.
 fn next_tag(within: &[ReleaseTag], all: &[ReleaseTag]) -> Result<ReleaseTag> {
     let Some(highest) = highest_stable(within).or_else(|| highest_stable(all)) else {
         return Ok("v0.1.0".parse()?);

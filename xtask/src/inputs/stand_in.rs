@@ -11,7 +11,7 @@ use crate::process::environment::Environment;
 
 /// One or more references, each with its digest.
 const IMAGES: &str = "TESTBED_BASE_STAND_IN";
-/// The image that each of them imitates, in the same order. Without this variable their own names decide.
+/// The image that each of them imitates, in the same order. Without this variable, their own names decide.
 const NAMES: &str = "TESTBED_BASE_STAND_IN_FOR";
 
 /// A stand-in for a base image. Its text form is `registry/path:tag@sha256:…`.
@@ -106,7 +106,7 @@ mod tests {
     use crate::process::environment::Environment;
 
     #[test]
-    fn a_stand_in_takes_the_place_of_what_it_imitates_alone() {
+    fn a_stand_in_replaces_only_the_image_that_it_imitates() {
         let digest = Digest::of(b"x");
         let base = |name: &str| dockerfile::read(&format!("FROM {name}@{digest}"), &[]).unwrap().base.last;
         let slim = format!("127.0.0.1:5000/library/node:22-slim@{digest}");
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stand_in_is_an_image_by_its_digest() {
+    fn a_stand_in_needs_a_valid_digest_and_an_image_to_imitate() {
         let digest = Digest::of(b"x");
         let read = |image: &str, name: &str| {
             StandIn::of_environment(&Environment::from_pairs([

@@ -23,7 +23,7 @@ fn worked(name: &str, native: &str) -> Inputs {
     worked_with(name, native, &[])
 }
 
-/// With `more` files at the top.
+/// As [`worked`], with the empty files `more` at the top.
 fn worked_with(name: &str, native: &str, more: &[&str]) -> Inputs {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../testbed/services").join(name);
     let file = |path: &String| {
@@ -46,9 +46,12 @@ fn archives() -> String {
 }
 
 #[test]
-fn the_committed_key_is_the_placeholder_until_there_is_another() {
+fn the_committed_key_is_the_placeholder() {
     let committed = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../cosign.pub")).unwrap();
-    assert!(super::is_placeholder(&committed), "remove `PLACEHOLDER_KEY`, and what the documents say of it");
+    assert!(
+        super::is_placeholder(&committed),
+        "remove `PLACEHOLDER_KEY`, and what the documentation says about it"
+    );
     assert!(!super::is_placeholder(b""));
 }
 
@@ -71,11 +74,11 @@ fn a_policy_that_buildx_would_interpret_is_neither_released_nor_built() {
         assert!(error.to_string().contains("`Dockerfile.rego` is a policy that buildx"), "{error}");
     }
     assert!(worked_with("typescript", "", &["policy.rego"]).ensure_kept().is_ok());
-    assert!(worked("native", &archives()).ensure_inert().is_ok(), "other rules are about a release alone");
+    assert!(worked("native", &archives()).ensure_inert().is_ok(), "the other rules are only about a release");
 }
 
 #[test]
-fn scripts_that_nobody_decided_about_are_a_refusal_with_each_package() {
+fn a_package_with_an_undecided_install_script_is_refused_by_name() {
     let inputs = worked("native", &archives());
     let error = inputs.ensure_kept().unwrap_err();
     assert_eq!(exit_code(&error), 3);

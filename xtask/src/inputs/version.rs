@@ -10,7 +10,8 @@ use crate::oci::reference::Tag;
 use crate::process::failure::Misuse;
 use crate::process::shown::one_line;
 
-/// A registry tag holds 128 characters, and a candidate's tag also has a commit and a word.
+/// The longest tag, in characters. A registry tag can have 128, and a candidate's tag also has a commit and a random
+/// word.
 const LONGEST: usize = 100;
 
 /// A git tag that names a release, such as `v1.2.3` or `v2.0.0-rc.1`. Ordered by `SemVer` precedence.
@@ -35,7 +36,7 @@ impl ReleaseTag {
     /// The stable version with the next higher patch number: 1.2.4 after `v1.2.3`.
     ///
     /// # Errors
-    /// When the number is the highest that there is.
+    /// When the patch number is the highest possible one.
     pub fn next_patch(&self) -> Result<Version> {
         let Version { major, minor, patch, .. } = self.version;
         let patch = patch.checked_add(1).with_context(|| {
@@ -62,8 +63,8 @@ impl ReleaseTag {
     }
 }
 
-/// Why a text is no release tag, on one line. It has no exit code of its own: only on a command line is it a misuse.
-/// The same text may as well be in a label that somebody else has written.
+/// Why a text is not a release tag, in one line. It has no exit code of its own: it is a misuse only on a command line,
+/// and the text may also come from a label that somebody else wrote.
 #[derive(Debug)]
 pub struct NoReleaseTag(String);
 
@@ -127,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn release_tags_parse_or_refuse() {
+    fn a_valid_release_tag_is_parsed_and_any_other_text_is_refused() {
         for good in ["v0.1.0", "v1.2.3", "v10.20.30", "v1.0.0-rc.1", "v1.0.0-alpha-2.x"] {
             assert_eq!(tag(good).to_string(), good);
         }
@@ -150,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_names_the_tag_the_reason_and_a_right_one() {
+    fn a_refusal_names_the_tag_the_reason_and_a_valid_tag() {
         let message = "v1.2.3+build".parse::<ReleaseTag>().unwrap_err().to_string();
         assert!(
             message.contains("`v1.2.3+build`") && message.contains("+build") && message.contains("`v1.2.3`"),
@@ -167,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn the_next_patch_is_a_number_that_there_is() {
+    fn no_patch_follows_the_highest_possible_number() {
         for (of, next) in
             [("v1.2.3", Some("1.2.4")), ("v1.2.3-rc.1", Some("1.2.4")), ("v0.1.18446744073709551615", None)]
         {

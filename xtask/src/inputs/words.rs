@@ -1,6 +1,6 @@
 //! What a maintainer wrote about a release, in `release-notes/<tag>.md` of the commit or else in the message of the
-//! tag. It is Markdown that is shown unchanged, above everything else. It must hold nothing that a reader or a renderer
-//! could take for the generated part of the page.
+//! tag. It is Markdown that is shown unchanged, above everything else. It must contain nothing that a reader or a
+//! renderer could mistake for the generated part of the page.
 
 mod block;
 mod imitation;
@@ -16,7 +16,7 @@ use crate::process::shown::is_hidden;
 pub use block::block;
 pub use imitation::imitation;
 
-/// Why a line that may begin a block is not allowed.
+/// Why a line that may begin a block of code is not allowed.
 const BLOCK: &str =
     "a block of code would read like the commands of the page; write commands in single backticks";
 
@@ -46,12 +46,12 @@ struct Line<'a> {
     number: usize,
     text: &'a str,
     before: &'a str,
-    /// Whether an item that is indented by four blanks belongs to a list.
+    /// Whether an item that is indented by four spaces belongs to a list.
     is_in_list: bool,
 }
 
 fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
-    // The column of the text of the outermost item; 0 outside of a list.
+    // The column where the text of the outermost list item begins; 0 outside of a list.
     let (mut before, mut list) = ("", 0);
     text.lines().zip(1..).map(move |(text, number)| {
         let line = Line { number, text, before, is_in_list: (1..=4).contains(&list) };
@@ -61,7 +61,7 @@ fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
     })
 }
 
-/// The column of the text of the outermost item below a line.
+/// The column where the text of the outermost list item begins, below the line `text`. `list` is that column above it.
 fn list_after(list: usize, text: &str, before: &str) -> usize {
     if is_blank(text) {
         return list;
@@ -72,7 +72,7 @@ fn list_after(list: usize, text: &str, before: &str) -> usize {
     }
     let blanks = text.len() - text.trim_start_matches(' ').len();
     match item(text) {
-        // A number alone does not interrupt a paragraph.
+        // A numbered item does not interrupt a paragraph.
         Some(_) if list == 0 && !is_blank(before) && !text.trim_start().starts_with(['-', '*', '+']) => 0,
         Some(column) if blanks < list || list == 0 => column,
         Some(_) => list,
@@ -82,13 +82,13 @@ fn list_after(list: usize, text: &str, before: &str) -> usize {
     }
 }
 
-/// Whether a line ends a paragraph. Markdown knows no other blanks.
+/// Whether a line is blank, which ends a paragraph. For Markdown, only spaces and tabs are blank.
 fn is_blank(line: &str) -> bool {
     line.trim_matches([' ', '\t']).is_empty()
 }
 
-/// The text of an annotated tag, if it says more than the version. A public tag cannot be corrected. If its text is not
-/// allowed on a page, the result is a sentence that says so, not a refusal.
+/// The text of an annotated tag, if it says more than the version. If the text is not allowed on a page, the result
+/// is a sentence that says so, not a refusal, because a public tag cannot be corrected.
 #[must_use]
 pub fn of_tag(tag: &ReleaseTag, message: &[u8]) -> Option<String> {
     match read(message) {
@@ -98,7 +98,7 @@ pub fn of_tag(tag: &ReleaseTag, message: &[u8]) -> Option<String> {
     }
 }
 
-/// Whether it is only `v1.2.3`, `Release 1.2.3` or the like.
+/// Whether the text is only `v1.2.3`, `Release 1.2.3` or the like.
 fn says_no_more(tag: &ReleaseTag, text: &str) -> bool {
     let text = text.to_ascii_lowercase();
     let mut words: Vec<_> = text.split_whitespace().map(|word| word.trim_matches(['.', ':'])).collect();
@@ -132,12 +132,12 @@ fn unfit(line: &str, before: &str, is_in_list: bool) -> Option<&'static str> {
     }
 }
 
-/// The characters before the text in a quote, a list item or the definition of a word.
+/// Whether `c` can be before the text in a quote, a list item or a definition.
 fn is_marker(c: char) -> bool {
     " >-*+.):".contains(c) || c.is_ascii_digit()
 }
 
-/// The column of the text of a list item, at the left or nested.
+/// The column where the text of a list item begins, if the line is one, nested or not.
 fn item(line: &str) -> Option<usize> {
     const MOST_DIGITS: usize = 9;
     let text = line.trim_start_matches(' ');
@@ -153,8 +153,8 @@ fn item(line: &str) -> Option<usize> {
     (rest.starts_with(' ') && !is_blank(words)).then_some(line.len() - words.len())
 }
 
-/// Whether the line is indented so far that it is a code block (`CommonMark` 0.31 §4.4): alone, in a quote or in an
-/// item.
+/// Whether the line is indented so far that it is a code block (`CommonMark` 0.31 §4.4), by itself, in a quote or in a
+/// list item.
 fn is_indented(line: &str, is_in_list: bool) -> bool {
     let blanks = line.len() - line.trim_start_matches(' ').len();
     let is_nested = blanks == 4 && is_in_list && item(line).is_some();
@@ -163,7 +163,7 @@ fn is_indented(line: &str, is_in_list: bool) -> bool {
         || markers.trim_start_matches(' ').contains("     ")
 }
 
-/// Whether a character is written as an entity, by name or number, other than the ones that Markdown needs.
+/// Whether an entity, by name or number, stands for a character, except for the three that Markdown needs.
 fn has_entity(line: &str) -> bool {
     let is_plain = |rest: &str| ["lt;", "gt;", "amp;"].iter().any(|name| rest.starts_with(name));
     let is_name = |rest: &str| {

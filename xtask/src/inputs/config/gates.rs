@@ -120,13 +120,13 @@ mod tests {
     use crate::inputs::config::Config;
     use crate::inputs::config::tests::{example, example_with};
 
-    /// The differing keys, when the tagged commit has one additional line.
+    /// The keys of the gates that differ.
     fn keys(tagged: &Config, default: &Config) -> Vec<&'static str> {
         tagged.gates_differing_from(default).unwrap().iter().map(|found| found.key).collect()
     }
 
     #[test]
-    fn every_gate_of_a_commit_is_the_default_branchs_in_both_directions() {
+    fn a_gate_that_only_one_of_the_two_configurations_sets_is_a_difference() {
         let none = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
         let digests = format!("cosign-digests = [\"{none}\"]");
         for (line, expected) in [
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_commit_that_asks_for_fewer_signers_than_the_default_branch_differs_from_it() {
+    fn a_different_number_of_tag_signers_is_a_difference() {
         let (one, two) = ("tags = \"signed\"", "tags = \"signed\"\ntag-signers = 2");
         let found = example_with(one).gates_differing_from(&example_with(two)).unwrap();
         let [found] = &found[..] else { panic!("{found:?}") };
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_branch_that_allows_itself_is_named_with_both_values() {
+    fn different_branches_are_reported_with_both_values_in_sorted_order() {
         let with = |branches: &[&str]| Config {
             branches: branches.iter().map(|name| (*name).to_owned()).collect(),
             ..example()
@@ -164,14 +164,20 @@ mod tests {
         let found = with(&["evil"]).gates_differing_from(&with(&["main", "1.x"])).unwrap();
         let [found] = &found[..] else { panic!("{found:?}") };
         assert_eq!((found.tagged.as_str(), found.default.as_str()), ("[\"evil\"]", "[\"1.x\", \"main\"]"));
-        assert!(keys(&with(&["1.x", "main"]), &with(&["main", "1.x"])).is_empty(), "order means nothing");
+        assert!(
+            keys(&with(&["1.x", "main"]), &with(&["main", "1.x"])).is_empty(),
+            "the order does not matter"
+        );
         assert_eq!(keys(&with(&["main", "evil"]), &with(&["main"])), ["branches"]);
     }
 
     #[test]
-    fn what_is_written_out_and_what_is_the_default_are_the_same() {
+    fn an_explicit_default_value_and_a_key_that_is_no_gate_are_no_difference() {
         let written = "ci-status = \"required\"\ntags = \"any\"\nimage = \"forge.example.org/acme/carol\"";
         assert!(keys(&example_with(written), &example()).is_empty());
-        assert!(keys(&example_with("service = \"apps/web\""), &example()).is_empty(), "no gate");
+        assert!(
+            keys(&example_with("service = \"apps/web\""), &example()).is_empty(),
+            "`service` is not a gate"
+        );
     }
 }

@@ -14,7 +14,7 @@ use crate::oci::registry::Credentials;
 use crate::process::environment::Environment;
 use crate::process::secret::Secret;
 
-/// The name of Docker Hub in docker's configuration, whatever the image's name is.
+/// Docker Hub's key in docker's configuration, whatever host the name of an image has.
 const HUB_KEY: &str = "https://index.docker.io/v1/";
 
 /// A registry of base images, and the variables with the login for it.
@@ -100,10 +100,10 @@ impl BaseRegistry {
 }
 
 impl Config {
-    /// Whether this configuration sends the same variables to the same host as `asked`.
+    /// Whether this configuration sends the same variables to the same host as `registry`.
     #[must_use]
-    pub fn names_login(&self, asked: &BaseRegistry) -> bool {
-        self.registries.iter().any(|own| own.is_same_login(asked))
+    pub fn names_login(&self, registry: &BaseRegistry) -> bool {
+        self.registries.iter().any(|own| own.is_same_login(registry))
     }
 }
 
@@ -114,7 +114,7 @@ impl fmt::Display for BaseRegistry {
     }
 }
 
-/// Without TLS, somebody on the way can withhold answers and see who makes a request.
+/// Without TLS, somebody on the network path can withhold responses and see who makes a request.
 pub(super) fn check_npm_registries(
     registries: &[WebUrl],
     is_plain: impl Fn(&Registry) -> bool,
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_login_is_whole_or_not_there() {
+    fn a_login_needs_both_a_user_and_a_token() {
         let hub =
             registry(serde_json::json!({"host": "docker.io", "user": "HUB_USER", "token": "HUB_TOKEN"}));
         assert_eq!(hub.docker_key(), "https://index.docker.io/v1/");
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn each_registry_is_named_once_with_one_user_and_is_another_than_the_image_goes_to() {
+    fn a_registry_needs_one_user_and_is_neither_a_duplicate_nor_the_images_own() {
         let released_to: Registry = "forge.example.org".parse().unwrap();
         let check = |hosts: &[&str]| {
             let each = |host: &&str| registry(serde_json::json!({"host": host, "user": "U", "token": "T"}));
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn missing_build_secrets_are_all_named() {
+    fn an_empty_build_secret_is_reported_as_missing() {
         let names = ["NPM_TOKEN", "OTHER"].map(|name| VariableName::try_from(name.to_owned()).unwrap());
         let environment = Environment::from_pairs([("NPM_TOKEN", "npm-token-value"), ("OTHER", "")]);
         assert_eq!(build_secrets(&names, &environment).unwrap().err().unwrap(), ["OTHER"]);

@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
-/// Timeouts in seconds. Each has a bound: the tagged commit, which nobody trusts yet, says how long `verify` waits.
+/// Timeouts in seconds. Each has an upper limit, because the tagged commit, which is not trusted yet, sets how long
+/// `verify` waits.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Timeouts {
@@ -24,7 +25,7 @@ pub struct Timeouts {
 const HOUR: u32 = 60 * 60;
 const DAY: u32 = 24 * HOUR;
 
-/// At least one second, because curl takes none for no timeout, and at most `most`.
+/// At least one second, because curl treats 0 as no timeout, and at most `most`.
 fn within<'de, D: Deserializer<'de>>(name: &str, most: u32, from: D) -> Result<u32, D::Error> {
     let seconds = u32::deserialize(from)?;
     if (1..=most).contains(&seconds) {
@@ -78,7 +79,7 @@ impl Timeouts {
         Duration::from_secs(self.cosign.into())
     }
 
-    /// For a pending status to be decided.
+    /// For waiting until a pending status is decided.
     #[must_use]
     pub fn ci(&self) -> Duration {
         Duration::from_secs(self.ci.into())

@@ -14,7 +14,7 @@ use crate::oci::reference::Digest;
 pub struct Native {
     /// The package's own name, such as `better-sqlite3`.
     pub package: String,
-    /// The version that it is about, as the lockfile has it; `None` for every version.
+    /// The version that the decision is about, as in the lockfile; `None` for every version.
     pub version: Option<String>,
     /// What replaces its script.
     pub way: Way,

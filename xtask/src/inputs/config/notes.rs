@@ -32,7 +32,7 @@ pub struct Notes {
     pub groups: Groups,
 }
 
-/// Groups of commits. One of them takes all commits that the others do not name.
+/// Groups of commits. One of them holds all commits that no group names.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Vec<Written>")]
 pub struct Groups {
@@ -86,14 +86,14 @@ impl Group {
         self.title.replace('&', "&amp;")
     }
 
-    /// Whether a commit's text keeps its type. It does in a collapsed group of several types, where it tells them
-    /// apart, and beside commits that no group names.
+    /// Whether the text of a commit keeps its type: in a collapsed group of several types, where the type distinguishes
+    /// them, and in a group that also holds the commits that no group names.
     #[must_use]
     pub fn keeps_types(&self) -> bool {
         (self.show == Show::Folded && self.types.len() > 1) || self.types.contains(OTHERS)
     }
 
-    /// Whether its heading can tell the type.
+    /// Whether the group has only one type, so that its heading can stand for the type.
     #[must_use]
     pub fn is_of_one_type(&self) -> bool {
         self.types.len() == 1
@@ -106,7 +106,7 @@ impl Groups {
         self.groups.iter()
     }
 
-    /// The position of the group that names the type, in any case.
+    /// The position of the group that names the type; case does not matter.
     #[must_use]
     pub fn named(&self, name: &str) -> Option<usize> {
         let name = name.to_lowercase();

@@ -43,8 +43,8 @@ impl Config {
         Self::from_manifest(&text).map_err(refused)
     }
 
-    /// Reads the configuration of `commit`. It decides about the commit's image, not the one in the work tree: a newer
-    /// xtask that finishes an older tag gives the same digest.
+    /// Reads the configuration of `commit`. This one decides about the commit's image, not the one in the work tree, so
+    /// that a newer xtask that finishes an older tag produces the same digest.
     ///
     /// # Errors
     /// As [`Config::of_work_tree`], and when git fails.
@@ -156,7 +156,7 @@ mod tests {
     use crate::process::scratch::Scratch;
 
     #[test]
-    fn a_repository_without_a_manifest_is_one_to_adopt_the_tool_in() {
+    fn init_is_suggested_in_a_repository_without_a_manifest() {
         let scratch = Scratch::new().unwrap();
         let error = Config::of_work_tree(scratch.path()).unwrap_err().to_string();
         assert!(error.starts_with("there is no `/") && error.contains("`cargo xtask init DIR`"), "{error}");

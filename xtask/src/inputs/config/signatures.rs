@@ -46,7 +46,7 @@ mod tests {
     use super::Signatures;
 
     #[test]
-    fn legacy_is_always_named_and_each_format_once() {
+    fn legacy_must_be_named_and_no_format_twice() {
         let parse = |text: &str| serde_json::from_str::<Signatures>(text);
         assert!(Signatures::default().bundles);
         assert!(parse(r#"["legacy", "bundle"]"#).unwrap().bundles);

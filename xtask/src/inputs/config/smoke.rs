@@ -16,7 +16,7 @@ pub const ALIAS: &str = "service";
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Smoke {
-    /// As in [`Http`]; so are the next two fields.
+    /// As in [`Http`], like the next two fields.
     port: Option<u16>,
     health: Option<String>,
     version: Option<String>,
@@ -44,7 +44,7 @@ pub struct Smoke {
     /// The memory limit of each container, in docker's notation, such as `512m`.
     #[serde(default = "Smoke::default_memory")]
     pub memory: String,
-    /// The limit of processes and threads in each container.
+    /// The maximum number of processes and threads in each container.
     #[serde(default = "Smoke::default_pids")]
     pub pids: u32,
     /// What to do about a platform that this machine cannot run.

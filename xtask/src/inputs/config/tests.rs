@@ -24,7 +24,7 @@ pub(crate) fn example() -> Config {
     Config::from_manifest(MANIFEST).unwrap()
 }
 
-/// As [`example`], with another line.
+/// As [`example`], with an additional line.
 pub(crate) fn example_with(line: &str) -> Config {
     Config::from_manifest(&MANIFEST.replacen("title =", &format!("{line}\ntitle ="), 1)).unwrap()
 }
@@ -37,7 +37,7 @@ fn the_image_and_the_source_follow_from_forge_and_repository() {
 }
 
 #[test]
-fn what_cannot_be_meant_is_refused_by_name() {
+fn an_invalid_key_or_value_is_refused_and_named() {
     let cases = [
         ("platforms =", "platfroms =", "platfroms"),
         ("port =", "prot =", "prot"),
@@ -89,7 +89,7 @@ fn what_cannot_be_meant_is_refused_by_name() {
 }
 
 #[test]
-fn a_host_without_tls_is_one_that_is_named_or_on_this_machine() {
+fn only_named_hosts_and_loopback_may_be_without_tls() {
     let with = |forge: &str, more: &str| {
         let manifest = MANIFEST.replacen("https://forge.example.org/", forge, 1);
         Config::from_manifest(&manifest.replacen("title =", &format!("{more}\ntitle ="), 1))
@@ -107,7 +107,7 @@ fn a_host_without_tls_is_one_that_is_named_or_on_this_machine() {
 }
 
 #[test]
-fn private_inputs_are_read_by_the_names_of_their_variables() {
+fn private_inputs_are_configured_by_the_names_of_their_variables() {
     let table = "build-secrets = [\"NPM_TOKEN\"]\ntitle =";
     let registries = "[[workspace.metadata.release.registries]]\nhost = \"docker.io\"\nuser-name = \"acme\"\n\
         token = \"HUB_TOKEN\"\n[workspace.metadata.release.smoke]";
@@ -119,7 +119,7 @@ fn private_inputs_are_read_by_the_names_of_their_variables() {
 }
 
 #[test]
-fn a_workspace_without_the_table_is_told_where_to_look() {
+fn the_error_about_a_missing_table_names_the_page_that_describes_it() {
     for manifest in ["", "[workspace]", "[package.metadata.release]"] {
         let error = Config::from_manifest(manifest).unwrap_err().to_string();
         assert!(error.contains("docs/configuration.md"), "{error}");
@@ -127,7 +127,7 @@ fn a_workspace_without_the_table_is_told_where_to_look() {
 }
 
 #[test]
-fn a_commit_from_before_the_tool_is_told_from_one_with_a_wrong_table() {
+fn a_manifest_with_an_invalid_table_is_not_one_without_a_table() {
     let wrong = MANIFEST.replacen("port =", "prot =", 1);
     assert!(Config::is_in(Some(MANIFEST.as_bytes())) && Config::is_in(Some(wrong.as_bytes())));
     for before in

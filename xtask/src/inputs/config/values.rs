@@ -70,7 +70,7 @@ impl Folder {
         if self.0 == "." { path.to_owned() } else { format!("{}/{path}", self.0) }
     }
 
-    /// The folder, or the top of the repository, in the words of a message such as `run … in …`.
+    /// The folder, or the top of the repository, as a message such as `run … in …` words it.
     #[must_use]
     pub fn in_words(&self) -> String {
         if self.0 == "." { "at the top of the repository".to_owned() } else { format!("in `{}/`", self.0) }
@@ -107,8 +107,8 @@ impl fmt::Display for Folder {
     }
 }
 
-/// The name of an environment variable that a commit may name: one that holds a secret and that none of the programs
-/// started here reads itself.
+/// The name of an environment variable that a commit may name: one that holds a secret, and that neither this tool nor
+/// a program that it starts reads for a purpose of its own.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "String")]
 pub struct VariableName(String);

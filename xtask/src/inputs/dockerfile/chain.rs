@@ -1,4 +1,4 @@
-//! The stages of a Dockerfile that go into its last one. This also reads Dockerfiles that break the rules.
+//! The stages on which the last stage of a Dockerfile is based. This also reads Dockerfiles that break the rules.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ pub(super) fn stages(all: &[Instruction]) -> (&[Instruction], Vec<&[Instruction]
     (before, stages.chunk_by(|_, next| !next.is("FROM")).collect())
 }
 
-/// The numbers of the stages that make up the last one: that one, the one that its `FROM` names, and so on.
+/// The numbers of the last stage, of the one that its `FROM` names, and so on.
 pub(super) fn of_last(stages: &[&[Instruction]], values: &Values) -> BTreeSet<usize> {
     let mut numbers = BTreeSet::new();
     let mut next = stages.len().checked_sub(1);

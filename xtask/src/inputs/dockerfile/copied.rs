@@ -1,5 +1,5 @@
-//! What a Dockerfile copies from the build context, as far as its lines say that without a doubt. The builder decides;
-//! this is for a message before any build.
+//! What a Dockerfile copies from the build context, as far as its lines are unambiguous. The builder decides; this is
+//! for a message before any build.
 
 use super::parse::{Instruction, instructions};
 
@@ -14,7 +14,7 @@ pub struct Copied {
     pub paths: Vec<String>,
 }
 
-/// Every path of the context that is named without a variable, a pattern, a quote or `..`. None for a file that is too
+/// Every path of the context that is named without a variable, a pattern, a quote or `..`. Empty for a file that is too
 /// long.
 #[must_use]
 pub fn copied(text: &str) -> Vec<Copied> {
@@ -57,7 +57,7 @@ mod tests {
     use super::copied;
 
     #[test]
-    fn a_path_counts_if_it_is_named_without_a_doubt() {
+    fn only_paths_that_are_named_unambiguously_are_found() {
         for (line, expected) in [
             ("COPY a b ./", &["a", "b"][..]),
             ("copy --link --chown=1:1 ./a//b/. /x", &["a/b"]),

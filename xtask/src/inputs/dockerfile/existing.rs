@@ -1,5 +1,5 @@
 //! What a Dockerfile that was written for another builder says about its service. It is a starting point, and none of
-//! it is trusted. Every instruction ends up in one of the fields, so that none is lost without a word.
+//! it is trusted. Every instruction ends up in one of the fields, so that none is lost silently.
 
 mod health;
 pub mod shell;
@@ -24,7 +24,7 @@ pub struct At<T> {
 /// The contents of its last stage and of the stages on which that is based.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Existing {
-    /// The image with which it begins, as written.
+    /// The image on which it is based. Variables are replaced if their values are known.
     pub base: Option<At<String>>,
     /// The first port of `EXPOSE`.
     pub port: Option<At<u16>>,
@@ -32,9 +32,9 @@ pub struct Existing {
     pub workdir: Option<At<String>>,
     /// The absolute path of the directory into which the whole build context is copied.
     pub copied: Option<String>,
-    /// The path of the address that `HEALTHCHECK` asks.
+    /// The path of the address that `HEALTHCHECK` requests.
     pub health: Option<At<String>>,
-    /// Each `ENV` that needs no `ARG`, as written after the keyword.
+    /// Each `ENV` that uses no `ARG`, as written after the keyword.
     pub variables: Vec<At<String>>,
     /// The absolute directories of `VOLUME`.
     pub volumes: Vec<At<String>>,
@@ -48,7 +48,7 @@ pub struct Existing {
     pub is_ours: bool,
 }
 
-/// Reads it. The result is empty for a file that is too long.
+/// Reads a Dockerfile. The result is empty for a file that is too long.
 #[must_use]
 pub fn read(text: &str) -> Existing {
     if text.len() > super::LARGEST {
@@ -101,7 +101,7 @@ impl Reader {
         self.found.others.push(At { line: instruction.line, value: instruction.text.clone() });
     }
 
-    /// Takes an instruction of the chain. `is_first` says whether its stage is the one that begins with an image.
+    /// Reads an instruction of the chain. `is_first` says whether its stage is the one that begins with an image.
     fn take(&mut self, instruction: &Instruction, is_first: bool) {
         let line = instruction.line;
         let rest = instruction.rest();
@@ -157,10 +157,10 @@ impl Reader {
         if words::names_used(rest).any(|name| self.arguments.contains(name)) {
             return self.other(instruction);
         }
-        let meant = |value| words::expand(value, &[&self.values]).ok();
+        let expanded = |value| words::expand(value, &[&self.values]).ok();
         let assigned = words::assigned(instruction).into_iter();
-        // All of a line is read before any of it counts.
-        let set: Vec<_> = assigned.map(|(name, value)| (name, value.and_then(meant))).collect();
+        // Every value of a line is expanded before any of them is set.
+        let set: Vec<_> = assigned.map(|(name, value)| (name, value.and_then(expanded))).collect();
         words::take(&mut self.values, set);
         self.found.variables.push(At { line: instruction.line, value: rest.to_owned() });
     }
@@ -168,7 +168,7 @@ impl Reader {
     fn volumes(&mut self, instruction: &Instruction) {
         let line = instruction.line;
         for word in instruction.list() {
-            // A shell makes the directory.
+            // A shell creates the directory.
             let path = words::expand(&word, &[&self.values]).map(|path| self.absolute(&path));
             match path.ok().filter(|path| !path.contains(|c: char| c.is_control() || "'\"\\$`".contains(c))) {
                 Some(value) => self.found.volumes.push(At { line, value }),
@@ -182,7 +182,7 @@ impl Reader {
             return self.other(instruction);
         };
         let path = self.absolute(&path);
-        // Each relative one makes it longer.
+        // Each relative `WORKDIR` makes the path longer.
         if path.len() > LONGEST_VALUE {
             return self.other(instruction);
         }
@@ -193,7 +193,7 @@ impl Reader {
         );
     }
 
-    /// `path`, from the present working directory.
+    /// `path`, relative to the current working directory.
     fn absolute(&self, path: &str) -> String {
         let top = self.found.workdir.as_ref().map_or("", |workdir| workdir.value.as_str());
         let path = if path.starts_with('/') { path.to_owned() } else { format!("{top}/{path}") };
@@ -201,7 +201,7 @@ impl Reader {
         format!("/{}", parts.collect::<Vec<_>>().join("/"))
     }
 
-    /// Such as `COPY . /app`.
+    /// The directory of a `COPY` of the whole context, such as `COPY . /app`.
     fn copied(&mut self, instruction: &Instruction) {
         let words: Vec<_> = instruction.arguments().collect();
         let whole = matches!(words[..], ["." | "./", _]) && instruction.flag("from").is_none();

@@ -1,5 +1,6 @@
-//! The instructions that the final stage may have, and the stages on which it is based: all of them become the image.
-//! Nothing runs there, and every version of `BuildKit` must record the same: docs/facts.md, "What the last stage records".
+//! The instructions that are allowed in the final stage and in the stages on which it is based: all of them become the
+//! image. Nothing runs there, and every version of `BuildKit` must record the same:
+//! docs/facts.md, "What the last stage records".
 
 use super::parse::Instruction;
 use super::stages::{BUILD_ARGUMENTS, Stages};
@@ -8,7 +9,7 @@ use super::{Findings, chain};
 use crate::inputs::finding::Rule;
 use crate::inputs::pin::document;
 
-/// A default that no build argument replaces is recorded in one way.
+/// Whether it is an `ARG` with a default that no build argument replaces: every version of `BuildKit` records it alike.
 fn is_harmless_argument(instruction: &Instruction) -> bool {
     let mut arguments = words::assigned(instruction).into_iter();
     instruction.is("ARG")
@@ -59,8 +60,8 @@ pub(super) fn published<'a>(instructions: &'a [Instruction], stages: &Stages<'_>
         .collect()
 }
 
-/// Whether an earlier stage has the directory below `/out`, and a `COPY` before the line brings it: then nothing is
-/// made here.
+/// Whether an earlier stage makes the directory below `/out`, and a `COPY` above the line brings it: then the line
+/// makes nothing.
 fn is_copied_before(instructions: &[Instruction], published: &[&Instruction], workdir: &Instruction) -> bool {
     let (mut stage, mut made) = (None, Vec::new());
     for instruction in instructions.iter().take_while(|instruction| instruction.line < workdir.line) {
@@ -73,10 +74,10 @@ fn is_copied_before(instructions: &[Instruction], published: &[&Instruction], wo
     published.iter().take_while(|instruction| instruction.line < workdir.line).any(|instruction| {
         let from = instruction.flag("from").map(str::to_ascii_lowercase);
         let brings = instruction.is("COPY") && instruction.arguments().eq(["/out/", "/"]);
-        let is_it = |(stage, place): &(&Instruction, &str)| {
+        let is_origin = |(stage, place): &(&Instruction, &str)| {
             *place == workdir.rest() && from.is_some() && stage.stage_name() == from
         };
-        brings && made.iter().any(is_it)
+        brings && made.iter().any(is_origin)
     })
 }
 
@@ -124,9 +125,9 @@ fn check_what_is_recorded(instruction: &Instruction, is_last: bool, findings: &m
 }
 
 /// Whether the user or the group of a `--chown` is a name, which the builder cannot look up for a layer of its own
-/// (docker/buildx issue 1408). The value of a variable is the builder's to judge.
+/// (docker/buildx issue 1408). An owner with a variable is left to the builder.
 fn has_name(owner: &str) -> bool {
-    // The builder takes `root` and nothing for 0.
+    // The builder reads `root` and an empty part as 0.
     let is_number = |part: &str| part == "root" || part.bytes().all(|byte| byte.is_ascii_digit());
     !owner.contains('$') && !owner.trim_matches(['"', '\'']).splitn(2, ':').all(is_number)
 }
@@ -134,9 +135,9 @@ fn has_name(owner: &str) -> bool {
 fn check_what_is_copied(instruction: &Instruction, findings: &mut Findings) {
     let is_copied = instruction.is("COPY") || instruction.is("ADD");
     let is_linked = instruction.flags().any(|flag| flag == "link" || flag == "link=true");
-    // With `--chmod` the builder copies onto the stage, whatever `--link` says.
-    let is_alone = instruction.flag("chmod").is_none();
-    let owner = instruction.flag("chown").filter(|owner| is_alone && has_name(owner));
+    // With `--chmod`, the builder copies onto the files of the stage, whatever `--link` says.
+    let has_own_layer = instruction.flag("chmod").is_none();
+    let owner = instruction.flag("chown").filter(|owner| has_own_layer && has_name(owner));
     if is_copied && !is_linked {
         findings.note(
             Rule::DockerfileFinalLink,
@@ -178,7 +179,7 @@ mod tests {
     use crate::inputs::finding::Rule;
 
     #[test]
-    fn a_working_directory_that_a_stage_brings_needs_no_note() {
+    fn a_working_directory_that_is_copied_from_a_stage_needs_no_note() {
         let stage = "FROM a AS Made\nWORKDIR /out/app\n";
         for (text, is_noted) in [
             (format!("{stage}FROM a\nCOPY --link --from=made /out/ /\nWORKDIR /app\n"), false),

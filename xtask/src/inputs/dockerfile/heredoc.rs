@@ -1,5 +1,5 @@
-//! The heredocs that an instruction opens, such as `<<EOF`, `<<-EOF` and `<<"EOF"`, as `BuildKit` finds them: only whole
-//! words open one, and a quote that is not closed means that there is none.
+//! The heredocs that an instruction opens, such as `<<EOF`, `<<-EOF` and `<<"EOF"`, as `BuildKit` finds them: only
+//! whole words open one, and in an instruction with an unclosed quote there is none.
 
 use super::words;
 
@@ -7,7 +7,7 @@ pub(super) struct Heredoc {
     end: String,
     /// Whether the last line may be indented with tabs.
     tabs: bool,
-    /// Whether the builder replaces variables in it: nothing of its name is quoted.
+    /// Whether the builder replaces variables in it, because no part of its name is quoted.
     pub(super) is_expanded: bool,
 }
 
@@ -25,7 +25,7 @@ impl Heredoc {
     }
 }
 
-/// The heredocs that an instruction opens, from its lines as they were joined.
+/// The heredocs that an instruction opens. `text` is its joined lines.
 pub(super) fn heredocs(text: &str) -> Vec<Heredoc> {
     if !may_open(text) {
         return Vec::new();
@@ -43,7 +43,7 @@ fn may_open(text: &str) -> bool {
 }
 
 /// Whether versions of `BuildKit` find different heredocs in an instruction (docs/facts.md, "Heredocs"): it has a word
-/// `<<`, which opens one in newer versions, or a `${…}` in which another version may see an error, and then no heredoc.
+/// `<<`, which opens one in newer versions, or a `${…}` that another version may reject, and then it finds no heredoc.
 pub(super) fn is_unclear(text: &str) -> bool {
     if !may_open(text) || !text.contains("<<") {
         return false;
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_word_of_its_own_opens_a_heredoc() {
+    fn only_a_whole_word_opens_a_heredoc() {
         for (text, end, expected) in [
             ("RUN <<EOF", "EOF", (true, true)),
             ("RUN cat 3<<-EOF", "\tEOF", (true, true)),
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn what_versions_of_the_builder_read_differently_is_unclear() {
+    fn a_heredoc_that_versions_of_the_builder_read_differently_is_unclear() {
         for (text, expected) in [
             ("RUN cat << EOF", true),
             ("COPY 3<< EOF /x", true),
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn names_and_ends_are_read_to_the_last_character() {
+    fn a_heredoc_ends_only_at_a_line_that_is_exactly_its_name() {
         for (text, end, expected) in [
             ("COPY <<EOF /x", "EOF\r\r", false),
             ("COPY <<\"E \\\n   F\" /x", "E    F", false),

@@ -1,8 +1,9 @@
-//! `.dockerignore`: which paths the builder gets no file of (docs/facts.md, "What is left out of a context").
+//! `.dockerignore`: the paths of which the builder gets nothing (docs/facts.md, "What is left out of a context").
 
 use std::collections::BTreeSet;
 
-/// The largest file that is read here, in bytes, and the deepest path: every pattern is compared with every folder of it.
+/// The largest file that is read here, in bytes, and the deepest path: every pattern is compared with every folder of
+/// it.
 const LARGEST: usize = 16 << 10;
 const DEEPEST: usize = 32;
 
@@ -12,15 +13,15 @@ pub struct Ignored(Vec<Pattern>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Pattern {
-    /// Whether it brings back what patterns before it leave out.
+    /// Whether it brings back what earlier patterns leave out.
     is_exception: bool,
     /// Each matches one part of a path; `**` matches any number.
     parts: Vec<String>,
 }
 
 impl Ignored {
-    /// Reads the file. `None` if it is larger than most, or a pattern has something that is not read here: then nothing is
-    /// sure.
+    /// Reads the file. `None` if it is too large, or if a pattern has syntax that is not supported here: then nothing
+    /// is certain.
     #[must_use]
     pub fn read(text: &str) -> Option<Self> {
         if text.len() > LARGEST {
@@ -43,7 +44,7 @@ impl Ignored {
         for depth in 1..=path.len() {
             is_out = false;
             for (pattern, covers) in self.0.iter().zip(&mut covering) {
-                // It asks a pattern only where that would change the answer.
+                // It tries a pattern only where that would change the result.
                 if !*covers && pattern.is_exception == is_out {
                     *covers = pattern.matches(&path[..depth]);
                 }
@@ -71,7 +72,7 @@ impl Pattern {
         let mut reached = BTreeSet::from([0]);
         for (number, part) in self.parts.iter().enumerate() {
             reached = if part == "**" {
-                // At the end it is something below; elsewhere it may be nothing.
+                // At the end, `**` matches at least one part; elsewhere it may match none.
                 let least = usize::from(number + 1 == self.parts.len());
                 let first = reached.first().map_or(usize::MAX, |first: &usize| first.saturating_add(least));
                 (0..=path.len()).filter(|place| first <= *place).collect()
@@ -83,14 +84,14 @@ impl Pattern {
         reached.contains(&path.len())
     }
 
-    /// Whether it may match something in the folder `path`. What has a wildcard may.
+    /// Whether it may match something in the folder `path`. A pattern with a wildcard may.
     fn may_be_below(&self, path: &[&str]) -> bool {
         self.parts.iter().any(|part| part.contains(['*', '?']))
             || (self.parts.len() > path.len() && self.parts.iter().zip(path).all(|(part, name)| part == name))
     }
 }
 
-/// Whether `**` has nothing beside it. Elsewhere it matches more than a part.
+/// Whether `**` is a part by itself. Beside other characters, it matches more than one part.
 fn is_star_alone(part: &str) -> bool {
     part == "**" || !part.contains("**")
 }
@@ -105,8 +106,8 @@ fn matches(pattern: &str, name: &str) -> bool {
             let first = reached.first().copied().unwrap_or(usize::MAX);
             (0..=name.len()).filter(|place| first <= *place).collect()
         } else {
-            let is_it = |place: &usize| name.get(*place).is_some_and(|c| wanted == '?' || *c == wanted);
-            reached.into_iter().filter(is_it).map(|place| place + 1).collect()
+            let is_match = |place: &usize| name.get(*place).is_some_and(|c| wanted == '?' || *c == wanted);
+            reached.into_iter().filter(is_match).map(|place| place + 1).collect()
         };
     }
     reached.contains(&name.len())
@@ -118,14 +119,14 @@ mod tests {
 
     /// Each row was built with `BuildKit`.
     #[test]
-    fn what_is_left_out_is_what_the_builder_does_not_get() {
+    fn a_path_is_left_out_if_the_builder_does_not_get_it() {
         for (text, path, is_folder, expected) in [
             ("*\n!api/src\n", "service/src", true, true),
             ("*\n!api/src\n", "api/package.json", false, true),
             ("*\n!api/src\n", "api/src", true, false),
             ("*\n!api/src\n", "api/src/server.js", false, false),
             ("*\n!api/src\n", "api", true, false),
-            // `*` has matched `api` before, so the last line is not asked.
+            // `*` has already matched `api`, so the last line is not tried.
             ("*\n!api/src\napi\n", "api/src/server.js", false, false),
             ("!api/src\napi\n", "api/src/server.js", false, true),
             ("a/**\n", "a", true, false),
@@ -161,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_sure_with_a_pattern_that_is_not_read_here() {
+    fn a_large_file_or_an_unsupported_pattern_gives_no_result() {
         let long = "a\n".repeat(LARGEST);
         for text in [&*long, "[a-c]\n", "a\\ b\n", "../a\n", "a**\n", "!\n", "/\n", ".\n"] {
             assert_eq!(Ignored::read(text), None, "{text:?}");

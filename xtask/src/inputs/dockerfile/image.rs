@@ -25,14 +25,14 @@ pub fn says_musl(image: &str) -> bool {
 }
 
 impl BaseImage {
-    /// `written` is the text before the reference, such as `FROM`.
+    /// Parses `reference`. `written` is the text before it, such as `FROM`.
     ///
     /// # Errors
     /// When it has no tag or no digest, or is no reference.
     pub fn parse(written: &str, reference: &str) -> Result<Self> {
         let (tagged, digest) = undigested(reference);
         let (name, tag) = untagged(tagged);
-        // First of all: the messages below and the commands of `verify` repeat it.
+        // This comes first, because the messages below and the commands of `verify` repeat the name.
         check_name(name).with_context(|| format!("reading `{written}{reference}`"))?;
         let tag = tag.map(Tag::foreign).transpose()?;
         let Some(digest) = digest else {
@@ -82,7 +82,7 @@ impl BaseImage {
     }
 }
 
-/// The name's registry, if it has one, and the rest. The first component is a registry if docker takes it for one.
+/// The name's registry, if it has one, and the rest. The first component is a registry if docker reads it as one.
 fn registry_and_path(name: &str) -> (Option<&str>, &str) {
     match name.split_once('/') {
         Some((first, path)) if first.contains(['.', ':']) || first == "localhost" => (Some(first), path),
@@ -114,7 +114,7 @@ pub struct BaseImages {
     pub builders: Vec<BaseImage>,
     /// The image on which the final stage, the published image, is based.
     pub last: BaseImage,
-    /// Those that are used on the platforms of the image, besides the last one: by stages that run there, and to copy
+    /// Those other than the last one that are used on the platforms of the image: by stages that run there, and to copy
     /// from.
     pub(super) on_target: Vec<BaseImage>,
 }
@@ -125,7 +125,7 @@ impl BaseImages {
         std::iter::once(&self.last).chain(self.builders.iter().filter(|base| **base != self.last))
     }
 
-    /// Whether `image` has to be for every platform of the image. The others are only used on the building machine.
+    /// Whether `image` must exist for every platform of the image. The others are only used on the building machine.
     #[must_use]
     pub fn is_on_target(&self, image: &BaseImage) -> bool {
         *image == self.last || self.on_target.contains(image)
@@ -148,7 +148,7 @@ mod tests {
     use crate::oci::reference::Digest;
 
     #[test]
-    fn a_base_image_has_the_name_of_an_image() {
+    fn a_base_image_needs_a_valid_name_of_an_image() {
         let parse = |name: &str| BaseImage::parse("FROM ", &format!("{name}:22@{}", Digest::of(b"x")));
         for good in [
             "node",
@@ -179,7 +179,7 @@ mod tests {
                 "{error}"
             );
         }
-        // A name is judged before it becomes part of a command.
+        // A name is checked before it becomes part of a command.
         let error = format!("{:#}", BaseImage::parse("FROM ", "node;id").unwrap_err());
         assert!(!error.contains("imagetools"), "{error}");
         assert!(

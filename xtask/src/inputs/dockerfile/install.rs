@@ -11,7 +11,7 @@ use crate::inputs::lockfile::Libc;
 use crate::inputs::pin::document;
 use crate::oci::platform::Platform;
 
-/// The shell's line for npm's name of the processor, as `$cpu`.
+/// The shell command that sets `$cpu` to npm's name of the processor.
 pub const NPM_CPU: &str =
     "case $TARGETARCH in amd64) cpu=x64 ;; 386) cpu=ia32 ;; ppc64le) cpu=ppc64 ;; *) cpu=$TARGETARCH ;; esac";
 
@@ -28,7 +28,7 @@ pub(super) fn check(instruction: &Instruction, stages: &Stages<'_>, findings: &m
         let set = variables.filter_map(|(name, value)| npm::default_of(name, value)).next();
         let is_production = set.unwrap_or(by_default);
         let program = program(&command);
-        // It holds for the commands after it as well.
+        // A variable that is set by itself or exported holds for the later commands as well.
         if program.is_none_or(|(program, _)| program == "export") {
             by_default = is_production;
         }
@@ -154,14 +154,15 @@ fn check_install(
     }
 }
 
-/// npm takes any name of a processor, and leaves out the packages for another one. It does not know all of docker's.
+/// npm accepts any name of a processor, and leaves out the packages for all others. It does not know all of docker's
+/// names.
 fn check_cpu(instruction: &Instruction, platforms: &[Platform], findings: &mut Findings) {
     let is_unknown = |platform: &&Platform| {
         let (name, npms) = (platform.to_string(), platform.node_architecture());
         npms.is_some_and(|npms| name.split('/').nth(1) != Some(npms))
     };
     let Some(platform) = platforms.iter().find(is_unknown) else { return };
-    // Not of the commands, whose words have `$` in place of `${TARGETARCH}`.
+    // The parsed commands do not help: their words have `$` in place of `${TARGETARCH}`.
     let script = format!("{}\n{}", instruction.text, instruction.body).replace(['"', '\''], "");
     let words: Vec<_> =
         script.split([' ', '\t', '\n', ';', '&', '|', '(', ')']).filter(|word| !word.is_empty()).collect();
@@ -192,7 +193,7 @@ pub(super) fn omits_optional(instruction: &Instruction) -> bool {
 
 /// The C library that the last `npm ci` names, else the one in the name of the base image.
 pub(super) fn libc(instructions: &[Instruction], base: &BaseImage, findings: &mut Findings) -> Libc {
-    let mut asked = None;
+    let mut named = None;
     for instruction in instructions.iter().filter(|instruction| instruction.is("RUN")) {
         for command in commands(instruction) {
             let Some(call) = Call::of(&command).filter(|call| call.command == "ci") else { continue };
@@ -212,8 +213,8 @@ pub(super) fn libc(instructions: &[Instruction], base: &BaseImage, findings: &mu
                     ),
                 );
             }
-            asked = Some(libc);
+            named = Some(libc);
         }
     }
-    asked.unwrap_or(if base.is_musl() { Libc::Musl } else { Libc::Glibc })
+    named.unwrap_or(if base.is_musl() { Libc::Musl } else { Libc::Glibc })
 }

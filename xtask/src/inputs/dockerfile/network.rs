@@ -17,7 +17,7 @@ const LOOKED_AT: usize = 2 << 10;
 
 /// The words of a longer step are cut to this many characters: the rest is in the Dockerfile, whose digest is in the
 /// provenance.
-const TOLD: usize = 1_000;
+const LONGEST: usize = 1_000;
 
 /// A `RUN` that has a network, or may have one.
 ///
@@ -34,7 +34,7 @@ pub struct NetworkedStep {
 
 /// All steps that may have a network, in the order of the lines.
 ///
-/// `BuildKit` strips white space from a line, joins the line with its continuation lines, and takes the first word for
+/// `BuildKit` strips white space from a line, joins the line with its continuation lines, and reads the first word as
 /// the instruction. So each line that reads as `RUN` in this way counts as a step, even if it is text in a heredoc or
 /// in a continuation line. Where heredocs are parsed differently, too much is named but nothing is left out.
 pub(super) fn steps(text: &str) -> Vec<NetworkedStep> {
@@ -48,7 +48,8 @@ pub(super) fn steps(text: &str) -> Vec<NetworkedStep> {
         }
         let logical = joined(&lines[at..], escape);
         let (arguments, words) = run(&logical)?;
-        (!is_without_network(arguments, escape)).then(|| NetworkedStep { line: at + 1, words: told(words) })
+        (!is_without_network(arguments, escape))
+            .then(|| NetworkedStep { line: at + 1, words: shortened(words) })
     };
     (0..lines.len()).filter_map(step).collect()
 }
@@ -106,9 +107,9 @@ fn is_without_network(arguments: &str, escape: char) -> bool {
     complete.take_while(|word| is_plain(word)).any(|flag| flag == "--network=none")
 }
 
-fn told(words: &str) -> String {
+fn shortened(words: &str) -> String {
     let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
-    match words.char_indices().nth(TOLD) {
+    match words.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", &words[..end]),
         None => words,
     }
@@ -148,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_that_installs_nothing_is_noted_unless_it_has_no_network() {
+    fn a_step_with_a_network_that_installs_nothing_gets_a_note() {
         let digest = "0".repeat(64);
         for (step, is_noted) in [
             ("RUN echo x", true),
@@ -188,8 +189,8 @@ mod tests {
         assert!(long.starts_with("RUN é é") && long.ends_with('…'), "{long}");
     }
 
-    /// By `BuildKit` 0.34 (`parser.Parse`, `extractBuilderFlags`), each of these has a network, or would have it if flags
-    /// knew the escape character of the file. An end-to-end test compares our reading with what `BuildKit` runs.
+    /// By `BuildKit` 0.34 (`parser.Parse`, `extractBuilderFlags`), each of these has a network, or would have it if the
+    /// file's escape character applied to flags. An end-to-end test compares our reading with what `BuildKit` runs.
     #[test]
     fn no_spelling_hides_a_step_with_a_network() {
         for text in [
@@ -226,7 +227,7 @@ mod tests {
     #[test]
     fn a_step_that_cannot_be_read_to_the_end_of_its_flags_is_named() {
         let long = |flags: &str| format!("RUN {flags}--network=none make {}", "&& make x \\\n".repeat(300));
-        assert!(lines(&long("")).is_empty(), "a long command is none");
+        assert!(lines(&long("")).is_empty(), "a long command is not named");
         assert_eq!(lines(&long(&"--mount=type=tmpfs,target=/x \\\n".repeat(80))), [1]);
         let cut = format!("RUN --mount=type=tmpfs,target=/{} --network=none\\\nx make", "x".repeat(2_048));
         assert_eq!(lines(&cut), [1]);

@@ -1,9 +1,9 @@
-//! What a call of npm asks for, in every spelling that npm takes for it.
+//! What a call of npm does, in every spelling that npm accepts for it.
 
 use super::shell::file_name;
 
 /// npm's names for the commands that install: aliases and typos that it knows (npm 10.9 and 11.19,
-/// `lib/utils/cmd-list.js`). Those that also run the service's tests stand with what they do first.
+/// `lib/utils/cmd-list.js`). Those that also run the service's tests are listed with what they do first.
 const NAMES: [(&str, &[&str]); 5] = [
     (
         "ci",
@@ -43,7 +43,7 @@ const NAMES: [(&str, &[&str]); 5] = [
     ("prune", &["prune"]),
 ];
 
-/// Flags whose value may be the next word, so that it is not taken for the command.
+/// Flags whose value may be the next word, so that this word is not mistaken for the command.
 const VALUED: [&str; 17] = [
     "--prefix",
     "-C",
@@ -92,7 +92,7 @@ impl<'a> Call<'a> {
         let is_plain = |word: &str| !word.starts_with(['-', '$']);
         let mut words = arguments.iter().enumerate();
         let (_, written) = words.find(|(at, word)| is_plain(word) && !is_value(*at, word))?;
-        Some(Self { written, command: meant(written).unwrap_or(written), arguments })
+        Some(Self { written, command: command_of(written).unwrap_or(written), arguments })
     }
 
     pub(super) fn has(&self, flag: &str) -> bool {
@@ -104,7 +104,7 @@ impl<'a> Call<'a> {
         self.has("-g") || self.has("--global") || self.values("--location").any(|place| place == "global")
     }
 
-    /// The values of a flag. npm takes a value after `=` or as the next word.
+    /// The values of a flag. npm accepts a value after `=` or as the next word.
     pub(super) fn values(&self, flag: &str) -> impl Iterator<Item = &'a str> {
         let arguments = self.arguments;
         arguments.iter().enumerate().filter_map(move |(at, word)| match word.strip_prefix(flag)? {
@@ -113,7 +113,7 @@ impl<'a> Call<'a> {
         })
     }
 
-    /// Whether it leaves out what only development needs. `--only` and `--production` are npm's former words for it.
+    /// Whether it leaves out what only development needs. `--only` and `--production` are npm's older flags for that.
     /// `by_default`: what the environment says, see [`default_of`].
     pub(super) fn is_production(&self, by_default: bool) -> bool {
         let is = |flag: &str, wanted: &[&str]| self.values(flag).any(|value| wanted.contains(&value));
@@ -128,8 +128,8 @@ impl<'a> Call<'a> {
     }
 }
 
-/// Whether npm leaves out what only development needs, by a variable of its environment; `None` if that says nothing
-/// (docs/facts.md, "Production by environment").
+/// Whether npm leaves out what only development needs, by a variable of its environment; `None` if the variable does
+/// not decide that (docs/facts.md, "Production by environment").
 pub(super) fn default_of(variable: &str, value: &str) -> Option<bool> {
     let value = value.trim_matches(['"', '\'']);
     if value.contains('$') {
@@ -164,9 +164,9 @@ pub(super) fn has(arguments: &[String], flag: &str) -> bool {
         .any(|word| word.strip_prefix(flag).is_some_and(|rest| rest.is_empty() || rest.starts_with('=')))
 }
 
-/// The command that npm takes `word` for. npm also takes camel case, and the beginning of a name that no other name
-/// has; here it need not be the only one, because npm refuses the others itself.
-fn meant(word: &str) -> Option<&'static str> {
+/// The command that `word` means to npm. npm also accepts camel case, and the beginning of a name if it is
+/// unambiguous. That is not checked here, because npm itself refuses an ambiguous one.
+fn command_of(word: &str) -> Option<&'static str> {
     let mut name = String::new();
     for c in word.chars() {
         if c.is_ascii_uppercase() {

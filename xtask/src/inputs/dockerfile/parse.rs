@@ -8,14 +8,14 @@ use super::heredoc::{self, heredocs};
 pub(super) struct Instruction {
     /// The line on which it begins, from 1.
     pub(super) line: usize,
-    /// The text with continuation lines joined and comments removed. Of the white space with which a continuation line
-    /// begins, one blank is left.
+    /// The text with continuation lines joined and comments removed. The white space at the beginning of a continuation
+    /// line becomes one space.
     pub(super) text: String,
-    /// Whether it depends on the version of `BuildKit` which of the following lines belong to it.
+    /// Whether versions of `BuildKit` disagree about which of the following lines belong to it.
     pub(super) is_unclear: bool,
     /// The lines of its heredocs.
     pub(super) body: String,
-    /// Those in which the builder replaces variables.
+    /// The lines of those heredocs in which the builder replaces variables.
     pub(super) expanded: String,
 }
 
@@ -91,8 +91,8 @@ impl Instruction {
     }
 }
 
-/// The line and value of the `syntax` directive, as `BuildKit` finds it: in any case, after `#` or `//`, before
-/// everything else.
+/// The line and value of the `syntax` directive, as `BuildKit` finds it: in upper or lower case, after `#` or `//`,
+/// before everything else.
 pub(super) fn syntax(text: &str) -> Option<(usize, &str)> {
     let lines = without_mark(text).lines().zip(1..);
     let comments = lines.map_while(|(line, number)| {
@@ -114,13 +114,13 @@ pub(super) fn escape(text: &str) -> char {
     if backtick(text).is_some() { '`' } else { '\\' }
 }
 
-/// The line of a directive that makes the backtick the escape character, at least in some version of `BuildKit`: 0.13 sees
-/// none that is indented, or below another directive.
+/// The line of a directive that makes the backtick the escape character, at least in some version of `BuildKit`: 0.13
+/// ignores one that is indented or below another directive.
 pub(super) fn backtick(text: &str) -> Option<usize> {
     const DIRECTIVES: [&str; 3] = ["syntax", "escape", "check"];
-    let is_one = |comment: &str| DIRECTIVES.iter().any(|name| directive(comment, name).is_some());
+    let is_directive = |comment: &str| DIRECTIVES.iter().any(|name| directive(comment, name).is_some());
     let comments = without_mark(text).lines().map_while(|line| line.trim_start().strip_prefix('#'));
-    let mut directives = comments.zip(1..).take_while(|(comment, _)| is_one(comment));
+    let mut directives = comments.zip(1..).take_while(|(comment, _)| is_directive(comment));
     directives.find(|(comment, _)| directive(comment, "escape") == Some("`")).map(|(_, line)| line)
 }
 
@@ -131,13 +131,13 @@ pub(super) fn continued(line: &str, escape: char) -> Option<&str> {
     (!part.ends_with(escape)).then_some(part)
 }
 
-/// Some editors put a byte order mark at the beginning.
+/// The text without the byte order mark that some editors put at the beginning.
 pub(super) fn without_mark(text: &str) -> &str {
     text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
-/// Lines are joined as `BuildKit` joins them (`parser.Parse`): nothing comes between, so that a word may continue on the
-/// next line.
+/// Lines are joined as `BuildKit` joins them (`parser.Parse`): nothing is put between them, so a word may continue on
+/// the next line.
 pub(super) fn instructions(text: &str) -> Vec<Instruction> {
     let escape = escape(text);
     let mut instructions = Vec::new();

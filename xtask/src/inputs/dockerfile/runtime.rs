@@ -25,7 +25,7 @@ pub struct Runtime {
 /// is shorter.
 const LONGEST: usize = 200;
 
-/// Reads it. The result is empty for a file that is too long.
+/// Reads a Dockerfile. The result is empty for a file that is too long.
 #[must_use]
 pub fn read(text: &str) -> Runtime {
     if text.len() > super::LARGEST {
@@ -44,7 +44,7 @@ pub fn read(text: &str) -> Runtime {
     };
     let (mut variables, mut recorded) = (Values::new(), Values::new());
     for number in chain {
-        // Of an earlier stage, the image has the `ENV`, whatever an `ARG` there said afterwards.
+        // The image has the `ENV` of an earlier stage, even if a later `ARG` there has overridden it.
         variables.append(&mut recorded.clone());
         for instruction in begun[number] {
             take(&mut runtime, &mut variables, instruction, &known);
@@ -57,14 +57,14 @@ pub fn read(text: &str) -> Runtime {
     runtime
 }
 
-/// The image with which the first stage of a chain begins.
+/// The image on which the first stage of a chain is based.
 fn base(from: &Instruction, known: &Values) -> Option<String> {
     let image = from.arguments().next().and_then(|image| words::expand(image, &[known]).ok());
     image.filter(|image| image != "scratch")
 }
 
-/// Takes an instruction. `variables` are the values of `ARG` and `ENV` so far; `known` are the defaults of `ARG` before the
-/// first `FROM`, which a stage has when it names them.
+/// Reads an instruction. `variables` are the values of `ARG` and `ENV` so far. `known` are the defaults of each `ARG`
+/// before the first `FROM`, which apply in a stage that names it.
 fn take(runtime: &mut Runtime, variables: &mut Values, instruction: &Instruction, known: &Values) {
     match instruction.keyword().to_ascii_uppercase().as_str() {
         "ARG" => {
@@ -72,7 +72,7 @@ fn take(runtime: &mut Runtime, variables: &mut Values, instruction: &Instruction
                 .into_iter()
                 .filter(|(name, _)| !stages::BUILD_ARGUMENTS.contains(name))
                 .filter_map(|(name, default)| match default {
-                    Some(default) => Some((name, whole(default, variables))),
+                    Some(default) => Some((name, fully_expanded(default, variables))),
                     None => Some((name, Some(known.get(name)?.clone()))),
                 })
                 .collect();
@@ -80,7 +80,8 @@ fn take(runtime: &mut Runtime, variables: &mut Values, instruction: &Instruction
         }
         "ENV" => {
             let assigned = words::assigned(instruction).into_iter();
-            let set = assigned.map(|(name, value)| (name, value.and_then(|value| whole(value, variables))));
+            let set = assigned
+                .map(|(name, value)| (name, value.and_then(|value| fully_expanded(value, variables))));
             let set: Vec<_> = set.collect();
             take_all(variables, set);
         }
@@ -99,7 +100,7 @@ fn take(runtime: &mut Runtime, variables: &mut Values, instruction: &Instruction
     }
 }
 
-/// Takes what a line sets. All its values are read before any of them counts.
+/// Sets the variables of a line, all of whose values have been expanded.
 fn take_all(variables: &mut Values, set: Vec<(&str, Option<String>)>) {
     let is_short = |value: &String| value.len() <= LONGEST;
     words::take(variables, set.into_iter().map(|(name, value)| (name, value.filter(is_short))));
@@ -107,10 +108,10 @@ fn take_all(variables: &mut Values, set: Vec<(&str, Option<String>)>) {
 
 /// A word with the values of its variables. It stays as written if one of them has no known value.
 fn expanded(word: &str, variables: &Values) -> String {
-    whole(word, variables).unwrap_or_else(|| word.to_owned())
+    fully_expanded(word, variables).unwrap_or_else(|| word.to_owned())
 }
 
-fn whole(word: &str, variables: &Values) -> Option<String> {
+fn fully_expanded(word: &str, variables: &Values) -> Option<String> {
     if word.len() > LONGEST {
         return None;
     }
@@ -122,7 +123,7 @@ mod tests {
     use super::read;
 
     #[test]
-    fn the_final_stage_is_read_with_the_stages_that_it_goes_back_to() {
+    fn the_final_stage_is_read_with_the_stages_on_which_it_is_based() {
         let found = read(
             "ARG NODE=22\nFROM node:20 AS tools\nUSER nobody\nFROM node:${NODE}-slim AS base\nEXPOSE 80/tcp 53/udp\nUSER 1000\n\
              FROM Base\nVOLUME [\"/data\", \"/more\"]\nVOLUME /plain\nUSER 1000:1000\n",

@@ -1,5 +1,5 @@
-//! The commands of a `RUN`, as far as the rules need them. Quotes separate nothing, so that the script of a `sh -c "…"`
-//! is read too.
+//! The commands of a `RUN`, as far as the rules need them. Quotes are ignored, so that the script of a `sh -c "…"` is
+//! read too.
 
 use super::parse::Instruction;
 
@@ -25,11 +25,11 @@ pub(super) fn file_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or_default()
 }
 
-/// The lines of a script: continued ones are joined, comments are left out.
+/// The lines of a script: continuation lines are joined, and comments left out.
 fn joined(script: &str) -> String {
     let mut text = String::new();
     for line in script.lines() {
-        // A comment ends the command before it, and continues nothing.
+        // A comment ends the command before it, and is not continued itself.
         let is_comment = line.trim_start().starts_with('#');
         let continued = line.strip_suffix('\\').filter(|part| !part.ends_with('\\'));
         match continued {
@@ -41,7 +41,7 @@ fn joined(script: &str) -> String {
     text
 }
 
-/// A part of a script that is not read to its end yet.
+/// A part of a script whose end has not been read yet.
 #[derive(Default)]
 struct Part {
     text: String,
@@ -80,8 +80,8 @@ impl Part {
     }
 }
 
-/// One command in each line. What is replaced by a value is a `$` in its command, and its commands have lines of their
-/// own.
+/// The script with one command on each line. A substitution becomes a `$` in its command, and the commands in it get
+/// lines of their own.
 fn separated(script: &str) -> String {
     let (mut lines, mut outer, mut part) = (String::new(), Vec::new(), Part::default());
     let mut chars = script.chars().peekable();
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn many_openings_take_no_time() {
+    fn many_unclosed_openings_are_read_quickly() {
         for opening in ["$(case ", "(", "${", "`", "case ) "] {
             assert!(!separated(&opening.repeat(10_000)).is_empty());
         }

@@ -1,4 +1,4 @@
-//! The stages of a Dockerfile, and the images from which they take something.
+//! The stages of a Dockerfile, and the images that they use.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use super::words::{self, LONGEST_VALUE, Values};
 use crate::inputs::finding::Rule;
 use crate::oci::platform::Platform;
 
-/// Build arguments that the build always sets, so defaults in the Dockerfile do not count.
+/// Build arguments that the build always sets, so that defaults in the Dockerfile have no effect.
 pub(super) const BUILD_ARGUMENTS: [&str; 4] = ["VERSION", "REVISION", "SOURCE", "SOURCE_DATE_EPOCH"];
 
 /// A stage and the image on which it is based; `None` for `scratch`.
@@ -21,7 +21,7 @@ struct Stage {
     parents: Vec<usize>,
     /// Whether it runs on the platforms of the image.
     is_on_target: bool,
-    /// The values of its `ARG` and `ENV`. They count more than those before the first `FROM`.
+    /// The values of its `ARG` and `ENV`. They override those before the first `FROM`.
     variables: Values,
     /// Whether its environment makes npm leave out what only development needs.
     is_production: bool,
@@ -32,7 +32,7 @@ pub(super) struct Stages<'a> {
     /// The defaults of `ARG` before the first `FROM`.
     arguments: Values,
     stages: Vec<Stage>,
-    /// Images from which files are copied or mounted without being a stage.
+    /// Images from which files are copied or mounted, and which are not stages.
     copied: Vec<BaseImage>,
 }
 
@@ -67,14 +67,14 @@ impl<'a> Stages<'a> {
         }
     }
 
-    /// Takes variables of the current stage.
+    /// Sets variables of the current stage.
     fn set(&mut self, instruction: &Instruction) {
         let Some(stage) = self.stages.last_mut() else { return };
         let known = [&stage.variables, &self.arguments];
-        let meant = |value: &str| words::expand(value, &known).unwrap_or_else(|_unknown| value.to_owned());
+        let expanded = |value: &str| words::expand(value, &known).unwrap_or_else(|_unknown| value.to_owned());
         let assigned = words::assigned(instruction).into_iter();
-        // All of a line is read before any of it counts.
-        let assigned: Vec<_> = assigned.filter_map(|(name, value)| Some((name, meant(value?)))).collect();
+        // Every value of a line is expanded before any of them is set.
+        let assigned: Vec<_> = assigned.filter_map(|(name, value)| Some((name, expanded(value?)))).collect();
         for (name, value) in assigned {
             stage.is_production = npm::default_of(name, &value).unwrap_or(stage.is_production);
             stage.variables.insert(name.to_owned(), value);
@@ -145,7 +145,7 @@ impl<'a> Stages<'a> {
             return parents.iter().all(|parent| self.stages[*parent].is_on_target);
         }
         let Some(written) = from.flag("platform") else { return true };
-        // A platform by its name is the image's if that has no other.
+        // A platform that is written by name is the image's if the image has no other.
         let is_only = |platform: Platform| self.platforms.iter().all(|wanted| *wanted == platform);
         ["TARGETPLATFORM", "TARGETARCH"].iter().any(|variable| written.contains(variable))
             || words::expand(written, &[&self.arguments])
@@ -161,7 +161,7 @@ impl<'a> Stages<'a> {
         names.flatten().filter_map(|reference| self.find(&reference)).collect()
     }
 
-    /// What is in a `FROM` when `platform` is built.
+    /// The image in a `FROM` when `platform` is built.
     fn expand_for(&self, platform: &Platform, image: &str) -> Result<String, String> {
         words::expand(image, &[&variables(platform), &self.arguments])
     }
@@ -240,7 +240,7 @@ impl<'a> Stages<'a> {
 }
 
 /// Adds the defaults of an `ARG` before the first `FROM`, except those that the build replaces. After a default that
-/// cannot be expanded the value is unknown, whatever it was before.
+/// cannot be expanded, the value is unknown, whatever it was before.
 pub(super) fn take_defaults(argument: &Instruction, known: &mut Values) {
     for (name, default) in words::assigned(argument) {
         let Some(default) = default.filter(|_| !BUILD_ARGUMENTS.contains(&name)) else { continue };

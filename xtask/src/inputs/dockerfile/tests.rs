@@ -1,4 +1,4 @@
-//! The rules for Dockerfiles and the parsing of them, as tables.
+//! The parsing of Dockerfiles and the rules for them, as tables.
 
 mod bounds;
 mod final_stage;
@@ -48,10 +48,10 @@ fn base_images_are_read_with_flags_stages_and_continuations() {
 }
 
 #[test]
-fn a_stage_is_no_base_image() {
+fn the_name_of_a_stage_is_no_base_image() {
     let other = PIN.replace("22-slim", "24-slim");
     let base = check(&format!("FROM {PIN} AS build\nFROM {other} AS test\nFROM BUILD\n")).unwrap();
-    assert_eq!(base.builders[0], base.last, "the final stage goes back to the first");
+    assert_eq!(base.builders[0], base.last, "the final stage is based on the first");
     let names: Vec<_> = base.named().into_iter().map(|(name, base)| format!("{name} {}", base.tag)).collect();
     assert_eq!(names, ["builder-image 22-slim", "builder-image-2 24-slim", "base-image 22-slim"]);
 }
@@ -69,7 +69,7 @@ fn full_names_follow_docker() {
 }
 
 #[test]
-fn each_broken_rule_is_refused_by_the_line_that_breaks_it() {
+fn each_broken_rule_is_refused_with_what_breaks_it() {
     for (text, expected) in [
         ("FROM node:22-slim\n".to_owned(), "FROM node:22-slim"),
         (format!("FROM {PIN}\nFROM debian:12\n"), "FROM debian:12"),
@@ -100,7 +100,7 @@ fn hold(cases: &[(String, &str)]) {
 }
 
 #[test]
-fn images_are_read_through_arguments_and_wherever_they_are_taken_from() {
+fn images_are_found_in_arguments_copies_and_mounts() {
     let two = format!("FROM --platform=$BUILDPLATFORM {PIN} AS build\n");
     let last = format!("\nFROM {PIN}\nCOPY --link --from=build /out/ /\n");
     hold(&[
@@ -124,7 +124,7 @@ fn images_are_read_through_arguments_and_wherever_they_are_taken_from() {
 }
 
 #[test]
-fn what_runs_and_what_is_recorded_follows_the_rules() {
+fn instructions_that_run_or_are_recorded_follow_the_rules() {
     let two = format!("FROM --platform=$BUILDPLATFORM {PIN} AS build\n");
     let last = format!("\nFROM {PIN}\nCOPY --link --from=build /out/ /\n");
     hold(&[
@@ -152,7 +152,7 @@ fn what_runs_and_what_is_recorded_follows_the_rules() {
 }
 
 #[test]
-fn heredocs_beginnings_and_downloads_are_read_as_the_builder_does() {
+fn heredocs_directives_and_downloads_are_read_as_the_builder_reads_them() {
     let two = format!("FROM --platform=$BUILDPLATFORM {PIN} AS build\n");
     let last = format!("\nFROM {PIN}\nCOPY --link --from=build /out/ /\n");
     let upper = PIN.replace("22-slim", "RELEASE.2025-04-16T18-13-26Z");
@@ -163,7 +163,7 @@ fn heredocs_beginnings_and_downloads_are_read_as_the_builder_does() {
         (format!("{two}COPY <<-\"EOF\" /out/q.sql\nFROM users\n\tEOF{last}"), ""),
         (format!("{two}RUN <<EOF\nset -e\nnpm install\nEOF{last}"), "line 2: `npm install`"),
         (format!("{two}{last}EXPOSE 1\nCOPY <<EOF /x\nFROM {PIN}\nEOF\n"), "`EXPOSE 1`"),
-        // Beginnings and spellings.
+        // Directives, marks and tags.
         (format!("\u{feff}FROM {PIN}\n"), ""),
         (format!("# Syntax=docker/dockerfile:1\nFROM {PIN}\n"), "line 1: `syntax=docker/dockerfile:1`"),
         (format!("// syntax = x\nFROM {PIN}\n"), "`syntax=x`"),
@@ -220,7 +220,7 @@ fn images_that_are_copied_from_are_pinned_inputs() {
 }
 
 #[test]
-fn the_c_library_is_what_npm_was_asked_for_or_what_the_base_is_called() {
+fn the_c_library_comes_from_npms_flag_or_else_from_the_name_of_the_base() {
     let alpine = PIN.replace("22-slim", "22-alpine");
     for (base, flag, expected) in [
         (PIN, "", Libc::Glibc),
@@ -236,7 +236,7 @@ fn the_c_library_is_what_npm_was_asked_for_or_what_the_base_is_called() {
 }
 
 #[test]
-fn what_runs_on_the_platform_of_the_image_is_noted_unless_it_is_the_last_stage() {
+fn a_step_that_runs_on_the_platform_of_the_image_is_noted() {
     let lines = format!("{PIN} AS a\nRUN --network=none make\nFROM {PIN}\nCOPY --link --from=a /out/ /\n");
     let recipe = read(&format!("FROM {lines}")).unwrap();
     assert_eq!(recipe.runs_on_target, Some(2));
@@ -270,7 +270,7 @@ fn an_install_of_some_workspaces_is_noted() {
 }
 
 #[test]
-fn what_is_dated_by_the_commit_holds_something_of_it() {
+fn a_stage_that_is_dated_by_the_commit_must_contain_the_commit() {
     let two = format!("FROM --platform=$BUILDPLATFORM {PIN} AS build\nARG REVISION SOURCE_DATE_EPOCH\n");
     let last = format!("\nFROM {PIN}\nCOPY --link --from=build /out/ /\n");
     let dated = "RUN touch --date=\"@$SOURCE_DATE_EPOCH\" /out/x";

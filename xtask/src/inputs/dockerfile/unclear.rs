@@ -1,5 +1,5 @@
-//! Lines of which it is unclear what the builder makes of them: an instruction that is unknown, one that runs in another
-//! stage, and text that versions of `BuildKit` read in different ways. What is read wrongly is checked by no other rule.
+//! Lines whose meaning for the builder is unclear: an instruction that is unknown, one that runs in another stage, and
+//! text that versions of `BuildKit` read in different ways. No other rule can check what is read wrongly.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use super::parse::{self, Instruction};
 use super::{Findings, words};
 use crate::inputs::finding::Rule;
 
-/// What `BuildKit` knows (its package `frontend/dockerfile/command`).
+/// The instructions that `BuildKit` knows (its package `frontend/dockerfile/command`).
 const KNOWN: [&str; 18] = [
     "ADD",
     "ARG",
@@ -92,7 +92,7 @@ mod tests {
     use crate::inputs::dockerfile::parse::instructions;
 
     #[test]
-    fn what_may_be_read_in_two_ways_is_refused_with_its_line() {
+    fn what_can_be_read_in_two_ways_is_refused_with_its_line() {
         for (text, expected) in [
             (
                 "FROM a\nONBUILD RUN make\nFROM a\n",

@@ -1,5 +1,6 @@
 //! The words of an instruction, with their quotes, escapes and variables as `BuildKit` reads them: docs/facts.md,
-//! "Words of a Dockerfile". Where the backtick escapes, they would mean something else; such a Dockerfile is refused.
+//! "Words of a Dockerfile". With the backtick as the escape character they would have another meaning, but such a
+//! Dockerfile is refused.
 
 use std::collections::BTreeMap;
 
@@ -8,11 +9,11 @@ use super::parse::Instruction;
 /// The values of variables, by name.
 pub(super) type Values = BTreeMap<String, String>;
 
-/// Variables are replaced up to this many bytes. No image reference and no path is longer, and since a value may name
-/// others twice, a few lines would fill the memory.
+/// Variables are replaced up to this many bytes. No image reference and no path is longer. A value may name another one
+/// twice, so without this limit a few lines would fill the memory.
 pub(super) const LONGEST_VALUE: usize = 4096;
 
-/// The words with their quotes and escapes; none if a quote is not closed.
+/// The words with their quotes and escapes; empty if a quote is not closed.
 pub(super) fn split(text: &str) -> Vec<&str> {
     let (mut words, mut begin, mut quote) = (Vec::new(), None, None);
     let mut chars = text.char_indices();
@@ -37,8 +38,8 @@ pub(super) fn split(text: &str) -> Vec<&str> {
     words
 }
 
-/// The names in an `ARG` or `ENV`, and their values as written. `ENV NAME value` is an older form, whose value goes to the
-/// end of the line; `ENV` takes it for that if its first word has no `=`.
+/// The names in an `ARG` or `ENV`, and their values as written. `ENV NAME value` is an older form, whose value
+/// extends to the end of the line. It is this form if the first word has no `=`.
 pub(super) fn assigned(instruction: &Instruction) -> Vec<(&str, Option<&str>)> {
     let rest = instruction.rest();
     let words = split(rest);
@@ -54,7 +55,7 @@ pub(super) fn assigned(instruction: &Instruction) -> Vec<(&str, Option<&str>)> {
     parts.collect()
 }
 
-/// Takes what an instruction sets. A value that is not known replaces one that is.
+/// Sets the variables of an instruction. An unknown value replaces a known one.
 pub(super) fn take<'a>(values: &mut Values, set: impl IntoIterator<Item = (&'a str, Option<String>)>) {
     for (name, value) in set {
         match value {
@@ -64,19 +65,19 @@ pub(super) fn take<'a>(values: &mut Values, set: impl IntoIterator<Item = (&'a s
     }
 }
 
-/// What a word means, with `$NAME`, `${NAME}` and `${NAME:-default}` replaced by the value in the first of `known` that has
-/// the name. `Err` names an unknown variable, or the one whose value does not fit into [`LONGEST_VALUE`].
+/// What a word means, with `$NAME`, `${NAME}` and `${NAME:-default}` replaced by the value in the first of `known`
+/// that has the name. `Err` names an unknown variable, or the one whose value does not fit into [`LONGEST_VALUE`].
 pub(super) fn expand(word: &str, known: &[&Values]) -> Result<String, String> {
     meant(word, |rest, room| variable(rest, room, known))
 }
 
-/// What a word means in which no variable is replaced; `None` if a quote is not closed.
+/// What a word means if no variable is replaced; `None` if a quote is not closed.
 pub(super) fn unquoted(word: &str) -> Option<String> {
     meant(word, |rest, _room| Ok(("$".to_owned(), rest))).ok()
 }
 
-/// Takes off quotes and escapes. `replace` gets what follows a `$` and the number of bytes that its value may have, and
-/// returns the value and what follows it.
+/// Removes quotes and escapes. `replace` gets what follows a `$` and the number of bytes that its value may have, and
+/// returns the value and what follows the variable.
 fn meant<'a>(
     word: &'a str,
     replace: impl Fn(&'a str, usize) -> Result<(String, &'a str), String>,
@@ -107,7 +108,7 @@ fn meant<'a>(
     if quote.is_none() { Ok(meant) } else { Err(word.to_owned()) }
 }
 
-/// The value of the variable that stands before the rest of a word, and that rest.
+/// The value of the variable whose `$` is before `text`, and the rest of the word after it.
 fn variable<'a>(text: &'a str, room: usize, known: &[&Values]) -> Result<(String, &'a str), String> {
     let (name, default, rest) = match text.strip_prefix('{') {
         Some(inside) => {
@@ -166,7 +167,7 @@ mod tests {
 
     /// Each row was built with `BuildKit`, which recorded these values.
     #[test]
-    fn words_mean_what_buildkit_records_of_them() {
+    fn words_mean_what_buildkit_records() {
         let known = Values::from([("abc".to_owned(), "b y".to_owned())]);
         for (line, expected) in [
             ("ENV A one two  three ", &[("A", "one two  three")][..]),
@@ -198,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quote_or_brace_that_is_not_closed_has_no_meaning() {
+    fn a_word_with_an_unclosed_quote_or_brace_is_not_read() {
         for word in ["it's", "\"a", "${a", "'a\"", "\"\\\""] {
             assert!(expand(word, &[]).is_err(), "{word}");
         }

@@ -31,7 +31,7 @@ fn with(pointer: &str, value: Value) -> Vec<u8> {
 }
 
 #[test]
-fn an_exception_is_about_one_version_until_a_day_is_over() {
+fn an_exception_covers_one_version_until_the_end_of_its_last_day() {
     let expected = Exception {
         vulnerability: "GHSA-xvch-5gv4-984h".to_owned(),
         package: "pkg:npm/minimist@1.2.5".to_owned(),
@@ -47,7 +47,7 @@ fn an_exception_is_about_one_version_until_a_day_is_over() {
 }
 
 #[test]
-fn what_an_exception_lacks_is_named() {
+fn an_invalid_exception_is_refused_with_the_reason() {
     let statement = "/statements/0";
     for (key, value, words) in [
         ("status_notes", json!("it is fine"), "expected `Until 2027-02-28: why`"),

@@ -10,7 +10,7 @@ use semver::Version;
 use super::{Entry, HISTORY, Key, Keys, PublicKey, endorsement_file, lowest, public_file, read};
 use crate::inputs::{PUBLIC_KEY, Reader, in_work_tree};
 
-/// cosign's signatures have less than 100 bytes.
+/// In bytes. cosign's signatures are shorter than 100.
 const LONGEST_ENDORSEMENT: usize = 512;
 
 impl Keys {
@@ -22,15 +22,15 @@ impl Keys {
     /// not the last key.
     pub fn read(files: Reader<'_>) -> Result<Result<Self>> {
         let mut found = files(&[PUBLIC_KEY.to_owned(), HISTORY.to_owned()])?.into_iter();
-        let (present, entries) = match listed(found.next().flatten(), found.next().flatten()) {
+        let (current, entries) = match listed(found.next().flatten(), found.next().flatten()) {
             Ok(listed) => listed,
             Err(error) => return Ok(Err(error)),
         };
-        let Some(entries) = entries else { return Ok(Ok(Self::of_one(present))) };
+        let Some(entries) = entries else { return Ok(Ok(Self::of_one(current))) };
         let numbers = 1..=entries.len();
         let paths: Vec<_> =
             numbers.flat_map(|number| [public_file(number), endorsement_file(number)]).collect();
-        Ok(with_files(&present, entries, files(&paths)?))
+        Ok(with_files(&current, entries, files(&paths)?))
     }
 
     /// The history in the work tree at `root`, if it has one.
@@ -58,16 +58,16 @@ impl Keys {
     }
 }
 
-/// The present key, and the entries of the list if there is one.
-fn listed(present: Option<Vec<u8>>, history: Option<Vec<u8>>) -> Result<(PublicKey, Option<Vec<Entry>>)> {
-    let present = present.with_context(|| format!("there is no `{PUBLIC_KEY}`"))?;
-    let present = PublicKey::parse(&present).with_context(|| format!("reading `{PUBLIC_KEY}`"))?;
+/// The current key, and the entries of the list if there is one.
+fn listed(current: Option<Vec<u8>>, history: Option<Vec<u8>>) -> Result<(PublicKey, Option<Vec<Entry>>)> {
+    let current = current.with_context(|| format!("there is no `{PUBLIC_KEY}`"))?;
+    let current = PublicKey::parse(&current).with_context(|| format!("reading `{PUBLIC_KEY}`"))?;
     let entries = history.map(|bytes| read(&bytes)).transpose();
-    Ok((present, entries.with_context(|| format!("reading `{HISTORY}`"))?))
+    Ok((current, entries.with_context(|| format!("reading `{HISTORY}`"))?))
 }
 
-/// The keys of `entries`. `found` has the contents of each key's two files. The last key must be the present one.
-fn with_files(present: &PublicKey, entries: Vec<Entry>, found: Vec<Option<Vec<u8>>>) -> Result<Keys> {
+/// The keys of `entries`. `found` has the contents of each key's two files. The last key must be the current one.
+fn with_files(current: &PublicKey, entries: Vec<Entry>, found: Vec<Option<Vec<u8>>>) -> Result<Keys> {
     let mut found = found.into_iter();
     let mut keys: Vec<Key> = Vec::new();
     for (number, entry) in (1..).zip(entries) {
@@ -93,10 +93,10 @@ fn with_files(present: &PublicKey, entries: Vec<Entry>, found: Vec<Option<Vec<u8
         }
         keys.push(Key { entry, public, endorsement });
     }
-    if let Some(last) = keys.last().filter(|last| last.public != *present) {
+    if let Some(last) = keys.last().filter(|last| last.public != *current) {
         bail!(
             "`{PUBLIC_KEY}` has the fingerprint {}, and the last key of `{HISTORY}` has {}: they must be the same key",
-            present.fingerprint(),
+            current.fingerprint(),
             last.public.fingerprint()
         );
     }

@@ -24,7 +24,7 @@ pub struct Entry {
     pub from: Version,
     /// Versions below `from` that it also signs: those of an older line, released after the rotation.
     pub also: Vec<Version>,
-    /// Why the key before it has not endorsed it, if that is so.
+    /// The reason, if the key before it has not endorsed it.
     pub unendorsed: Option<String>,
     /// Whether policies for podman and skopeo no longer accept it.
     pub retired: bool,

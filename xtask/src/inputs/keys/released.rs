@@ -1,6 +1,7 @@
-//! Whether the list agrees with the release tags. A release that the old key signed after `rotate` had chosen the first
-//! version of the new key, and before that was merged, would be false for ever. A tag that was set later, at a commit with
-//! the old key, looks the same: `release` refuses it, so it can be removed.
+//! Checks that the list agrees with the release tags. The old key can still sign a release after `rotate` has chosen
+//! the first version of the new key and before the rotation is merged. By the list, the signature of such a release
+//! would be wrong for ever. A tag that is set later, at a commit with the old key, looks the same, but `release`
+//! refuses it, so it can be removed.
 
 use anyhow::Result;
 
@@ -11,7 +12,7 @@ use crate::oci::reference::Digest;
 use crate::refuse;
 use crate::tool::git::{Commit, Git};
 
-/// How a rotation is undone that is in the work tree or merged.
+/// How to undo a rotation that is in the work tree or merged.
 pub const TAKE_BACK: &str = "take the rotation back (`git revert`, or before it is committed \
     `git stash push --include-untracked -- keys cosign.pub policies`)";
 
@@ -25,14 +26,15 @@ pub struct Released {
     pub key: Digest,
 }
 
-/// Those of `tags` whose commits have a key. A tag from before this tool has no key, or something else under that name.
+/// Those of `tags` whose commits have a key. In a commit older than the use of this tool, the file is missing or is
+/// no key.
 ///
 /// # Errors
 /// When git fails.
 pub fn released(git: &Git, tags: Vec<ReleaseTag>) -> Result<Vec<Released>> {
     let mut found = Vec::new();
     for tag in tags {
-        // A tag of something else than a commit is no release.
+        // A tag of an object other than a commit is no release.
         let Some(commit) = git.peel(&tag.git_ref())? else { continue };
         let files = git.files_of(&[(&commit, PUBLIC_KEY)])?;
         let pem = files.into_iter().find_map(|file| file.ok().flatten());
@@ -43,9 +45,9 @@ pub fn released(git: &Git, tags: Vec<ReleaseTag>) -> Result<Vec<Released>> {
     Ok(found)
 }
 
-/// Checks that the last of `entries` begins above every release by a key before it. The reverse, an older key named for a
-/// release by a later one, says nothing: an older branch has neither the later `from` nor the later `also`. Rotations
-/// before the last one could no longer be corrected.
+/// Checks that the last of `entries` begins above every release by an earlier key. The reverse, a release by a later
+/// key for which the list names an earlier one, is no error: an older branch has neither the later `from` nor the
+/// later `also`. Rotations before the last one are not checked, because they can no longer be corrected.
 ///
 /// # Errors
 /// A [`crate::process::failure::Refusal`] that names the first such release.
@@ -113,7 +115,7 @@ mod tests {
             (two, &[("v1.0.1", 0)], "`cargo xtask rotate DIR` again"),
             (two, &[("v1.0.1", 0)], "`git push --delete origin v1.0.1`"),
             (two, &[("v0.9.5", 0)], "names key 2 for v0.9.5, whose commit has key 1"),
-            // From before the history, by a key that nobody listed, or in a branch that has not got the list yet.
+            // From before the history, by a key that nobody listed, or in a branch that does not have the list yet.
             (two, &[("v0.0.9", 0), ("v1.0.1", 3), ("v0.9.6", 1), ("v2.0.0", 2)], "ok"),
             (&three, &[("v2.0.0", 1), ("v2.0.1", 0)], "names key 3 for v2.0.0, whose commit has key 2"),
             (&three, &[("v2.0.0", 1), ("v2.0.1", 0)], "let `from` of key 3 be \"2.0.2-0\""),

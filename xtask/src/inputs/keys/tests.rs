@@ -1,4 +1,4 @@
-//! The history has only one reading, or is refused with the line of the error.
+//! The history can be read in only one way, or is refused with the line of the error.
 
 use std::collections::BTreeMap;
 
@@ -47,7 +47,7 @@ fn keys(files: &BTreeMap<String, Vec<u8>>) -> anyhow::Result<Keys> {
 }
 
 #[test]
-fn the_key_of_a_version_is_the_last_that_begins_below_it_or_one_that_lists_it() {
+fn the_key_of_a_version_lists_it_or_else_is_the_last_that_begins_at_or_below_it() {
     let keys = keys(&repository()).unwrap();
     for (tag, expected) in [
         ("v0.0.9", None),
@@ -67,7 +67,7 @@ fn the_key_of_a_version_is_the_last_that_begins_below_it_or_one_that_lists_it() 
 }
 
 #[test]
-fn an_endorsement_is_over_both_keys_and_the_first_version() {
+fn an_endorsement_signs_both_keys_and_the_first_version() {
     let keys = keys(&repository()).unwrap();
     let endorsements = keys.endorsements();
     assert_eq!(endorsements.len(), 1, "the third key has none");
@@ -90,7 +90,7 @@ fn a_repository_without_a_history_has_one_key_for_every_version() {
 }
 
 #[test]
-fn a_list_of_any_other_form_is_refused_with_the_line() {
+fn an_invalid_list_is_refused_with_the_line() {
     let [first, second] = [table(0, "0.1.0", ""), table(1, "1.0.0", "")];
     assert_eq!(read(format!("# comment\n\n{first}{second}").as_bytes()).unwrap().len(), 2);
     let long = format!("{first}# {}\n", "x".repeat(70 << 10));
@@ -129,7 +129,7 @@ fn a_list_of_any_other_form_is_refused_with_the_line() {
 }
 
 #[test]
-fn files_that_do_not_fit_the_list_are_refused_by_name() {
+fn files_that_disagree_with_the_list_are_refused_by_name() {
     let long = "b3du".repeat(1 << 10);
     let cases: [(&str, Option<&str>, &str); 11] = [
         ("keys/0002.pub", None, "there is no `keys/0002.pub`"),
@@ -178,10 +178,10 @@ fn a_key_has_one_fingerprint_however_its_file_is_spelled() {
 }
 
 #[test]
-fn policies_accept_the_present_key_and_the_one_that_endorsed_it() {
+fn policies_accept_the_current_key_and_the_one_that_endorsed_it() {
     let numbers = |keys: &Keys| keys.accepted().into_iter().map(|(number, _)| number).collect::<Vec<_>>();
     let mut keys = keys(&repository()).unwrap();
-    assert_eq!(numbers(&keys), [3], "a key that was lost is not accepted beside its successor");
+    assert_eq!(numbers(&keys), [3], "a lost key is not accepted beside its successor");
     drop(keys.keys.pop());
     assert_eq!(numbers(&keys), [1, 2]);
     keys.keys[0].entry.retired = true;
@@ -192,7 +192,7 @@ fn policies_accept_the_present_key_and_the_one_that_endorsed_it() {
 }
 
 #[test]
-fn the_next_key_begins_above_the_highest_tag_and_below_every_other() {
+fn the_next_key_begins_above_a_tag_and_below_every_later_version() {
     for (tag, expected, after) in [
         ("v1.2.3", "1.2.4-0", ["v1.2.4-alpha", "v1.2.4", "v1.3.0-rc.1"]),
         ("v1.3.0-rc.1", "1.3.0-rc.1.0", ["v1.3.0-rc.1.1", "v1.3.0-rc.2", "v1.3.0"]),

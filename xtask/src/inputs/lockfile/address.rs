@@ -1,4 +1,4 @@
-//! The origin of an entry's archive: the field `resolved`, and version ranges that npm takes for an address.
+//! The origin of an entry's archive: the field `resolved`, and version ranges that npm reads as an address.
 
 use anyhow::{Context as _, Result, bail, ensure};
 
@@ -31,7 +31,7 @@ impl Registries {
         self.named.is_empty() || self.named.iter().any(is_below)
     }
 
-    /// Whether nobody on the way can replace what comes from this address, or the configuration trusts the network.
+    /// Whether nobody on the network can replace what comes from this address, or the configuration trusts the network.
     pub(super) fn trust(&self, address: &Address<'_>) -> bool {
         address.parts.is_https()
             || address.parts.authority.parse().is_ok_and(|host: Registry| {
@@ -70,8 +70,8 @@ impl<'a> Address<'a> {
         self.parts.origin()
     }
 
-    /// Whether the name of the file says another package or version. It does not judge registries that name files in
-    /// another way.
+    /// Whether the name of the file is that of another package or version. Files of registries that name them in
+    /// another way are not judged.
     pub(super) fn is_of_another(&self, name: &str, version: &str) -> bool {
         let file = self.parts.path.rsplit('/').next().unwrap_or_default();
         let Some(stem) = file.strip_suffix(".tgz") else { return false };
@@ -133,7 +133,7 @@ mod tests {
     use super::{Address, Registries, foreign_range};
 
     #[test]
-    fn an_address_is_https_and_has_one_reading() {
+    fn an_address_is_http_or_https_and_can_be_read_in_one_way() {
         for (text, expected) in [
             ("https://npm.example.org/a/-/a-1.0.0.tgz", None),
             ("https://npm.example.org:8443/@s%2fa/-/a-1.0.0.tgz", None),
@@ -154,17 +154,17 @@ mod tests {
             ("https://npm.example.org\\@elsewhere.example.org/a.tgz", Some("its host")),
             ("https://npm.example.org/a b.tgz", Some("blanks")),
         ] {
-            let said = Address::parse(text).err().map(|error| error.to_string());
-            match (expected, &said) {
+            let error = Address::parse(text).err().map(|error| error.to_string());
+            match (expected, &error) {
                 (None, None) => {}
-                (Some(words), Some(said)) if said.contains(words) => {}
-                _ => panic!("{text}: expected {expected:?}, got {said:?}"),
+                (Some(words), Some(error)) if error.contains(words) => {}
+                _ => panic!("{text}: expected {expected:?}, got {error:?}"),
             }
         }
     }
 
     #[test]
-    fn a_file_has_the_name_and_version_of_its_entry() {
+    fn a_file_of_another_package_or_version_is_recognized() {
         for (address, name, version, is_another) in [
             ("https://n.example.org/a/-/a-1.0.0.tgz", "a", "1.0.0", false),
             ("https://n.example.org/@s/a/-/a-1.0.0.tgz", "@s/a", "1.0.0", false),
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_registry_is_named_with_its_path_and_http_with_its_host() {
+    fn a_registry_is_allowed_with_its_path_and_plain_http_with_its_host() {
         let registries = Registries {
             named: vec!["https://f.example.org/npm/acme/".to_owned().try_into().unwrap()],
             plain_http: vec!["npm.lan:4873".parse().unwrap()],
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_is_of_versions_or_says_where_it_leads() {
+    fn a_range_that_names_an_address_git_or_a_path_is_foreign() {
         for range in
             ["^1.0.0", "1.x || >=2 <3", "*", "", "latest", "npm:@s/a@^1", ">= 1.0.0 < 2", "1.0.0-rc.1+b"]
         {

@@ -1,4 +1,4 @@
-//! Which packages are bundled in another package's archive, by npm's own rule: npm computes that (`getBundler` of its
+//! Which packages are bundled in another package's archive, by npm's own rule: npm computes this (`getBundler` of its
 //! arborist) and does not read `inBundle`.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,4 +1,4 @@
-//! What each package of the lockfile depends on, resolved from its place as Node.js does it.
+//! What each package of the lockfile depends on, resolved from its place as Node.js does.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::grammar::is_in_node_modules;
 use super::workspaces;
 use crate::refuse;
 
-/// The largest lockfile that we have seen needs a hundredth of that.
+/// The maximum number of lookups. The largest lockfile that we have seen needs a hundredth of it.
 const MOST_LOOKUPS: usize = 10_000_000;
 
 /// What to type in place of a dependency on a folder that npm does not install as part of the service.
@@ -21,9 +21,9 @@ pub(super) const IN_REACH: &str = "make both workspaces of a `package.json` abov
 pub(super) struct Kind {
     /// Only for development.
     pub(super) dev: bool,
-    /// Works without it too.
+    /// The package works without it too.
     pub(super) optional: bool,
-    /// Uses it if something else installs it: an optional peer.
+    /// The package uses it if something else installs it: an optional peer.
     pub(super) welcome: bool,
     /// Only as a peer. npm with `legacy-peer-deps` ignores these.
     pub(super) peer: bool,
@@ -41,20 +41,20 @@ impl Kind {
     }
 
     /// Whether npm may fail to remove the mark `dev` from the target of such a dependency. npm looks at these once, on
-    /// its way. When a mark is removed later, it follows only required dependencies and peers.
+    /// its walk. When it removes a mark later, it follows only required dependencies and peers.
     pub(super) const fn keeps_marks(self) -> bool {
         self.welcome || (self.optional && !self.peer)
     }
 }
 
-/// The entries that are not links, each with its dependencies. They are numbered in the order of their paths: those can be
-/// long, and there may be many edges to one.
+/// The entries that are not links, each with its dependencies. An entry is identified by its number in the order of the
+/// paths, because a path can be long and have many edges to it.
 pub(super) struct Edges(Vec<(usize, Vec<(usize, Kind)>)>);
 
 impl Edges {
     /// # Errors
-    /// A [`crate::process::failure::Refusal`] when an entry asks for a package that the lockfile does not have. Other
-    /// errors when a link has no target, or when it would take too long.
+    /// A [`crate::process::failure::Refusal`] when an entry needs a package that the lockfile does not have. Other
+    /// errors when a link has no target, or when the lookups would take too long.
     pub(super) fn of(lock: &Lock) -> Result<Self> {
         let numbers: BTreeMap<&str, usize> = lock.packages.keys().map(String::as_str).zip(0..).collect();
         let (mut edges, mut lookups) = (Vec::new(), 0);
@@ -65,7 +65,7 @@ impl Edges {
         Ok(Self(edges))
     }
 
-    /// The same by the paths of `lock`, of which they were made.
+    /// The same with paths in place of numbers. `lock` is the one from which the edges were made.
     pub(super) fn named<'a>(&self, lock: &'a Lock) -> BTreeMap<&'a str, Vec<(&'a str, Kind)>> {
         let paths: Vec<_> = lock.packages.keys().map(String::as_str).collect();
         let named = |to: &[(usize, Kind)]| to.iter().map(|(to, kind)| (paths[*to], *kind)).collect();
@@ -107,7 +107,7 @@ fn edges_of<'a>(
     let mut edges = Vec::new();
     for (name, kind) in kinds {
         match resolve(lock, &places, name)? {
-            // With `legacy-peer-deps` npm does not install packages that only a peer dependency asks for.
+            // With `legacy-peer-deps`, npm does not install packages that only a peer dependency needs.
             Some(to) if kind == PEER && lock.packages[to].dev => {
                 edges.push((to, Kind { optional: true, ..PEER }));
             }
@@ -131,7 +131,7 @@ fn edges_of<'a>(
     Ok(edges)
 }
 
-/// The `node_modules` directories with an entry in which `require` looks from `path`, the nearest first.
+/// The `node_modules` directories in which `require` looks from `path` and which have an entry, the nearest first.
 pub(super) fn places(lock: &Lock, path: &str) -> Vec<String> {
     let mut places = Vec::new();
     let mut directory = path;

@@ -1,4 +1,4 @@
-//! Checks the origin of archives: the registries that the configuration names, or one single host.
+//! Checks the origin of archives: the registries that the configuration names, or a single host.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::strict::{Remedy, Wrong, in_words, shortened};
 use crate::inputs::config::Folder;
 
 impl Lockfile {
-    /// Entries from other places than the configuration's registries. Also a note that names the single host, if the
+    /// The entries that do not come from the configuration's registries. Also a note that names the single host, if the
     /// configuration names no registry.
     #[must_use]
     pub fn elsewhere(&self, service: &Folder, registries: &Registries) -> (Vec<String>, Option<String>) {

@@ -11,18 +11,18 @@ use serde::de::DeserializeOwned;
 use super::overrides::Override;
 use crate::oci::exact;
 
-/// No real lockfile is larger.
+/// The largest lockfile, in bytes. No real one is larger.
 const LARGEST: usize = 32 << 20;
 /// The largest `package.json`, in bytes: a real one has a few kilobytes.
 pub const LARGEST_MANIFEST: usize = 1 << 20;
-/// The largest lockfile that we have seen has a tenth of that.
+/// The maximum number of entries. The largest lockfile that we have seen has a tenth of it.
 const MOST_ENTRIES: usize = 100_000;
 /// npm nests a dozen levels deep when packages disagree about versions.
 const MOST_NESTED: usize = 64;
-/// Linux accepts no longer path.
+/// In bytes. Linux accepts no longer path.
 const LONGEST_PATH: usize = 4096;
 
-/// The version ranges that a package asks for, by the kind of dependency.
+/// The version ranges of a package's dependencies, by their kind.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Ranges {
@@ -34,7 +34,7 @@ pub(super) struct Ranges {
 }
 
 impl Ranges {
-    /// `dependencies` without those that are also in `optionalDependencies`, because npm takes those from there.
+    /// `dependencies` without those that are also in `optionalDependencies`, because npm reads those there.
     pub(super) fn needed(&self) -> BTreeMap<String, String> {
         let all =
             self.dependencies.iter().filter(|(name, _)| !self.optional_dependencies.contains_key(*name));
@@ -49,7 +49,7 @@ pub(super) struct PeerMeta {
     pub(super) optional: bool,
 }
 
-/// Those parts of package.json that npm takes from there and not from the lockfile.
+/// The parts of package.json that npm reads there and not in the lockfile.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Manifest {
     pub(super) workspaces: Option<Workspaces>,
@@ -76,14 +76,14 @@ pub(super) struct Entry {
     /// An address, or the folder to which a link points.
     pub(super) resolved: Option<String>,
     pub(super) integrity: Option<String>,
-    /// Whatever the package has: an expression, or in npm's former style an object with a `type`.
+    /// Whatever the package has: an expression, or in npm's older style an object with a `type`.
     pub(super) license: Option<serde_json::Value>,
     pub(super) link: bool,
     /// npm's own marks. They are checked by a walk from the root, see `marks.rs`.
     pub(super) dev: bool,
     pub(super) optional: bool,
     pub(super) dev_optional: bool,
-    /// Whether no package asks for it.
+    /// Whether no package depends on it.
     pub(super) extraneous: bool,
     /// Whether it is bundled in another package's archive, whose integrity covers it.
     pub(super) in_bundle: bool,

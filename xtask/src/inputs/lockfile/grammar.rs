@@ -1,9 +1,9 @@
-//! The forms of names, versions, paths and hashes in a lockfile that npm takes as they are meant.
+//! The forms of names, versions, paths and hashes in a lockfile that npm reads as they are meant.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-/// An archive in the repository, in the service's folder or below it. Its integrity is checked like any other's.
+/// Whether it is an archive in the service's folder or below it. Its integrity is checked like any other's.
 pub(super) fn is_archive_of_ours(resolved: &str) -> bool {
     let Some(path) = resolved.strip_prefix("file:") else { return false };
     let is_archive = [".tgz", ".tar.gz", ".tar"].iter().any(|end| path.ends_with(end));
@@ -19,7 +19,7 @@ pub(super) fn is_integrity(text: &str) -> bool {
     hash.is_some_and(|hash| hash.len() == 64)
 }
 
-/// Nested package folders. The first one is in the service's folder or in a local folder.
+/// Whether the path is one of nested package folders. The first one is in the service's folder or in a local folder.
 pub(super) fn is_place(path: &str) -> bool {
     let words: Vec<_> = path.split('/').collect();
     let Some(first) = words.iter().position(|word| *word == "node_modules") else { return false };
@@ -50,7 +50,7 @@ pub(super) fn is_name(name: &str) -> bool {
         }
 }
 
-/// An exact version with three numbers. npm takes everything else for a range, a tag or an address.
+/// An exact version with three numbers. npm reads everything else as a range, a tag or an address.
 pub(super) fn is_version(version: &str) -> bool {
     let end = version.find(['-', '+']).unwrap_or(version.len());
     let (core, rest) = version.split_at(end);

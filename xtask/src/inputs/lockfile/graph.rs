@@ -1,6 +1,6 @@
-//! Which packages npm installs: the lockfile's entries as a graph, walked from the root. The lockfile's marks `dev` and
-//! `optional` are not trusted (`marks.rs` checks them), except that the mark of a peer may say that the peer can be
-//! missing.
+//! Which packages npm installs: the lockfile's entries as a graph, walked from the root. The lockfile's marks `dev`
+//! and `optional` are not trusted (`marks.rs` checks them), with one exception: the mark of a peer can mean that the
+//! peer may be missing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,9 +24,9 @@ pub(super) struct Graph<'a> {
 pub(super) struct Selection<'a> {
     /// The packages that must be present.
     pub(super) installed: Paths<'a>,
-    /// Those of `installed` that nothing needs: optional dependencies, and packages that only they need.
+    /// Those of `installed` that are not required: optional dependencies, and packages that only they need.
     pub(super) optional: Paths<'a>,
-    /// Packages that nothing installed asks for, but that some versions of npm leave in place.
+    /// Packages on which nothing installed depends, but which some versions of npm leave in place.
     pub(super) tolerated: Paths<'a>,
 }
 
@@ -36,7 +36,7 @@ impl<'a> Graph<'a> {
         Self { lock, edges: edges.named(lock) }
     }
 
-    /// The packages that production asks for on any platform.
+    /// The packages that production uses on any platform.
     pub(super) fn production(&self) -> Paths<'a> {
         self.reach(|kind, _| !kind.dev)
     }
@@ -54,7 +54,7 @@ impl<'a> Graph<'a> {
         }
         let unfit = self.with_dependents(misfits, &production);
         let brought = self.reach(|kind, _| !kind.welcome);
-        // With `legacy-peer-deps` npm takes a tool for a tool, even if a package would use it.
+        // With `legacy-peer-deps`, npm treats a tool as a tool even if a package would use it.
         let is_tool = |path: &str| self.lock.packages[path].dev;
         let is_brought = |kind: Kind, path: &str| !kind.welcome || (brought.contains(path) && !is_tool(path));
         let installed = self.reach(|kind, path| !kind.dev && !unfit.contains(path) && is_brought(kind, path));
@@ -94,7 +94,7 @@ impl<'a> Graph<'a> {
         self.walk(vec![""], |_, kind, to| follow(kind, to))
     }
 
-    /// The entries that can be reached through development dependencies, whatever else asks for them.
+    /// The entries that can be reached through development dependencies, whatever else depends on them.
     pub(super) fn tools(&self) -> Paths<'a> {
         let dev = self.edges.values().flatten().filter(|(_, kind)| kind.dev).map(|(to, _)| *to);
         let mut tools: Paths<'a> = dev.collect();
@@ -155,12 +155,12 @@ impl<'a> Graph<'a> {
             [] => String::new(),
             words => format!(" {name} {}", words.join(", ")),
         };
-        let asks =
+        let limits =
             [words("os", entry.os.list()), words("cpu", entry.cpu.list()), words("libc", entry.libc.list())];
         refuse!(
             "`{path}` of `package-lock.json` has to be installed, and does not run on {target}: it is for{}; \
              make it an optional dependency, or take the platform out of `platforms`",
-            asks.concat()
+            limits.concat()
         );
     }
 }

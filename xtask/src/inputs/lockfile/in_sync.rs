@@ -24,24 +24,24 @@ pub(super) fn check(manifest: &Manifest, lock: &Lock, service: &Folder) -> Resul
 
 /// The first difference between the two, in words.
 pub(super) fn difference(manifest: &Ranges, locked: &Ranges) -> Option<String> {
-    let (asked, made_for) = (manifest.needed(), locked.needed());
+    let (wanted, made_for) = (manifest.needed(), locked.needed());
     let kinds = [
-        ("dependencies", &asked, &made_for),
+        ("dependencies", &wanted, &made_for),
         ("devDependencies", &manifest.dev_dependencies, &locked.dev_dependencies),
         ("optionalDependencies", &manifest.optional_dependencies, &locked.optional_dependencies),
         ("peerDependencies", &manifest.peer_dependencies, &locked.peer_dependencies),
     ];
-    for (kind, asked, locked) in kinds {
-        for name in asked.keys().chain(locked.keys()) {
-            let (asked, locked) = (asked.get(name), locked.get(name));
-            if asked != locked {
-                return Some(match (asked, locked) {
-                    (Some(asked), Some(locked)) => format!(
-                        "{kind} ask for `{asked}` of `{name}`, and the lockfile was made for `{locked}`"
+    for (kind, wanted, locked) in kinds {
+        for name in wanted.keys().chain(locked.keys()) {
+            let (wanted, locked) = (wanted.get(name), locked.get(name));
+            if wanted != locked {
+                return Some(match (wanted, locked) {
+                    (Some(wanted), Some(locked)) => format!(
+                        "{kind} ask for `{wanted}` of `{name}`, and the lockfile was made for `{locked}`"
                     ),
-                    (Some(asked), None) => {
+                    (Some(wanted), None) => {
                         format!(
-                            "{kind} ask for `{asked}` of `{name}`, which the lockfile does not have there"
+                            "{kind} ask for `{wanted}` of `{name}`, which the lockfile does not have there"
                         )
                     }
                     (None, _) => format!("the {kind} of the lockfile have `{name}`, which is not asked for"),

@@ -1,4 +1,4 @@
-//! What npm reads from the repository itself, besides the lockfile and the `package.json` beside it.
+//! What npm reads from the repository itself, in addition to the lockfile and the `package.json` beside it.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use super::entry::Lock;
 use super::grammar::is_archive_of_ours;
 use super::is_local;
 
-/// Paths from the service's folder, as the lockfile has them.
+/// Paths relative to the service's folder, as in the lockfile.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Local {
     /// The folders of workspaces and of `file:` dependencies. npm reads the `package.json` of each, and links to it.
@@ -41,7 +41,7 @@ mod tests {
     use super::Local;
 
     #[test]
-    fn folders_and_archives_of_the_repository_are_told_from_packages() {
+    fn folders_and_archives_of_the_repository_are_separated_from_packages() {
         let lock = json!({"lockfileVersion": 3, "packages": {
             "": {"workspaces": ["packages/*"]},
             "packages/core": {"name": "core"},

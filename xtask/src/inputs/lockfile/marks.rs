@@ -7,7 +7,8 @@ use super::graph::Paths;
 use super::{Lockfile, remedy};
 use crate::inputs::config::Folder;
 
-/// Whether `.npmrc` makes npm ignore peer dependencies, so that packages which only peers ask for are not installed.
+/// Whether `.npmrc` makes npm ignore peer dependencies, so that it does not install packages that are needed only as
+/// peers.
 #[must_use]
 pub fn leaves_peers_alone(npmrc: &[u8]) -> bool {
     let text = String::from_utf8_lossy(npmrc);
@@ -18,7 +19,8 @@ pub fn leaves_peers_alone(npmrc: &[u8]) -> bool {
     value.is_some_and(|value| value == "true")
 }
 
-/// A key or value of an ini file, as npm reads it: without quotes, and without a comment unless its character is escaped.
+/// A key or value of an ini file, as npm reads it: without quotes and comments. An escaped `;` or `#` begins no
+/// comment.
 fn plain(text: &str) -> &str {
     let text = text.trim();
     for quote in ['"', '\''] {
@@ -42,9 +44,9 @@ struct Walked<'a> {
     production: Paths<'a>,
     /// The same, but only along edges whose marks npm always gets right with these settings.
     certain: Paths<'a>,
-    /// The same without peers.
-    asked: Paths<'a>,
-    /// Required: nothing works without it.
+    /// Reachable without development dependencies and without peers.
+    without_peers: Paths<'a>,
+    /// Required: the service does not work without them.
     needed: Paths<'a>,
     needed_with_peers: Paths<'a>,
 }
@@ -64,14 +66,16 @@ impl Lockfile {
                 let is_sure = !kind.keeps_marks() || !tools.contains(from);
                 !kind.dev && is_read(kind) && is_sure
             }),
-            asked: graph.reach(|kind, _| !kind.dev && !kind.peer),
+            without_peers: graph.reach(|kind, _| !kind.dev && !kind.peer),
             needed: graph.reach(|kind, _| !kind.dev && !kind.optional && is_read(kind)),
             needed_with_peers: graph.reach(|kind, _| !kind.dev && !kind.optional),
         };
         let entries = self.lock.packages.iter().filter(|(path, entry)| !path.is_empty() && !entry.link);
         let wrong = entries.filter_map(|(path, entry)| {
-            let (found, why) = walked.lie(path, entry)?;
-            let hint = if walked.production.contains(path.as_str()) && !walked.asked.contains(path.as_str()) {
+            let (found, why) = walked.wrong_mark(path, entry)?;
+            let hint = if walked.production.contains(path.as_str())
+                && !walked.without_peers.contains(path.as_str())
+            {
                 ", or write `legacy-peer-deps=true` into `.npmrc` beside it if it was made with that"
             } else {
                 ""
@@ -86,7 +90,7 @@ impl Lockfile {
 }
 
 impl Walked<'_> {
-    fn lie(&self, path: &str, entry: &Entry) -> Option<(&'static str, &'static str)> {
+    fn wrong_mark(&self, path: &str, entry: &Entry) -> Option<(&'static str, &'static str)> {
         let has = |paths: &Paths<'_>| paths.contains(path);
         let goes_without = entry.optional || entry.dev_optional;
         if has(&self.certain) && entry.dev {
@@ -108,7 +112,7 @@ mod tests {
     use super::leaves_peers_alone;
 
     #[test]
-    fn the_last_line_about_peers_counts() {
+    fn the_last_legacy_peer_deps_line_decides() {
         for (npmrc, expected) in [
             ("", false),
             ("legacy-peer-deps=true", true),

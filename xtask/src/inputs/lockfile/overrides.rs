@@ -1,6 +1,6 @@
-//! The `overrides` of the service's package.json. The lockfile does not repeat them, and `npm ci` refuses one that does
-//! not follow them (docs/facts.md, "Overrides"). Only what is plain is compared here: one exact version for every place
-//! of a package.
+//! The `overrides` of the service's package.json. The lockfile does not repeat them, and `npm ci` refuses a lockfile
+//! that does not follow them (docs/facts.md, "Overrides"). Only plain overrides are compared here: one exact version
+//! for every place of a package.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -17,7 +17,7 @@ use crate::process::shown::few;
 /// More names in one message help nobody.
 const SHOWN: usize = 8;
 
-/// What is installed in place of the versions that packages ask for.
+/// What is installed in place of the versions that packages request.
 pub(super) type Overrides = BTreeMap<String, Override>;
 
 #[derive(Debug)]
@@ -25,11 +25,11 @@ pub(super) enum Override {
     Version(String),
     /// For the package itself under the key `.`, and for what is below it.
     Below(Overrides),
-    /// Anything else, which is npm's to judge.
+    /// Anything else, which only npm can judge.
     Other,
 }
 
-/// By hand: serde's own `untagged` would keep a copy of everything for each level of nesting.
+/// Written by hand: serde's own `untagged` would keep a copy of everything for each level of nesting.
 impl<'de> Deserialize<'de> for Override {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(AnyForm)
@@ -79,7 +79,7 @@ impl<'de> Visitor<'de> for AnyForm {
 }
 
 impl Override {
-    /// What stands at the top: one override for each name.
+    /// The overrides at the top level, by name.
     pub(super) fn into_all(self) -> Overrides {
         match self {
             Self::Below(all) => all,
@@ -111,12 +111,12 @@ impl Lockfile {
     }
 }
 
-/// The overrides by an exact version that hold wherever the package is: no other one names it.
+/// The overrides with an exact version that apply wherever the package is, because no other one names it.
 fn plain(overrides: &Overrides) -> impl Iterator<Item = (&str, &str)> {
     let mut mentions = BTreeMap::new();
     count(overrides, &mut mentions);
-    overrides.iter().filter_map(move |(name, asked)| {
-        let version = match asked {
+    overrides.iter().filter_map(move |(name, wanted)| {
+        let version = match wanted {
             Override::Version(version) => version,
             Override::Below(below) => match below.get(".")? {
                 Override::Version(version) if below.len() == 1 => version,
@@ -131,11 +131,11 @@ fn plain(overrides: &Overrides) -> impl Iterator<Item = (&str, &str)> {
 
 /// Counts how often each package is named, with or without versions: `name`, `name@^1`.
 fn count<'a>(overrides: &'a Overrides, mentions: &mut BTreeMap<&'a str, usize>) {
-    for (key, asked) in overrides {
+    for (key, wanted) in overrides {
         let scope = usize::from(key.starts_with('@'));
         let name = key[scope..].find('@').map_or(key.as_str(), |at| &key[..scope + at]);
         *mentions.entry(name).or_default() += 1;
-        if let Override::Below(below) = asked {
+        if let Override::Below(below) = wanted {
             count(below, mentions);
         }
     }

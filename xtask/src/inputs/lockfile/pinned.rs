@@ -22,7 +22,7 @@ pub struct Pinned {
     pub versions: Versions,
     /// The names of the direct dependencies of the service, a workspace or another folder of the repository.
     pub direct: BTreeSet<String>,
-    /// What the packages say of their licences: hostile input.
+    /// What the packages say about their licences: hostile input.
     pub licenses: BTreeSet<String>,
 }
 
@@ -30,7 +30,7 @@ impl Pinned {
     /// Reads `package-lock.json`.
     ///
     /// # Errors
-    /// When it is not a lockfile of format 2 or 3, or asks for a package that it does not have.
+    /// When it is not a lockfile of format 2 or 3, or needs a package for which it has no entry.
     pub fn read(package_lock: &[u8]) -> Result<Self> {
         let lock = Lock::parse(package_lock).context("reading `package-lock.json`")?;
         ensure!(
@@ -48,14 +48,14 @@ impl Pinned {
         }
         let folders = production.iter().copied().filter(|path| !is_in_node_modules(path));
         for folder in folders.chain([""]) {
-            let asked = graph.needed_by(folder).filter(|path| is_in_node_modules(path));
-            pinned.direct.extend(asked.map(name));
+            let direct = graph.needed_by(folder).filter(|path| is_in_node_modules(path));
+            pinned.direct.extend(direct.map(name));
         }
         Ok(pinned)
     }
 }
 
-/// The license in a package's entry or `package.json`: an expression, or in npm's former style an object with a `type`.
+/// The license in a package's entry or `package.json`: an expression, or in npm's older style an object with a `type`.
 #[must_use]
 pub fn license(value: &Value) -> Option<String> {
     let text = value.as_str().or_else(|| value.get("type")?.as_str())?;
@@ -69,7 +69,7 @@ mod tests {
     use super::Pinned;
 
     #[test]
-    fn packages_of_production_have_their_versions_and_direct_ones_are_known() {
+    fn production_packages_are_read_with_versions_licences_and_which_are_direct() {
         let lock = json!({"lockfileVersion": 3, "packages": {
             "": {"dependencies": {"a": "1", "alias": "npm:@s/real@1", "local": "file:local"}, "devDependencies": {"tool": "1"}},
             "local": {"version": "0.0.0", "dependencies": {"c": "1"}, "devDependencies": {"tool": "1"}},

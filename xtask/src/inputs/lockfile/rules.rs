@@ -1,4 +1,4 @@
-//! Conditions on a lockfile besides the root's ranges, so that npm installs on each platform what the service needs.
+//! Rules for a lockfile in addition to the root's ranges, so that npm installs on each platform what the service needs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,8 +16,8 @@ const SHOWN: usize = 4;
 
 impl Lockfile {
     /// The problems of local code: folders whose package.json (in `manifests`, by folder) does not match the lockfile,
-    /// and names that npm does not take as they are meant. Also entries of any kind that npm could take in more than
-    /// one way.
+    /// and dependencies that npm treats as tools. Also overrides that the lockfile does not follow, and entries of any
+    /// kind that npm could read in more than one way.
     ///
     /// # Errors
     /// When a package.json cannot be read.
@@ -143,15 +143,15 @@ fn is_for(name: &str, target: &Target) -> bool {
     let has = |word: &str| words.contains(&word);
     (has(&target.os) || has("linuxmusl"))
         && has(&target.cpu)
-        && said_libc(&words).is_none_or(|libc| libc == target.libc)
+        && named_libc(&words).is_none_or(|libc| libc == target.libc)
 }
 
 fn words_of(name: &str) -> Vec<&str> {
     name.split(|c: char| !c.is_ascii_alphanumeric()).collect()
 }
 
-/// The C library that a name says.
-fn said_libc(words: &[&str]) -> Option<Libc> {
+/// The C library that is named by one of the words.
+fn named_libc(words: &[&str]) -> Option<Libc> {
     words.iter().find_map(|word| match *word {
         "musl" | "linuxmusl" => Some(Libc::Musl),
         "gnu" | "glibc" => Some(Libc::Glibc),
@@ -162,16 +162,16 @@ fn said_libc(words: &[&str]) -> Option<Libc> {
 /// The `names` that say musl, without the word for it.
 fn for_musl<'a>(names: impl Iterator<Item = &'a str>) -> BTreeSet<Vec<&'a str>> {
     let plain = |word: &'a str| if word == "linuxmusl" { "linux" } else { word };
-    let said = names.map(words_of).filter(|words| said_libc(words) == Some(Libc::Musl));
-    said.map(|words| words.into_iter().filter(|word| *word != "musl").map(plain).collect()).collect()
+    let musl = names.map(words_of).filter(|words| named_libc(words) == Some(Libc::Musl));
+    musl.map(|words| words.into_iter().filter(|word| *word != "musl").map(plain).collect()).collect()
 }
 
-/// Whether the name of a package says that it is not for `libc`. A name without a word for it is for glibc if `musl` has
-/// its sibling, as `@img/sharp-linuxmusl-x64` is one of `@img/sharp-linux-x64`.
+/// Whether the name of a package says that it is not for `libc`. A name without a word for a C library is for glibc if
+/// `musl` has its sibling: `@img/sharp-linuxmusl-x64` is the sibling of `@img/sharp-linux-x64`.
 fn is_for_other_libc(name: &str, libc: Libc, musl: &BTreeSet<Vec<&str>>) -> bool {
     let words = words_of(name);
-    let said = said_libc(&words).or_else(|| musl.contains(&words).then_some(Libc::Glibc));
-    said.is_some_and(|said| said != libc)
+    let found = named_libc(&words).or_else(|| musl.contains(&words).then_some(Libc::Glibc));
+    found.is_some_and(|found| found != libc)
 }
 
 #[cfg(test)]
@@ -195,7 +195,7 @@ mod tests {
         }
     }
     #[test]
-    fn a_package_for_the_other_c_library_is_told_by_its_name_or_its_siblings() {
+    fn a_package_for_the_other_c_library_is_recognized_by_its_name_or_its_siblings() {
         let all = ["@s/x-linux-x64", "@s/x-linuxmusl-x64", "y-linux-x64", "y-linux-musl-x64", "z-linux-x64"];
         let musl = for_musl(all.into_iter());
         for (name, on_glibc, on_musl) in [

@@ -1,5 +1,5 @@
-//! What each entry of the lockfile must say, so that npm can take it in only one way. Entries of development
-//! dependencies must follow the same rules: their scripts and bytes are in the build too.
+//! What each entry of the lockfile must say, so that npm can read it in only one way. Entries of development
+//! dependencies must follow the same rules, because their scripts and bytes are in the build too.
 
 use std::collections::BTreeMap;
 
@@ -38,7 +38,7 @@ fn anew(text: impl Into<String>) -> Wrong {
 }
 
 impl Lockfile {
-    /// Entries of any kind, development included, that npm could take in more than one way or that pin no bytes.
+    /// Entries of any kind, development included, that npm could read in more than one way or that pin no bytes.
     pub(super) fn loose(&self, service: &Folder) -> Vec<String> {
         let graph = self.graph();
         let bundled = bundles::of(&self.lock, &graph);
@@ -63,8 +63,8 @@ impl Lockfile {
         shortened(found)
     }
 
-    /// Entries with another archive than an earlier one of the same name and version: the SBOM names both by these, with
-    /// one hash.
+    /// Entries with another archive than an earlier entry with the same name and version. The SBOM identifies both by
+    /// name and version, with one hash.
     fn pinned_twice(&self) -> impl Iterator<Item = (&str, Wrong)> {
         let mut first = BTreeMap::new();
         self.lock.packages.iter().filter_map(move |(path, entry)| {
@@ -90,9 +90,9 @@ impl Lockfile {
                 Some(anew(format!("is a link to `{target}`, which is not a folder of the service's own")))
             }
             Ok(_) => {
-                let says =
+                let has_more =
                     entry.integrity.is_some() || entry.has_shrinkwrap || entry.in_bundle || entry.extraneous;
-                says.then(|| anew("is a link, and has fields that only an archive has"))
+                has_more.then(|| anew("is a link, and has fields that only an archive has"))
             }
         }
     }
@@ -211,7 +211,7 @@ fn wrong_folder(entry: &Entry) -> Option<Wrong> {
     foreign_ranges(entry, true)
 }
 
-/// A dependency that npm would fetch from git or an address, or for an installed package from this machine.
+/// A dependency that npm would fetch from git or an address, or, for an installed package, from this machine.
 fn foreign_ranges(entry: &Entry, is_ours: bool) -> Option<Wrong> {
     let ranges = &entry.ranges;
     let tables = [

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::entry::Entry;
 use crate::oci::platform::Platform;
 
-/// A C library: of an image, or with which a file is linked.
+/// The C library of an image, or the one with which a file is linked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Libc {
@@ -27,7 +27,7 @@ impl Libc {
     }
 }
 
-/// A platform in the terms of `npm --os --cpu --libc`, in which packages declare where they fit.
+/// A platform in the terms of `npm --os --cpu --libc`, in which packages declare where they run.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Target {
     /// `process.platform`, such as `linux`.
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_may_name_what_fits_or_with_an_exclamation_mark_what_does_not() {
+    fn a_list_names_what_fits_or_with_an_exclamation_mark_what_does_not_fit() {
         for (words, expected) in [
             (&[][..], true),
             (&["any"], true),

@@ -52,7 +52,7 @@ fn the_production_set_has_nested_scoped_and_aliased_packages_but_no_dev_ones() {
 }
 
 #[test]
-fn disagreement_is_refused_in_both_directions_and_every_kind() {
+fn a_lockfile_that_disagrees_with_package_json_or_pins_no_bytes_is_refused() {
     type Change = fn(&mut Value, &mut Value);
     let cases: [(Change, &str); 8] = [
         (|m, _| m["dependencies"]["a"] = "^1.1.0".into(), "ask for `^1.1.0` of `a`"),
@@ -84,8 +84,8 @@ fn disagreement_is_refused_in_both_directions_and_every_kind() {
     }
 }
 
-/// Lockfiles that npm wrote, without addresses, and the folders that remained of each after npm 10.9.4 and 11.19.1 ran
-/// `npm ci --omit=dev --ignore-scripts --os=linux --cpu=… --libc=…`.
+/// Lockfiles that npm wrote, without addresses, and the folders that existed after npm 10.9.4 and 11.19.1 ran
+/// `npm ci --omit=dev --ignore-scripts --os=linux --cpu=… --libc=…` with each.
 const RECORDED: [(&str, &str); 7] = [
     ("aliases-and-dev", include_str!("fixtures/aliases-and-dev.json")),
     ("bundled", include_str!("fixtures/bundled.json")),
@@ -102,7 +102,7 @@ fn target(cpu: &str, libc: &str) -> Target {
 }
 
 #[test]
-fn what_npm_installs_is_what_the_lockfile_gives_by_each_npm_and_for_each_platform() {
+fn each_npm_installs_for_each_platform_what_the_lockfile_implies() {
     for (name, text) in RECORDED {
         let recorded: Value = serde_json::from_str(text).unwrap();
         let lock = json!({"lockfileVersion": recorded["lockfileVersion"], "packages": recorded["packages"]});
@@ -140,7 +140,7 @@ fn listed(lock: &Value, target: &Target) -> anyhow::Result<Vec<String>> {
 }
 
 #[test]
-fn a_package_is_found_from_where_it_is_needed_and_by_its_own_name() {
+fn a_package_is_found_from_where_it_is_needed_and_listed_by_its_own_name() {
     let lock = json!({"lockfileVersion": 2, "packages": {
         "": {"workspaces": ["packages/*"], "dependencies": {"a": "1", "old": "npm:@s/real@1"},
              "optionalDependencies": {"b": "1"}, "devDependencies": {"tool": "file:tool"}},
@@ -171,7 +171,7 @@ fn a_package_is_found_from_where_it_is_needed_and_by_its_own_name() {
 }
 
 #[test]
-fn a_package_that_has_to_be_there_and_does_not_fit_is_refused_by_name() {
+fn a_required_package_that_does_not_fit_the_platform_is_refused_by_name() {
     let mut lock = json!({"lockfileVersion": 3, "packages": {
         "": {"dependencies": {"a": "1"}},
         "node_modules/a": {"version": "1.0.0", "integrity": SHA, "optionalDependencies": {"b": "1"}},
@@ -188,7 +188,7 @@ fn a_package_that_has_to_be_there_and_does_not_fit_is_refused_by_name() {
 }
 
 #[test]
-fn a_lockfile_that_leads_nowhere_is_refused() {
+fn a_dangling_link_or_dependency_or_an_unusual_path_is_refused() {
     for (path, entry, expected) in [
         ("node_modules/a", json!({"resolved": "elsewhere", "link": true}), "`elsewhere`"),
         ("node_modules/a", json!({"link": true, "resolved": "node_modules/a"}), "`node_modules/a`"),
@@ -204,7 +204,7 @@ fn a_lockfile_that_leads_nowhere_is_refused() {
 }
 
 #[test]
-fn a_folder_of_ones_own_is_held_against_its_own_manifest() {
+fn a_local_folder_is_compared_with_its_own_package_json() {
     let lock = json!({"lockfileVersion": 3, "packages": {
         "": {"workspaces": ["packages/*"]},
         "node_modules/core": {"resolved": "packages/core", "link": true},
@@ -234,7 +234,7 @@ fn a_folder_outside_of_the_repository_is_refused() {
 }
 
 #[test]
-fn a_folder_whose_needs_npm_does_not_install_is_refused_with_what_to_write() {
+fn a_folder_whose_dependencies_npm_does_not_install_is_refused_with_a_remedy() {
     let words = "make both workspaces of a `package.json` above them and write `service = \".\"`, or commit the archive of `npm pack`";
     for shared in [
         json!({"../shared": {"dependencies": {"ms": "2"}},
@@ -251,7 +251,7 @@ fn a_folder_whose_needs_npm_does_not_install_is_refused_with_what_to_write() {
 }
 
 #[test]
-fn what_stands_among_the_tools_as_well_is_named_because_npm_leaves_it_out() {
+fn a_dependency_that_is_also_a_development_dependency_is_named() {
     let lock = json!({"lockfileVersion": 3, "packages": {
         "": {"dependencies": {"a": "1"}, "devDependencies": {"a": "1"}},
         "node_modules/a": {"version": "1.0.0", "integrity": SHA, "dev": true},
@@ -262,7 +262,7 @@ fn what_stands_among_the_tools_as_well_is_named_because_npm_leaves_it_out() {
 }
 
 #[test]
-fn a_peer_that_is_a_tool_by_npms_own_mark_may_be_missing() {
+fn a_peer_that_npm_marks_as_a_tool_is_optional() {
     let mut lock = json!({"lockfileVersion": 3, "packages": {
         "": {"dependencies": {"a": "1"}, "devDependencies": {"p": "1"}},
         "node_modules/a": {"version": "1.0.0", "integrity": SHA, "peerDependencies": {"p": "1"}},
@@ -278,7 +278,7 @@ fn a_peer_that_is_a_tool_by_npms_own_mark_may_be_missing() {
 }
 
 #[test]
-fn an_optional_peer_is_installed_where_something_else_brings_it_if_only_a_tool() {
+fn an_optional_peer_is_installed_if_something_else_brings_it_even_a_tool() {
     let mut lock = json!({"lockfileVersion": 3, "packages": {
         "": {"dependencies": {"a": "1"}, "devDependencies": {"p": "1"}},
         "node_modules/a": {"version": "1.0.0", "integrity": SHA,

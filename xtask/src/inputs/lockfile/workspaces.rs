@@ -9,14 +9,15 @@ use super::entry::{Lock, Ranges};
 
 /// More alternatives in the patterns of one package are a mistake.
 const MOST_PATTERNS: usize = 1000;
-/// So is a longer pattern, in bytes.
+/// A longer pattern, in bytes, is a mistake too.
 const LONGEST_PATTERN: usize = 256;
-/// The comparisons of words and letters for all patterns and folders together. A thousand folders, each named by a pattern
-/// of its own, take half of it.
+/// The maximum number of comparisons of words and letters, for all patterns and folders together. A thousand folders,
+/// each named by a pattern of its own, take half of it.
 const MOST_STEPS: usize = 20_000_000;
 
-/// The folder of each workspace. If a pattern has more of npm's grammar than is read here, such as `packages/!(old)`,
-/// these are all folders that no package asks for by `file:`: npm links to no others.
+/// The folder of each workspace. If a pattern uses a part of npm's grammar that is not read here, such as
+/// `packages/!(old)`, these are all linked folders on which no package depends by `file:`, because npm links to no
+/// others.
 pub(super) fn of<'a>(lock: &'a Lock, patterns: &[String]) -> Result<BTreeSet<&'a str>> {
     let longest = patterns.iter().map(String::len).max().unwrap_or_default();
     ensure!(
@@ -25,7 +26,7 @@ pub(super) fn of<'a>(lock: &'a Lock, patterns: &[String]) -> Result<BTreeSet<&'a
          run `npm install --package-lock-only`"
     );
     let is_whole = !patterns.iter().any(|pattern| pattern.contains(['(', '[']));
-    let asked = if is_whole { BTreeSet::new() } else { asked_as_folders(lock) };
+    let by_file = if is_whole { BTreeSet::new() } else { depended_on_by_file(lock) };
     let patterns: Vec<_> =
         patterns.iter().flat_map(|pattern| alternatives(pattern)).take(MOST_PATTERNS).collect();
     let patterns = Patterns::of(&patterns);
@@ -33,7 +34,7 @@ pub(super) fn of<'a>(lock: &'a Lock, patterns: &[String]) -> Result<BTreeSet<&'a
     for (path, entry) in lock.packages.iter().filter(|(path, entry)| entry.link && is_top(path)) {
         let target = lock.target(path, entry)?;
         let name = path.trim_start_matches("node_modules/");
-        if if is_whole { patterns.mean(target) } else { !asked.contains(name) } {
+        if if is_whole { patterns.mean(target) } else { !by_file.contains(name) } {
             found.insert(target);
         }
         ensure!(
@@ -45,8 +46,8 @@ pub(super) fn of<'a>(lock: &'a Lock, patterns: &[String]) -> Result<BTreeSet<&'a
     Ok(found)
 }
 
-/// The names for which a package asks by a folder.
-fn asked_as_folders(lock: &Lock) -> BTreeSet<&str> {
+/// The names of the packages on which another one depends by `file:`.
+fn depended_on_by_file(lock: &Lock) -> BTreeSet<&str> {
     let all = lock.packages.values().flat_map(|entry| {
         let Ranges { dependencies, dev_dependencies, optional_dependencies, .. } = &entry.ranges;
         dependencies.iter().chain(dev_dependencies).chain(optional_dependencies)
@@ -59,9 +60,9 @@ fn is_top(path: &str) -> bool {
 }
 
 struct Patterns<'a> {
-    /// The words of each, and whether it excludes, which one that begins with `!` does.
+    /// The words of each pattern, and whether it begins with `!` and so excludes folders.
     all: Vec<(Vec<&'a str>, bool)>,
-    /// How many there were so far. After [`MOST_STEPS`], nothing fits.
+    /// The number of comparisons so far. After [`MOST_STEPS`], nothing fits.
     steps: Cell<usize>,
 }
 
@@ -72,7 +73,7 @@ impl<'a> Patterns<'a> {
         Self { all: patterns.iter().map(of).collect(), steps: Cell::new(0) }
     }
 
-    /// Whether `folder` is meant: the last pattern that fits decides.
+    /// Whether `folder` is a workspace: the last pattern that fits decides.
     fn mean(&self, folder: &str) -> bool {
         let folder: Vec<_> = folder.split('/').collect();
         let last = self.all.iter().rev().find(|(pattern, _)| self.path_fits(pattern, &folder));
@@ -158,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns_have_a_length_and_take_a_number_of_steps() {
+    fn long_patterns_and_too_many_comparisons_are_refused() {
         let deep = |number: usize| format!("{}{number}", "a".repeat(4000));
         let refused = refusal(&[format!("*{}b", "a".repeat(1998))], &[deep(0)]).unwrap();
         assert!(
@@ -174,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn workspaces_are_told_by_patterns() {
+    fn workspaces_are_recognized_by_patterns() {
         for (patterns, folder, expected) in [
             (&["packages/*"][..], "packages/core", true),
             (&["packages/*"], "packages/core/sub", false),
@@ -193,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn with_a_grammar_that_is_not_read_every_link_is_a_workspace_unless_it_is_asked_for_as_a_folder() {
+    fn with_an_unsupported_pattern_every_link_is_a_workspace_unless_needed_by_file() {
         let lock = serde_json::json!({"lockfileVersion": 3, "packages": {
             "": {"devDependencies": {"tool": "file:tool"}},
             "packages/core": {"devDependencies": {"lint": "*"}},
@@ -214,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn many_stars_do_not_take_for_ever_and_many_braces_are_cut_off() {
+    fn many_stars_are_matched_quickly_and_many_braces_are_cut_off() {
         assert!(alternatives(&"{a,b}".repeat(40)).len() <= super::MOST_PATTERNS);
         assert!(!is_meant(&["*a".repeat(1000)], &"a".repeat(500)));
         assert!(!is_meant(&["**/a/".repeat(800)], &"a/".repeat(700)));

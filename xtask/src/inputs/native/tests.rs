@@ -61,9 +61,9 @@ fn in_two_versions() -> Installed {
     installed
 }
 
-/// What can be written into the configuration of what a message tells, with an address of its own for each archive.
-fn typed(told: &str) -> (String, Vec<String>) {
-    let lines = told.lines().filter(|line| line.contains(" = ") || line.starts_with("[["));
+/// The lines for the configuration that a message suggests, with an address for each archive, and these addresses.
+fn suggested(message: &str) -> (String, Vec<String>) {
+    let lines = message.lines().filter(|line| line.contains(" = ") || line.starts_with("[["));
     let text: String =
         lines.map(|line| format!("{}\n", line.replace("workspace.metadata.release.", ""))).collect();
     let mut text = text.replace("\"…\"", &format!("\"{HEX}\""));
@@ -78,12 +78,12 @@ fn typed(told: &str) -> (String, Vec<String>) {
 #[test]
 fn a_package_in_two_versions_needs_one_decision() {
     let installed = in_two_versions();
-    let [problem] = &problems(&[], &installed, &[])[..] else { panic!("it is told once") };
+    let [problem] = &problems(&[], &installed, &[])[..] else { panic!("it is reported once") };
     assert!(problem.starts_with("`a` 0.9.0, 1.0.0 brings an install script"), "{problem}");
-    let first = typed(&problem.lines().take(4).collect::<Vec<_>>().join("\n")).0;
+    let first = suggested(&problem.lines().take(4).collect::<Vec<_>>().join("\n")).0;
     assert_eq!(problems(&decisions(&first).unwrap(), &installed, &[]), [] as [String; 0], "{first}");
     let archives = &problem[problem.find("fetches what the script").unwrap()..];
-    let (text, urls) = typed(archives);
+    let (text, urls) = suggested(archives);
     assert_eq!(urls.len(), 4, "one for each version and platform: {archives}");
     let urls: Vec<_> = urls.iter().map(String::as_str).collect();
     assert_eq!(
@@ -94,7 +94,7 @@ fn a_package_in_two_versions_needs_one_decision() {
 }
 
 #[test]
-fn each_version_of_a_package_has_its_own_archives() {
+fn each_version_of_a_package_needs_its_own_archives() {
     let (old, new) = ("https://example.org/old", "https://example.org/new");
     let of = |version: &str, url: &str| {
         ["linux/amd64", "linux/arm64"]
@@ -184,14 +184,14 @@ fn what_is_built_on_the_target_platform_needs_a_stage_there() {
 }
 
 #[test]
-fn what_is_undecided_is_told_with_lines_that_can_be_written_down() {
-    let told = problems(&[], &installed(), &[]).join("\n");
-    let (text, _) = typed(&told);
-    assert_eq!(decisions(&text).unwrap().len(), 4, "{told}");
+fn a_missing_decision_is_reported_with_valid_lines_for_the_configuration() {
+    let message = problems(&[], &installed(), &[]).join("\n");
+    let (text, _) = suggested(&message);
+    assert_eq!(decisions(&text).unwrap().len(), 4, "{message}");
 }
 
 #[test]
-fn a_decision_that_cannot_be_meant_is_refused() {
+fn an_invalid_decision_is_refused() {
     for line in [
         "build = \"host\"",
         "script = \"run\"",

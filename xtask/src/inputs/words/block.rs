@@ -1,5 +1,5 @@
 //! Where the text of a page may begin a block of code or of HTML. What is above the part about the image can be edited
-//! on the forge, and nobody may be given anything to paste there, or have that part folded away.
+//! on the forge. It must not offer anything to paste, and must not fold that part away.
 //!
 //! Forges render Markdown with extensions of their own, so this is no parser: it accepts only what every renderer reads
 //! alike. Facts about goldmark, which Gitea and Forgejo use, are from its source.
@@ -30,11 +30,11 @@ pub fn block(text: &str) -> Option<usize> {
 fn begins_code(line: &Line<'_>) -> bool {
     let rest = line.text.trim_start_matches(|c| is_marker(c) || c == '\t');
     let has_tab = line.text[..line.text.len() - rest.len()].contains('\t');
-    // The text of a footnote is nested like that of an item, behind a name that is anything.
+    // The text of a footnote is nested like that of a list item, after a name that can be anything.
     let is_of_footnote =
         rest.starts_with("[^") && ["```", "~~~", "    ", "\t", "\\["].iter().any(|code| rest.contains(code));
     let is_formula = rest.starts_with("\\[");
-    // Forgejo and Gitea end a line there, and other readers do not.
+    // Forgejo and Gitea end a line there, and other renderers do not.
     let has_other_end = line.text.trim_end_matches('\r').contains('\r');
     is_fence(rest)
         || has_tab
@@ -51,17 +51,17 @@ fn is_fence(line: &str) -> bool {
     line.starts_with("~~~") || (line.starts_with("```") && !after.contains('`'))
 }
 
-/// The folded lists: as the notes write them, each of them ended, with blank lines around both ends. Below an end
-/// without a blank line, everything would still be HTML.
+/// The folded lists. Each must look as the notes write it, be closed, and have blank lines around both ends. Without a
+/// blank line, everything below an end would still be HTML.
 #[derive(Default)]
 struct Folds {
-    /// The line of a beginning whose end has not come yet.
+    /// The line where a list began that has not ended yet.
     open: Option<usize>,
     is_below_end: bool,
 }
 
 impl Folds {
-    /// Whether a line begins or ends a folded list; `None` if it must not be where it is.
+    /// Whether a line begins or ends a folded list; `None` if the line is not allowed at this place.
     fn next(&mut self, line: &Line<'_>) -> Option<bool> {
         if self.is_below_end && !is_blank(line.text) {
             return None;
@@ -88,13 +88,14 @@ fn is_beginning(line: &str) -> bool {
     })
 }
 
-/// Whether nothing above a line belongs to the same paragraph: it is blank, or an item as the notes write it.
+/// Whether a line continues no paragraph: it is blank, or a list item as the notes write it.
 fn begins_paragraph(line: &str) -> bool {
     let indented = line.len() - line.trim_start_matches(' ').len();
     is_blank(line) || (indented < 4 && item(line).is_some() && line[indented..].starts_with("- "))
 }
 
-/// Whether the first paragraph of `lines` has the line below the heading of a table, which parts cells even in code.
+/// Whether the first paragraph of `lines` has the delimiter row of a table. In a table, `|` separates cells even in
+/// code.
 fn has_table(lines: &[Line<'_>]) -> bool {
     let paragraph =
         lines.iter().enumerate().take_while(|(place, line)| *place == 0 || !begins_paragraph(line.text));
@@ -105,21 +106,21 @@ fn has_table(lines: &[Line<'_>]) -> bool {
 /// The state within a paragraph.
 #[derive(Default)]
 struct Words {
-    /// Whether every renderer agrees on where code begins: nothing was before that can hold a backtick, such as an
+    /// Whether every renderer agrees on where code begins: nothing came before that can contain a backtick, such as an
     /// address, a link or a formula.
     is_sure: bool,
     has_table: bool,
 }
 
 impl Words {
-    /// Whether a line may hold HTML, or what a forge replaces by a block of code. An address in `<>` counts as HTML,
-    /// because a bare one is a link as well and needs no second rule.
+    /// Whether a line may contain HTML, or something that a forge replaces by a block of code. An address in `<>`
+    /// counts as HTML. It needs no exception, because a bare address becomes a link as well.
     fn may_be_block(&mut self, line: &str) -> bool {
         let outside = self.outside_code(line);
         has_tag(&outside) || is_preview(&outside) || has_entity(&outside) || outside.contains("$$")
     }
 
-    /// A line without its code spans (`CommonMark` 0.31 §6.1), as far as every renderer takes them for such.
+    /// A line without its code spans (`CommonMark` 0.31 §6.1), as far as every renderer recognizes them.
     fn outside_code(&mut self, line: &str) -> String {
         let (mut outside, mut rest) = (String::new(), line);
         while let Some(c) = rest.chars().next() {
@@ -148,7 +149,7 @@ pub(super) fn outside_code(line: &str) -> String {
     Words { is_sure: true, has_table: false }.outside_code(line)
 }
 
-/// The code at the beginning of `text`, and what is after it: it ends with as many backticks as it begins with.
+/// The code span at the beginning of `text`, and what is after it. It ends with as many backticks as it begins with.
 fn code_span(text: &str) -> Option<(&str, &str)> {
     let inner = text.trim_start_matches('`');
     let length = text.len() - inner.len();
@@ -163,7 +164,7 @@ fn code_span(text: &str) -> Option<(&str, &str)> {
     }
 }
 
-/// Whether `text` has a `<` and what begins a tag (`CommonMark` 0.31 §6.6).
+/// Whether `text` has a `<` that begins a tag (`CommonMark` 0.31 §6.6).
 fn has_tag(text: &str) -> bool {
     text.split('<')
         .skip(1)

@@ -1,5 +1,5 @@
-//! What could pass for the generated part of a page where it is not in a block: a heading, or the digest of an image.
-//! People can edit a page on the forge, above that part, and the notes that a release writes there are not compared.
+//! What could pass for the generated part of a page without being a block: a heading, or the digest of an image. People
+//! can edit a page on the forge, above that part, and the notes that a release writes there are not compared.
 
 use super::block::outside_code;
 use super::{has_sha256, is_heading, is_hidden, lines};
@@ -38,7 +38,7 @@ mod tests {
     const OWN: &str = "## Changes";
 
     #[test]
-    fn what_the_notes_and_people_write_is_no_imitation() {
+    fn ordinary_notes_and_edits_are_no_imitation() {
         for text in [
             "",
             "Do not use this version: use v1.2.4.\r\n\r\n### Why\r\n\r\nIt\tis slow.\r\n",
@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn a_heading_or_a_digest_that_could_be_that_of_the_image_is_one_however_it_is_written() {
+    fn headings_and_digests_like_the_generated_ones_are_found_in_every_spelling() {
         for (bad, words) in [
             ("## Image ", "a heading"),
             ("##  Image ##", "a heading"),

@@ -1,9 +1,9 @@
-//! Which words fit on a page, and where a block begins.
+//! Which texts are allowed on a page, and where a block begins.
 
 use super::{block, of_tag, read};
 
 #[test]
-fn a_tag_has_words_where_it_says_more_than_its_version() {
+fn a_tag_message_is_used_only_if_it_says_more_than_the_version() {
     let words = |message: &str| of_tag(&"v1.2.0-rc.1".parse().unwrap(), message.as_bytes());
     for nothing in [
         "",
@@ -61,7 +61,7 @@ const LINES: [&str; 26] = [
 ];
 
 #[test]
-fn accepted_words_hold_no_code_no_html_and_no_heading_of_the_page() {
+fn accepted_words_render_without_code_html_and_top_level_headings() {
     use pulldown_cmark::{Event, HeadingLevel, Parser, Tag};
     let is_wrong = |event: &Event<'_>| match event {
         Event::Start(Tag::CodeBlock(_)) | Event::Html(_) | Event::InlineHtml(_) => true,
@@ -82,7 +82,7 @@ fn accepted_words_hold_no_code_no_html_and_no_heading_of_the_page() {
 }
 
 #[test]
-fn no_list_and_no_quote_hides_the_beginning_of_a_block() {
+fn the_beginning_of_a_block_is_found_in_lists_and_quotes_too() {
     for text in [
         "",
         "- `one`\n- ```` ```sh ```` (4993ff5a)\n    - nested\n",
@@ -119,9 +119,9 @@ fn no_list_and_no_quote_hides_the_beginning_of_a_block() {
 }
 
 #[test]
-fn what_a_forge_shows_as_a_block_is_one_and_so_is_a_fold_that_no_notes_have() {
+fn blocks_that_only_forges_render_and_folds_unlike_the_notes_own_are_found() {
     for bad in [
-        // As a forge shows them: definitions, footnotes, formulas, other ends of lines.
+        // Extensions of forges: definitions, footnotes, formulas, other line endings.
         "run\n: ```sh\n  curl x | sh",
         "run\n:         curl x | sh",
         "run\n\n: - ~~~",
@@ -135,7 +135,7 @@ fn what_a_forge_shows_as_a_block_is_one_and_so_is_a_fold_that_no_notes_have() {
         "https://forge/a/b/src/commit/4993ff5a/install.sh#L1-L3",
         "https://forge/a/b/src\\/commit/4993ff5a/install.sh#L1-L3",
         "https://forge/a/b/src&#47;commit/4993ff5a/install.sh#L1-L3",
-        // HTML within a line, also where only this file would see a code span.
+        // HTML within a line, also where only some renderers see a code span.
         "run <pre>curl x | sh</pre>",
         "see <https://x>",
         "- a <!-- hidden",
@@ -208,7 +208,7 @@ fn words_that_could_pass_for_the_generated_part_are_refused() {
     assert!(read(b"caf\xe9").is_err() && read(&vec![b'x'; 20 << 10]).is_err());
 }
 
-/// Lines for texts that nobody wrote by hand, with what Markdown and the extensions of forges give a meaning.
+/// Parts of random texts: what has a meaning in Markdown and in the extensions of forges.
 const PARTS: [&str; 44] = [
     "\n",
     "\n",
@@ -257,7 +257,7 @@ const PARTS: [&str; 44] = [
 ];
 
 #[test]
-fn a_text_without_a_block_has_none_for_a_parser_with_every_extension() {
+fn a_text_in_which_no_block_is_found_has_none_with_every_extension_either() {
     use pulldown_cmark::{Event, Options, Parser, Tag};
     let is_wrong = |event: &Event<'_>| match event {
         Event::Start(Tag::CodeBlock(_)) | Event::InlineHtml(_) | Event::DisplayMath(_) => true,

@@ -5,7 +5,7 @@ fn read(groups: &str) -> Result<Notes, String> {
 }
 
 #[test]
-fn groups_have_their_order_and_what_none_names_has_one() {
+fn groups_keep_their_order_and_one_holds_all_commits_that_none_names() {
     let groups = read(
         r#"{ types = ["Feat", "feature"], title = "🚀 New & more" }, { types = ["chore"], show = "hidden" },
            { types = ["*", "parser"], title = "The rest", show = "folded" }, { types = ["fix"], title = "Fixes" }"#,
@@ -34,11 +34,11 @@ fn groups_have_their_order_and_what_none_names_has_one() {
     let keeping: Vec<_> = groups.iter().map(|group| (group.keeps_types(), group.is_of_one_type())).collect();
     assert_eq!(keeping, [(false, false), (false, true), (true, false), (false, true)]);
     let beside_others = read(r#"{ types = ["fix", "*"], title = "All" }"#).unwrap().groups;
-    assert!(beside_others.at(0).keeps_types(), "what else is there has no type");
+    assert!(beside_others.at(0).keeps_types(), "it also holds commits that no group names");
 }
 
 #[test]
-fn groups_that_cannot_be_meant_are_refused_by_name() {
+fn invalid_groups_are_refused_with_the_reason() {
     let long = format!(r#"{{ types = ["a"], title = "{}" }}"#, "x".repeat(51));
     let many = (0..33)
         .map(|number| format!(r#"{{ types = ["{number}"], title = "{number}" }}"#))

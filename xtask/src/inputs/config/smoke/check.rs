@@ -84,7 +84,7 @@ impl Companion {
     }
 }
 
-/// Whether it is a number with a unit in docker's notation.
+/// Whether `text` is a number with a unit, in docker's notation.
 fn is_size(text: &str) -> bool {
     let number = text.strip_suffix(['k', 'm', 'g']).unwrap_or_default();
     !number.starts_with(['0', '+']) && number.parse::<u32>().is_ok()
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_port_and_a_path_are_enough() {
+    fn a_port_and_a_health_path_are_enough() {
         let smoke = read(HTTP).unwrap();
         assert_eq!(smoke.http(), Some(Http { port: 3000, health: "/healthz", version: None }));
         assert_eq!(smoke.exit_codes, [0, 143]);
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn so_is_a_command() {
+    fn a_command_is_enough_without_http() {
         let smoke = read("command = [\"node\", \"/app/check.js\"]").unwrap();
         assert_eq!(smoke.http(), None);
     }
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_meant_is_refused_by_name() {
+    fn an_invalid_value_is_refused_and_named() {
         let with = |more: &str| format!("{HTTP}{more}");
         let companion = |more: &str| format!("{HTTP}{COMPANION}{more}");
         let cases = [

@@ -1,7 +1,7 @@
 use super::VariableName;
 
 #[test]
-fn a_variable_of_a_commit_is_none_of_ours_and_none_that_a_tool_reads() {
+fn a_commit_may_not_name_a_variable_that_this_tool_or_another_program_reads() {
     for good in ["NPM_TOKEN", "_X", "HUB_TOKEN_2", "REGISTRY_TOKEN_2"] {
         assert!(VariableName::try_from(good.to_owned()).is_ok(), "{good}");
     }

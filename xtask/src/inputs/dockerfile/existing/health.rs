@@ -1,4 +1,4 @@
-//! The path that a `HEALTHCHECK` asks: a starting point for `smoke.health`.
+//! The path that a `HEALTHCHECK` requests: a starting point for `smoke.health`.
 
 /// Characters of a host with a port, which may be a variable.
 const HOST: &str = ".:-_${}[]";
@@ -6,7 +6,7 @@ const HOST: &str = ".:-_${}[]";
 /// Characters of a path with a query.
 const PATH: &str = "/-_.~%?=&+:@";
 
-/// The path of the first address in the command. `None` if there is none, or if only a program could tell it.
+/// The path of the first address in the command. `None` if there is none, or if it is known only at run time.
 pub(super) fn path(command: &str) -> Option<String> {
     let (_, rest) = command.split_once("http://").or_else(|| command.split_once("https://"))?;
     let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || HOST.contains(c))).unwrap_or(rest.len());
@@ -17,7 +17,7 @@ pub(super) fn path(command: &str) -> Option<String> {
         path.starts_with('/') && path.chars().all(|c| c.is_ascii_alphanumeric() || PATH.contains(c));
     match (host, path) {
         ("", _) => None,
-        // A program puts the address together.
+        // The command composes the address at run time.
         (host, "") if host.ends_with(':') => None,
         (_, "") => Some("/".to_owned()),
         _ => is_path.then(|| path.to_owned()),
@@ -29,7 +29,7 @@ mod tests {
     use super::path;
 
     #[test]
-    fn the_path_is_that_of_the_address_or_unknown() {
+    fn the_path_is_that_of_the_first_address_or_unknown() {
         for (command, expected) in [
             ("CMD curl -f http://localhost:3000/health || exit 1", Some("/health")),
             ("CMD [\"wget\", \"-q\", \"http://127.0.0.1:${PORT}/api/up?x=1\"]", Some("/api/up?x=1")),

@@ -1,6 +1,6 @@
 //! Command lines for a shell, as in `CMD node x.js` or npm's `scripts.start`. The image has no shell.
 
-/// What a shell reads as more than a letter of a word.
+/// The characters that have a special meaning in a shell.
 const SPECIAL: [char; 20] =
     ['\'', '"', '`', '\\', '$', '&', '|', ';', '<', '>', '(', ')', '{', '}', '[', ']', '*', '?', '~', '#'];
 
@@ -15,7 +15,7 @@ mod tests {
     use super::words;
 
     #[test]
-    fn a_line_that_takes_a_shell_has_no_words() {
+    fn a_line_that_needs_a_shell_has_no_words() {
         assert_eq!(words(" node  --port=80 ./x.js ").unwrap(), ["node", "--port=80", "./x.js"]);
         for line in [
             "node x.js && echo done",

@@ -22,7 +22,7 @@ fn the_last_stage_says_how_the_service_is_run() {
 }
 
 #[test]
-fn what_is_written_for_a_shell_is_read_as_words() {
+fn a_plain_shell_cmd_is_split_into_words_but_a_shell_entrypoint_is_not() {
     assert_eq!(read("FROM node\nCMD node server.js\n").command.unwrap().value, ["node", "server.js"]);
     let shell = read("FROM node\nENTRYPOINT node server.js\nCMD [\"x\"]\n");
     assert_eq!((shell.command, shell.command_lines.len()), (None, 2));
@@ -65,7 +65,7 @@ fn no_instruction_is_lost() {
 }
 
 #[test]
-fn volumes_are_whole_paths_or_are_left_to_a_person() {
+fn volumes_are_absolute_paths_or_are_left_to_a_person() {
     for (lines, expected) in [
         ("ENV APP_HOME=/srv\nENV DATA_DIR=${APP_HOME}/data\nVOLUME ${DATA_DIR}", &["/srv/data"][..]),
         ("WORKDIR /srv\nVOLUME uploads\nWORKDIR /x", &["/srv/uploads"]),

@@ -10,7 +10,7 @@ fn doubled(keyword: &str) -> String {
 }
 
 #[test]
-fn variables_are_replaced_up_to_a_length() {
+fn variables_are_replaced_up_to_the_longest_value() {
     let known =
         Values::from([("a".to_owned(), "x".repeat(LONGEST_VALUE / 4)), ("b".to_owned(), "y".to_owned())]);
     let nothing = Values::from([("b".to_owned(), String::new())]);
@@ -27,11 +27,15 @@ fn variables_are_replaced_up_to_a_length() {
         let found = expand(&text, &[&known]);
         assert_eq!(found.as_ref().map(String::len).map_err(String::as_str), expected, "{text}");
     }
-    assert_eq!(expand("${b}$a", &[&nothing, &known]).unwrap().len(), LONGEST_VALUE / 4, "the first counts");
+    assert_eq!(
+        expand("${b}$a", &[&nothing, &known]).unwrap().len(),
+        LONGEST_VALUE / 4,
+        "the first value counts"
+    );
 }
 
 #[test]
-fn values_that_double_are_a_finding() {
+fn values_that_double_on_each_line_are_a_finding() {
     let text = format!("{}FROM $a\n", doubled("ARG"));
     assert!(text.len() < 600);
     let problem = read(&text).unwrap_err().to_string();
@@ -52,13 +56,13 @@ fn values_that_double_are_a_finding() {
 }
 
 #[test]
-fn a_value_that_is_not_known_replaces_one_that_is() {
+fn an_unknown_value_replaces_a_known_one() {
     let problem = read(&format!("ARG a={PIN}\nARG a=node$x\nFROM $a\n")).unwrap_err().to_string();
     assert!(problem.contains("`a` has no value"), "{problem}");
 }
 
 #[test]
-fn a_directory_that_grows_with_each_line_is_left_as_it_is_written() {
+fn a_working_directory_that_gets_too_long_is_left_as_written() {
     let value = "x".repeat(LONGEST_VALUE / 3);
     let found = existing::read(&format!("FROM {PIN}\nENV a={value}\n{}", "WORKDIR $a\n".repeat(3000)));
     assert!(found.workdir.unwrap().value.len() <= LONGEST_VALUE);

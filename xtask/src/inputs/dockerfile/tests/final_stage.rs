@@ -3,7 +3,7 @@
 use super::{PIN, hold, read};
 
 #[test]
-fn what_the_final_stage_is_based_on_follows_the_rules_of_the_final_stage() {
+fn stages_on_which_the_final_stage_is_based_follow_its_rules() {
     let digest = "0".repeat(64);
     for (instruction, expected) in [
         (
@@ -33,7 +33,7 @@ fn what_the_final_stage_is_based_on_follows_the_rules_of_the_final_stage() {
 }
 
 #[test]
-fn a_linked_layer_has_its_owner_in_numbers() {
+fn a_linked_layer_needs_a_numeric_owner() {
     for (flags, expected) in [
         ("--link --chown=node:node", "line 3: `--chown=node:node` with `--link`"),
         ("--chown=1000:node --link=true", "`--chown=1000:node` with"),
@@ -56,7 +56,7 @@ fn a_linked_layer_has_its_owner_in_numbers() {
 }
 
 #[test]
-fn the_final_stage_has_the_platform_of_the_image() {
+fn the_final_stage_must_have_the_platform_of_the_image() {
     let refused = "the final stage must have the platform of the image";
     let base = format!("FROM --platform=$BUILDPLATFORM {PIN} AS base\n");
     hold(&[

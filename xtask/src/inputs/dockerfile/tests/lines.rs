@@ -1,4 +1,4 @@
-//! Lines that `BuildKit` joins, ends or runs in another way than it seems.
+//! Lines that `BuildKit` joins, ends or runs in an unexpected way.
 
 use super::{PIN, hold};
 
@@ -7,7 +7,7 @@ fn an_instruction_cannot_hide_from_the_rules_for_the_final_stage() {
     let two = format!("FROM --platform=$BUILDPLATFORM {PIN} AS build\n");
     let last = format!("\nFROM {PIN}\nCOPY --link --from=build /out/ /\n");
     hold(&[
-        // Lines are joined without a blank, and only a blank or a tab may be behind the mark.
+        // Lines are joined without a space, and only spaces and tabs may follow the mark.
         (format!("FROM {PIN}\nR\\\nUN npm install\n"), "line 2: `RUN npm install` in the final stage"),
         (format!("FROM {PIN}\nLABEL a=b \\\u{b}\nRUN make\n"), "line 3: `RUN make` in the final stage"),
         (

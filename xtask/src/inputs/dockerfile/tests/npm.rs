@@ -1,4 +1,4 @@
-//! The rules for `npm ci`, for every spelling that npm and the builder take, as tables.
+//! The rules for `npm ci`, for every spelling that npm and the builder accept, as tables.
 
 use super::{PIN, hold, read};
 use crate::oci::platform::Platform;
@@ -7,7 +7,7 @@ use crate::oci::platform::Platform;
 fn a_stage_that_is_based_on_another_runs_where_that_one_runs() {
     let last = format!("\nFROM {PIN}\nCOPY --link --from=dependencies /out/ /\n");
     let there = format!("FROM --platform=$BUILDPLATFORM {PIN} AS tools\n");
-    let asks = "line 3: `npm ci` runs the install scripts of packages on the building machine";
+    let scripts = "line 3: `npm ci` runs the install scripts of packages on the building machine";
     let per_platform = |amd64: &str, arm64: &str| {
         format!(
             "FROM {amd64}{PIN} AS tools-amd64\nFROM {arm64}{PIN} AS tools-arm64\nFROM tools-$TARGETARCH AS dependencies\n"
@@ -15,13 +15,13 @@ fn a_stage_that_is_based_on_another_runs_where_that_one_runs() {
     };
     let builds = "--platform=$BUILDPLATFORM ";
     hold(&[
-        (format!("{there}FROM tools AS dependencies\nRUN npm ci --omit=dev{last}"), asks),
+        (format!("{there}FROM tools AS dependencies\nRUN npm ci --omit=dev{last}"), scripts),
         (
             format!("{there}FROM TOOLS AS dependencies\nRUN npm ci --omit=dev --ignore-scripts{last}"),
             "--libc=…",
         ),
-        // BuildKit takes the platform of the stage, whatever the flag says.
-        (format!("{there}FROM --platform=$TARGETPLATFORM tools AS dependencies\nRUN npm ci{last}"), asks),
+        // BuildKit uses the platform of the stage, whatever the flag says.
+        (format!("{there}FROM --platform=$TARGETPLATFORM tools AS dependencies\nRUN npm ci{last}"), scripts),
         (format!("{}FROM {builds}tools AS dependencies\nRUN npm ci{last}", there.replace(builds, "")), ""),
         (format!("{}RUN npm ci{last}", per_platform("", "")), ""),
         (
@@ -32,7 +32,7 @@ fn a_stage_that_is_based_on_another_runs_where_that_one_runs() {
             format!("{}RUN npm ci{last}", per_platform("", builds)),
             "line 4: `npm ci` runs the install scripts",
         ),
-        // A platform that is neither of the two is one machine's for every image.
+        // Any other platform is the same machine's for every platform of the image.
         (
             format!("FROM --platform=linux/amd64 {PIN} AS dependencies\nRUN npm ci --omit=dev{last}"),
             "--ignore-scripts",
@@ -49,7 +49,7 @@ fn a_stage_that_is_based_on_another_runs_where_that_one_runs() {
 }
 
 #[test]
-fn npm_is_understood_by_each_of_its_names_for_a_command() {
+fn every_name_that_npm_has_for_a_command_is_recognized() {
     for spelling in [
         "ci",
         "clean-install",
@@ -107,7 +107,7 @@ fn step(step: &str) -> String {
 }
 
 #[test]
-fn a_tool_for_the_whole_machine_is_refused_with_another_remedy_than_npm_ci() {
+fn a_global_install_is_refused_with_another_remedy_than_npm_ci() {
     for spelling in ["install -g npm@11.1.0", "-g install x", "i --global x", "i --location=global x"] {
         hold(&[(
             step(&format!("npm {spelling}")),
@@ -119,7 +119,7 @@ fn a_tool_for_the_whole_machine_is_refused_with_another_remedy_than_npm_ci() {
 }
 
 #[test]
-fn npm_is_found_wherever_it_lies_and_other_programs_that_install_are_refused() {
+fn npm_is_recognized_at_any_path_and_other_package_managers_are_refused() {
     let other = "install something else";
     hold(&[
         (step("/usr/local/bin/npm install"), other),
@@ -135,7 +135,7 @@ fn npm_is_found_wherever_it_lies_and_other_programs_that_install_are_refused() {
     for command in ["pnpm install", "corepack enable && pnpm i --frozen-lockfile", "/bin/pnpm add x"] {
         hold(&[(step(command), &refused("pnpm"))]);
     }
-    // A template for services of all three.
+    // A template for services that use any of the three.
     hold(&[(
         step(
             "if [ -f yarn.lock ]; then yarn; else npm ci --omit=dev --ignore-scripts --os=linux --cpu=x64 --libc=glibc; fi",
@@ -148,16 +148,16 @@ fn npm_is_found_wherever_it_lies_and_other_programs_that_install_are_refused() {
 }
 
 #[test]
-fn the_environment_may_leave_out_what_only_development_needs() {
-    let asks = "by `NODE_ENV` or `NPM_CONFIG_OMIT`, takes what fits the building machine";
+fn the_environment_can_make_npm_leave_out_development_packages() {
+    let refused = "by `NODE_ENV` or `NPM_CONFIG_OMIT`, takes what fits the building machine";
     let ci = "npm ci --ignore-scripts";
     for (before, step, expected) in [
-        ("ENV NODE_ENV=production", ci, asks),
-        ("ENV NODE_ENV production", ci, asks),
-        ("ENV A=b NODE_ENV=\"production\"", ci, asks),
-        ("ARG NODE_ENV=production", ci, asks),
-        ("ENV NPM_CONFIG_OMIT=dev", ci, asks),
-        ("ENV npm_config_production=true", ci, asks),
+        ("ENV NODE_ENV=production", ci, refused),
+        ("ENV NODE_ENV production", ci, refused),
+        ("ENV A=b NODE_ENV=\"production\"", ci, refused),
+        ("ARG NODE_ENV=production", ci, refused),
+        ("ENV NPM_CONFIG_OMIT=dev", ci, refused),
+        ("ENV npm_config_production=true", ci, refused),
         ("ENV NODE_ENV=production", "npm prune", "`npm prune`, which"),
         ("ENV NODE_ENV=production\nENV NODE_ENV=development", ci, ""),
         ("ENV NODE_ENV=production", "npm ci --ignore-scripts --include=dev", ""),
@@ -168,9 +168,9 @@ fn the_environment_may_leave_out_what_only_development_needs() {
         ("ENV NODE_ENV=production", "NODE_ENV=development npm ci --ignore-scripts", ""),
         ("ENV node_env=production", ci, ""),
         ("ENV NODE_ENV=production NPM_CONFIG_INCLUDE=dev", ci, ""),
-        ("ENV NODE_ENV=production NPM_CONFIG_INCLUDE=optional", ci, asks),
-        ("ENV A=b", "NODE_ENV=production npm ci --ignore-scripts", asks),
-        ("ENV A=b", "export NODE_ENV=production && npm ci --ignore-scripts", asks),
+        ("ENV NODE_ENV=production NPM_CONFIG_INCLUDE=optional", ci, refused),
+        ("ENV A=b", "NODE_ENV=production npm ci --ignore-scripts", refused),
+        ("ENV A=b", "export NODE_ENV=production && npm ci --ignore-scripts", refused),
         ("ENV A=b", "NODE_ENV=production npm run build && npm ci --ignore-scripts", ""),
         ("ENV A=b", "npm ci --ignore-scripts && npm prune --omit=dev", "`npm prune --omit=dev` takes"),
         ("ENV A=b", "npm ci --ignore-scripts && npm prune --production", "`--os=linux --cpu=… --libc=…`"),
@@ -186,7 +186,7 @@ fn the_environment_may_leave_out_what_only_development_needs() {
     }
     let global = format!("ARG MODE=production\nFROM --platform=$BUILDPLATFORM {PIN} AS a\n");
     hold(&[
-        (format!("{global}ENV NODE_ENV=$MODE\nRUN {ci}\nFROM {PIN}\n"), asks),
+        (format!("{global}ENV NODE_ENV=$MODE\nRUN {ci}\nFROM {PIN}\n"), refused),
         (format!("{global}ARG MODE=development\nENV NODE_ENV=$MODE\nRUN {ci}\nFROM {PIN}\n"), ""),
     ]);
 }
@@ -227,7 +227,7 @@ fn dockers_name_of_a_processor_is_refused_where_npm_has_another() {
         ["--cpu=$TARGETARCH", "--cpu=${TARGETARCH}", "--cpu=\"$TARGETARCH\"", "--cpu \"${TARGETARCH}\""]
     {
         hold(&[(step(&ci(cpu)), expected), (step(&format!("<<EOF\n{}\nEOF", ci(cpu))), expected)]);
-        // It has npm's name by then.
+        // The variable has npm's name by then.
         let set = format!("if [ \"$TARGETARCH\" = amd64 ]; then TARGETARCH=x64; fi; {}", ci(cpu));
         hold(&[(step(&set), ""), (step(&format!("npm ci --ignore-scripts {cpu}")), "")]);
     }

@@ -1,9 +1,9 @@
-//! Which base images have to be for every platform of the image, as a table.
+//! Which base images must exist for every platform of the image, as a table.
 
 use super::{PIN, check};
 
 #[test]
-fn an_image_that_only_builds_need_not_be_for_every_platform() {
+fn an_image_that_is_used_only_on_the_building_machine_is_not_on_target() {
     let tools = PIN.replace("node:22-slim", "tools.example.org/ci:1");
     let builds = "FROM --platform=$BUILDPLATFORM";
     let last = format!("FROM {PIN}\nCOPY --link --from=service /out/ /\n");

@@ -8,7 +8,7 @@ use crate::inputs::config::Folder;
 use serde_json::{Map, Value, json};
 
 #[test]
-fn a_package_json_has_a_size() {
+fn a_package_json_that_is_too_large_is_refused() {
     let padded = |value: &Value, size: usize| {
         let text = value.to_string();
         let blanks = " ".repeat(size - text.len());

@@ -1,5 +1,5 @@
-//! Lockfiles that npm would take differently than they look. Each is refused, and the message names the entry and the
-//! remedy.
+//! Lockfiles that npm would read in another way than they look. Each is refused, and the message names the entry and
+//! the remedy.
 
 use std::collections::BTreeMap;
 
@@ -42,7 +42,7 @@ fn findings(lockfile: &Lockfile) -> Vec<String> {
 }
 
 /// The messages about a lockfile: the refusal, or its findings.
-fn said(lock: &Value) -> Vec<String> {
+fn messages(lock: &Value) -> Vec<String> {
     let manifest = lock["packages"][""].to_string();
     match check(manifest.as_bytes(), lock.to_string().as_bytes()) {
         Ok(lockfile) => findings(&lockfile),
@@ -51,8 +51,8 @@ fn said(lock: &Value) -> Vec<String> {
 }
 
 #[test]
-fn an_honest_lockfile_is_taken() {
-    assert_eq!(said(&honest()), Vec::<String>::new());
+fn an_honest_lockfile_is_accepted() {
+    assert_eq!(messages(&honest()), Vec::<String>::new());
 }
 
 /// The entry, the field, its hostile value, and words of the message.
@@ -170,7 +170,7 @@ fn shapes() -> Vec<Row> {
 }
 
 #[test]
-fn every_entry_is_of_one_reading_or_refused_by_name() {
+fn an_entry_that_npm_could_read_in_another_way_is_refused_by_name() {
     let table = [hashes(), sources(), shapes()].concat();
     assert!(table.len() >= 60);
     for (path, field, value, expected) in table {
@@ -179,18 +179,18 @@ fn every_entry_is_of_one_reading_or_refused_by_name() {
             "" => lock["packages"][path] = value.clone(),
             field => lock["packages"][path][field] = value.clone(),
         }
-        let said = said(&lock).join("\n");
+        let messages = messages(&lock).join("\n");
         assert!(
-            said.contains(expected) && (!said.is_empty() || expected.is_empty()),
-            "{path} {field} {value}: expected `{expected}` in: {said}"
+            messages.contains(expected) && (!messages.is_empty() || expected.is_empty()),
+            "{path} {field} {value}: expected `{expected}` in: {messages}"
         );
         assert!(
-            said.is_empty()
+            messages.is_empty()
                 || expected.starts_with("reading")
                 || ["run ", "delete ", "take ", "depend ", "have ", "name "]
                     .iter()
-                    .any(|verb| said.contains(verb)),
-            "{path} {field} {value}: nothing to type in: {said}"
+                    .any(|verb| messages.contains(verb)),
+            "{path} {field} {value}: nothing to type in: {messages}"
         );
     }
 }
@@ -199,11 +199,15 @@ fn every_entry_is_of_one_reading_or_refused_by_name() {
 fn a_link_inside_of_an_installed_package_is_refused() {
     let mut lock = honest();
     lock["packages"]["node_modules/a/node_modules/n"] = json!({"link": true, "resolved": "packages/core"});
-    assert!(said(&lock).join("\n").contains("a link inside of an installed package"), "{:?}", said(&lock));
+    assert!(
+        messages(&lock).join("\n").contains("a link inside of an installed package"),
+        "{:?}",
+        messages(&lock)
+    );
 }
 
 #[test]
-fn a_key_twice_is_refused_and_one_in_another_case_is_another() {
+fn a_duplicate_key_is_refused_and_a_key_in_another_case_is_a_different_one() {
     for twin in ["integrity", "\\u0069ntegrity"] {
         let text = honest().to_string();
         let text = text.replacen("{\"integrity\"", &format!("{{\"{twin}\":\"x\",\"integrity\""), 1);
@@ -220,11 +224,11 @@ fn a_key_twice_is_refused_and_one_in_another_case_is_another() {
         lock["packages"][&path] = json!({"version": "1.0.0", "integrity": SHA});
         lock["packages"][""]["dependencies"][name] = json!("1");
     }
-    assert_eq!(said(&lock), Vec::<String>::new());
+    assert_eq!(messages(&lock), Vec::<String>::new());
 }
 
 #[test]
-fn a_byte_order_mark_is_none_of_the_text() {
+fn a_byte_order_mark_is_skipped_once() {
     let lock = honest();
     let marked = |value: &Value| format!("\u{feff}{value}");
     assert!(check(marked(&lock["packages"][""]).as_bytes(), marked(&lock).as_bytes()).is_ok());
@@ -243,7 +247,7 @@ fn more_entries_or_a_deeper_path_than_npm_writes_are_refused() {
     for path in [deep.trim_end_matches('/'), &long] {
         let mut lock = honest();
         lock["packages"][path] = json!({});
-        assert!(said(&lock)[0].contains("nested more than 64 deep"), "{:?}", said(&lock));
+        assert!(messages(&lock)[0].contains("nested more than 64 deep"), "{:?}", messages(&lock));
     }
     let many: serde_json::Map<_, _> =
         (0..100_001).map(|n| (format!("node_modules/x{n}"), json!({}))).collect();
@@ -253,7 +257,7 @@ fn more_entries_or_a_deeper_path_than_npm_writes_are_refused() {
 }
 
 #[test]
-fn workspaces_and_optional_peers_are_the_manifests() {
+fn workspaces_or_optional_peers_unlike_those_of_package_json_are_refused() {
     let mut manifest = honest()["packages"][""].clone();
     manifest["workspaces"] = json!(["other/*"]);
     let error = check(manifest.to_string().as_bytes(), honest().to_string().as_bytes()).err().unwrap();
@@ -271,7 +275,7 @@ fn one_name_and_version_with_two_archives_is_named() {
         lock["packages"]["node_modules/o"]["dependencies"]["n"] = "1".into();
         lock["packages"]["node_modules/n"] =
             json!({"version": "1.0.0", "integrity": integrity, "optional": true});
-        said(&lock)
+        messages(&lock)
     };
     assert_eq!(with(SHA), Vec::<String>::new());
     let words = "in `package-lock.json`, `node_modules/n` has another integrity than \

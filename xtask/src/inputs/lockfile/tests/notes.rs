@@ -6,7 +6,7 @@ use crate::inputs::config::Folder;
 use serde_json::{Value, json};
 
 #[test]
-fn one_host_is_noted_until_it_is_named_and_several_have_to_be() {
+fn a_single_unnamed_host_is_noted_and_several_are_a_problem() {
     let entry = |address: &str| json!({"version": "1.0.0", "integrity": SHA, "resolved": address});
     let mut lock = json!({"lockfileVersion": 3, "packages": {
         "": {"dependencies": {"a": "1", "b": "1"}, "devDependencies": {"c": "1"}},

@@ -7,7 +7,7 @@ use crate::inputs::config::Folder;
 use serde_json::{Value, json};
 
 #[test]
-fn an_exact_override_is_compared_and_of_every_other_one_there_is_a_note() {
+fn an_exact_override_is_compared_and_any_other_one_is_noted() {
     let lock = json!({"lockfileVersion": 3, "packages": {
         "": {"dependencies": {"a": "1", "@s/a": "1", "big": "1", "alias": "npm:other@1"}},
         "node_modules/a": {"version": "1.0.0", "integrity": SHA, "dependencies": {"b": "1"}},
@@ -69,7 +69,7 @@ fn an_exact_override_is_compared_and_of_every_other_one_there_is_a_note() {
 }
 
 #[test]
-fn many_overrides_and_deep_ones_take_no_time() {
+fn many_overrides_and_deeply_nested_ones_are_read_quickly() {
     let mut lock = json!({"lockfileVersion": 3, "packages": {"": {}}});
     let mut overrides = json!({});
     for number in 0..20_000 {

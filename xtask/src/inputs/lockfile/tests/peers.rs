@@ -7,7 +7,7 @@ use crate::inputs::config::Folder;
 use serde_json::{Value, json};
 
 #[test]
-fn a_peer_that_npm_was_told_to_leave_alone_may_be_marked_as_a_tool() {
+fn with_legacy_peer_deps_a_peer_may_be_marked_as_a_tool() {
     let lock = json!({"lockfileVersion": 3, "packages": {
         "": {"dependencies": {"a": "1"}, "devDependencies": {"p": "1"}},
         "node_modules/a": {"version": "1.0.0", "integrity": SHA, "peerDependencies": {"p": "1"}},
@@ -24,7 +24,7 @@ fn a_peer_that_npm_was_told_to_leave_alone_may_be_marked_as_a_tool() {
 }
 
 #[test]
-fn a_tool_that_a_package_would_use_is_not_installed_with_it() {
+fn an_optional_peer_that_is_marked_as_a_tool_is_not_installed() {
     let mut lock = json!({"lockfileVersion": 3, "packages": {
         "": {"dependencies": {"orm": "1"}, "devDependencies": {"driver": "1"}},
         "node_modules/orm": {"version": "1.0.0", "integrity": SHA, "peerDependencies": {"driver": "1"},

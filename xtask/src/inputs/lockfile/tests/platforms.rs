@@ -1,11 +1,11 @@
-//! The packages of which there is one for each platform.
+//! Packages that exist separately for each platform.
 
 use super::{SHA, check, target};
 use crate::inputs::config::Folder;
 use serde_json::{Value, json};
 
 #[test]
-fn an_optional_package_of_a_released_platform_that_has_no_entry_is_named() {
+fn an_optional_package_without_an_entry_for_a_released_platform_is_named() {
     let lock = json!({"lockfileVersion": 3, "packages": {
         "": {"dependencies": {"rollupish": "1"}},
         "node_modules/rollupish": {"version": "1.0.0", "integrity": SHA,
@@ -23,7 +23,7 @@ fn an_optional_package_of_a_released_platform_that_has_no_entry_is_named() {
 }
 
 #[test]
-fn a_lockfile_without_libc_is_named_where_npm_would_install_both() {
+fn a_lockfile_without_libc_is_reported_if_npm_would_install_both() {
     let recorded: Value = serde_json::from_str(include_str!("../fixtures/native.json")).unwrap();
     let problem = |packages: &Value, libc: &str| {
         let lock = json!({"lockfileVersion": 3, "packages": packages}).to_string();
