@@ -1,6 +1,6 @@
 //! Reads a tar stream entry by entry (POSIX.1-2017 pax, "ustar Interchange Format", and GNU tar's long names), as far
-//! as layers use the format. Engines read ambiguous archives in different ways. What cannot be read in one way is refused
-//! here. The rest is read as most engines read it, and reported in [`Entry::odd`].
+//! as layers use the format. Engines read ambiguous archives in different ways. An archive for which no common
+//! reading exists is refused. Other ambiguities are read as most engines read them, and reported in [`Entry::odd`].
 
 mod header;
 #[cfg(test)]
@@ -14,13 +14,13 @@ use header::{Extended, Header, Odd};
 
 const BLOCK: usize = 512;
 
-/// What is between contents and after the last entry. Slices are compared with it: this is fast without optimization too.
+/// The bytes after the last entry. Comparing slices with it is fast even without optimization.
 static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
 
 /// A longer path cannot be opened (`PATH_MAX`).
 const LONGEST_PATH: usize = 4096;
 
-/// Extended attributes and a long path fit into this many times over.
+/// The largest extended header, in bytes: extended attributes and a long path fit into it many times over.
 const LARGEST_HEADER: u64 = 1 << 20;
 
 /// The kind of an entry.
@@ -28,9 +28,9 @@ const LARGEST_HEADER: u64 = 1 << 20;
 pub(super) enum Kind {
     File,
     Directory,
-    /// With its target, as written.
+    /// A symbolic link, with its target as written.
     Symlink(String),
-    /// With the path of the entry that is the same file.
+    /// A hard link, with the path of the entry that is the same file.
     HardLink(String),
     /// A device or a pipe.
     Special,
@@ -44,7 +44,7 @@ pub(super) struct Entry {
     pub(super) kind: Kind,
     pub(super) size: u64,
     pub(super) rights: Rights,
-    /// Why other readers may take this entry for another one.
+    /// Why other readers may read this entry as a different one.
     pub(super) odd: Odd,
 }
 
@@ -63,7 +63,7 @@ pub(super) struct Archive<R> {
     /// How many bytes of the current entry are unread.
     left: u64,
     padding: u64,
-    /// Where bytes go that nobody reads.
+    /// A buffer for the bytes that are passed over.
     skipped: Vec<u8>,
 }
 
@@ -91,7 +91,8 @@ impl<R: Read> Archive<R> {
                 b'x' => extended.pax(&self.header_bytes()?)?,
                 b'L' => extended.long_path(&self.header_bytes()?),
                 b'K' => extended.long_link(&self.header_bytes()?),
-                // Some readers remove what is at its path, and forget the extended headers before it.
+                // Some readers remove what is at the path of a global header, and forget the extended headers before
+                // it.
                 b'g' => {
                     Extended::default().pax(&self.header_bytes()?)?;
                     let (path, kind, size, odd) =
@@ -123,16 +124,16 @@ impl<R: Read> Archive<R> {
             ),
         };
         let is_named_directory = path.ends_with('/') && kind != Kind::Directory;
-        // Without the rights for it, an engine leaves a device out, and what a lower layer has there remains.
+        // An engine without the rights to create a device leaves it out, so what a lower layer has there remains.
         let is_device =
             matches!(header.kind, b'3' | b'4') && !normal(&path).is_ok_and(|path| path.starts_with("dev/"));
-        let told = [
+        let reasons = [
             (!is_path_text || !is_link_text, "its name is not UTF-8"),
             (is_named_directory, "it is named like a directory"),
             (is_device, "it is a device outside of `dev`"),
         ];
-        let told = told.into_iter().find(|(is_so, _)| *is_so).map(|(_, why)| why);
-        let odd: Odd = extended.odd().or(header.odd).or(told);
+        let reason = reasons.into_iter().find(|(is_so, _)| *is_so).map(|(_, why)| why);
+        let odd: Odd = extended.odd().or(header.odd).or(reason);
         let path = normal(&path).with_context(doing)?;
         // Nothing may follow the header of a link or a directory, whatever its size field says: readers differ there.
         ensure!(kind == Kind::File || size == 0, "{}: it is not a file but has {size} bytes", doing());
@@ -145,7 +146,7 @@ impl<R: Read> Archive<R> {
         read(&mut self.stream, &mut self.left, buffer)
     }
 
-    /// Passes over so many bytes of the current entry, and appends the next `take` to `buffer`.
+    /// Passes over `pass` bytes of the current entry, and appends the next `take` bytes to `buffer`.
     pub(super) fn read_after(&mut self, pass: u64, take: u64, buffer: &mut Vec<u8>) -> Result<()> {
         ensure!(pass.checked_add(take).is_some_and(|both| both <= self.left), "it is shorter than it says");
         self.pass(pass)?;
@@ -159,7 +160,7 @@ impl<R: Read> Archive<R> {
         Ok(())
     }
 
-    /// Passes over `count` bytes of the current entry, which has as many.
+    /// Passes over `count` bytes of the current entry, which must have that many left.
     fn pass(&mut self, count: u64) -> Result<()> {
         let mut more = count;
         self.left -= count;
@@ -203,7 +204,7 @@ impl<R: Read> Archive<R> {
     }
 }
 
-/// Reads up to the size of `buffer` of the `left` bytes.
+/// Fills `buffer` from the `left` bytes, as far as they go.
 fn read(stream: &mut impl Read, left: &mut u64, buffer: &mut [u8]) -> Result<usize> {
     let most = usize::try_from(*left).unwrap_or(usize::MAX).min(buffer.len());
     let mut done = 0;
@@ -222,8 +223,8 @@ fn padding(size: u64) -> u64 {
     (BLOCK as u64 - size % BLOCK as u64) % BLOCK as u64
 }
 
-/// The name, and whether it is UTF-8. If not, it is converted with replacement characters, and other names may become the
-/// same.
+/// The name, and whether it is UTF-8. If not, it is converted with replacement characters, so different names may
+/// become the same.
 fn text(bytes: Vec<u8>) -> (String, bool) {
     let text =
         String::from_utf8(bytes).map_err(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());

@@ -18,7 +18,7 @@ use crate::oci::reference::{Digest, Image, Registry, untagged};
 use crate::oci::registry::{Client, WrongBytes};
 use crate::tool::docker::Docker;
 
-/// The names of the images of Docker Hub begin with this.
+/// The beginning of the names of images on Docker Hub.
 const DOCKER_HUB: &str = "docker.io/";
 
 /// The layers of a base image, for each platform.
@@ -61,12 +61,12 @@ impl PinnedBase {
     }
 }
 
-/// The manifest or index `digest` of the image at `place`, with docker, which has the logins that the build used. If it
-/// cannot read an image of Docker Hub, the engine's mirrors are asked: the build uses them, and docker's client does not.
-/// It does not matter who serves the bytes, because they are compared with the digest.
+/// The manifest or index `digest` of the image at `place`, with docker, which has the logins that the build used. If
+/// docker cannot read an image of Docker Hub, it is requested from the engine's mirrors: the build uses them, but
+/// docker's client does not. It does not matter who serves the bytes, because they are compared with the digest.
 ///
 /// # Errors
-/// When nobody serves it.
+/// When neither docker nor a mirror can read it.
 pub fn through_docker(
     docker: &Docker<'_>,
     curl: &Curl,
@@ -80,11 +80,11 @@ pub fn through_docker(
     let Some(path) = place.name.strip_prefix(DOCKER_HUB) else { return Err(unread) };
     let mut tried = unread;
     for url in docker.engine()?.mirrors {
-        let asked = at_mirror(&url, path).and_then(|image| {
+        let answer = at_mirror(&url, path).and_then(|image| {
             let found = Client::new(curl.clone(), image, None).manifest(digest)?;
             found.with_context(|| format!("it has no `{digest}`"))
         });
-        match asked {
+        match answer {
             Ok(manifest) => return Ok(manifest.bytes),
             Err(error) => tried = tried.context(format!("the engine's mirror `{url}`: {error:#}")),
         }

@@ -1,5 +1,5 @@
-//! A bound on what is kept in memory of all layers of an image together. Anyone who can push chooses what is in the
-//! layers, and they are read before any signature is known.
+//! A limit on what is kept in memory of all layers of an image together. Anyone who can push chooses what is in the
+//! layers, and they are read before any signature is verified.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -17,7 +17,7 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// That of one image.
+    /// The budget for one image.
     #[must_use]
     pub fn of_image() -> Self {
         Self::of(MOST_BYTES)
@@ -27,10 +27,10 @@ impl Budget {
         Self { left: AtomicUsize::new(bytes) }
     }
 
-    /// Takes what an entry with `bytes` of names, or what a list says, needs.
+    /// Takes what an entry needs that has `bytes` bytes of names or other facts.
     ///
     /// # Errors
-    /// When that much is not left. Nothing else may be read then.
+    /// When that much is not left. Nothing more may be read then.
     pub(super) fn take(&self, bytes: usize) -> Result<()> {
         let less = |left: usize| left.checked_sub(bytes.saturating_add(OF_ENTRY));
         if self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_err() {

@@ -12,7 +12,7 @@ use crate::process::environment::Environment;
 use crate::process::file;
 use crate::process::scratch::Scratch;
 
-/// Raised whenever the facts that are read from a layer change: [`LayerFacts`] and the code that fills it.
+/// To be raised whenever the facts that are read from a layer change: [`LayerFacts`] or the code that fills it.
 const FORMAT: u32 = 5;
 
 /// Enough for the facts of two million files.
@@ -71,7 +71,7 @@ impl Cache {
         Some(self.directory.as_ref()?.join(kind).join(format!("sha256-{}", digest.hex())))
     }
 
-    /// Readers see a complete entry or none, even while another process writes it.
+    /// Writes an entry so that readers see all of it or nothing, even while another process writes it.
     fn keep(&self, kind: &str, digest: &Digest, bytes: &[u8]) -> Result<()> {
         let Some(file) = self.file(kind, digest) else { return Ok(()) };
         let doing = || format!("writing `{}`", file.display());
@@ -102,7 +102,7 @@ mod tests {
     use crate::process::scratch::Scratch;
 
     #[test]
-    fn what_was_kept_comes_back_and_what_is_damaged_does_not() {
+    fn stored_facts_are_read_back_unless_they_are_damaged() {
         let scratch = Scratch::new().unwrap();
         let home = scratch.path().to_str().unwrap();
         let cache = Cache::new(&Environment::from_pairs([("HOME", home)])).unwrap();
@@ -124,11 +124,11 @@ mod tests {
             assert_eq!(cache.layer(&digest), None, "{length} bytes");
         }
         cache.keep_layer(&digest, &facts).unwrap();
-        assert_eq!(cache.layer(&digest), Some(facts), "and is written again");
+        assert_eq!(cache.layer(&digest), Some(facts), "and the entry can be written again");
     }
 
     #[test]
-    fn a_manifest_is_believed_by_its_digest() {
+    fn a_stored_manifest_is_used_only_if_its_digest_matches() {
         let scratch = Scratch::new().unwrap();
         let home = scratch.path().to_str().unwrap();
         let cache = Cache::new(&Environment::from_pairs([("XDG_CACHE_HOME", home)])).unwrap();
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_home_nothing_is_kept() {
+    fn without_a_home_directory_nothing_is_stored() {
         let cache = Cache::new(&Environment::default()).unwrap();
         cache.keep_manifest(&Digest::of(b"x"), b"x").unwrap();
         assert_eq!(cache.manifest(&Digest::of(b"x")), None);

@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_difference_is_named_whatever_the_name_is() {
+    fn the_first_difference_is_reported_whatever_the_file_is_called() {
         let odd = "app/a\"b\n\\ü.js";
         let same = || file("app/first.js", b"1");
         assert_eq!(

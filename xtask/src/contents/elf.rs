@@ -1,6 +1,6 @@
-//! What an ELF file says about the machine for which it is made: its header, its interpreter and the libraries that it
-//! needs (System V ABI, "Object Files" and "Program Loading and Dynamic Linking"). It accepts any bytes: a part that
-//! cannot be read counts as missing.
+//! What an ELF file says about the machine for which it is made: its header, its interpreter and the libraries that
+//! it needs (System V ABI, "Object Files" and "Program Loading and Dynamic Linking"). Any bytes are accepted: a part
+//! that cannot be read counts as missing.
 
 mod parts;
 #[cfg(test)]
@@ -20,16 +20,16 @@ pub const MAGIC: &[u8] = b"\x7fELF";
 /// An interpreter's name is a path.
 const LONGEST_PATH: usize = 4096;
 
-/// A library's name is that of a file. Thousands of entries may have the same one, so it must be short.
+/// A library's name is that of a file. Thousands of entries may refer to the same name, so it must be short.
 const LONGEST_NAME: usize = 255;
 
 /// A file has about a dozen segments, and with some linkers a few dozen.
 const MOST_SEGMENTS: u64 = 256;
 
-/// No library needs more others.
+/// More entries than the dynamic section of any library has.
 const MOST_DYNAMIC: usize = 4096;
 
-/// The header, the segments and, in a program, the name of the interpreter are here.
+/// The header, the segments and, in a program, the name of the interpreter are within this many bytes.
 const FIRST: u64 = 64 << 10;
 
 const PT_DYNAMIC: u32 = 2;
@@ -43,7 +43,7 @@ const DT_STRTAB: u64 = 5;
 pub struct Elf {
     /// `e_machine`, with the ABI's numbers.
     pub machine: u16,
-    /// Whether it has 64 bits instead of 32.
+    /// Whether it is a 64-bit file, not a 32-bit one.
     pub is_64: bool,
     /// Whether the most significant byte comes first.
     pub is_big_endian: bool,
@@ -58,19 +58,19 @@ impl Elf {
         Self::of(&Parts::of(bytes.to_vec()))
     }
 
-    /// Reads a file of `size` bytes of which `begin` was read. `ahead` passes over so many bytes, and appends so many
-    /// more to the buffer. Only the parts that say something are kept, so a large file takes no more memory than the
-    /// bound for them. `None` if it is not an ELF file.
+    /// Reads a file of `size` bytes, of which the first bytes, `begin`, were read. `ahead` passes over a number of
+    /// bytes, and appends a second number of bytes to the buffer. Only the parts that are needed are kept, so a large
+    /// file takes no more memory than the limit for them. `None` if it is not an ELF file.
     ///
     /// # Errors
-    /// Those of `ahead`.
+    /// The errors of `ahead`.
     pub fn read(
         begin: &[u8],
         size: u64,
         mut ahead: impl FnMut(u64, u64, &mut Vec<u8>) -> Result<()>,
     ) -> Result<Option<Self>> {
         let mut parts = Parts::of(begin.to_vec());
-        // Each range ends behind the last one, and only a handful of ranges is needed.
+        // Each range ends after the previous one, and only a handful of ranges is needed.
         while let Some(wanted) = parts.next(&needed(&parts), size) {
             parts.add(&wanted, &mut ahead)?;
         }
@@ -84,7 +84,7 @@ impl Elf {
     }
 }
 
-/// The ranges of a file that say something about it, as far as what was read tells where they are.
+/// The ranges of a file that are needed, as far as the parts that were read say where they are.
 fn needed(parts: &Parts) -> Vec<Range<u64>> {
     let range = |offset: u64, size: u64| offset..offset.saturating_add(size);
     let mut needed = vec![range(0, FIRST)];
@@ -177,7 +177,7 @@ impl<'a> File<'a> {
         std::str::from_utf8(&rest[..length]).ok()
     }
 
-    /// Where the segments are listed, the size of an entry and how many are read.
+    /// The offset of the list of segments, the size of an entry, and how many entries are read.
     fn table(&self) -> Option<(u64, u64, u64)> {
         let (table, entry_size, count) = if self.is_64 {
             (self.word(32)?, self.number(54, 2)?, self.number(56, 2)?)
@@ -204,7 +204,7 @@ impl<'a> File<'a> {
         Some(segments)
     }
 
-    /// The C library by the interpreter, else by the needed libraries.
+    /// The C library according to the interpreter, else according to the needed libraries.
     fn libc(&self) -> Option<Libc> {
         let segments = self.segments()?;
         self.libc_of_interpreter(&segments).or_else(|| {
@@ -219,7 +219,7 @@ impl<'a> File<'a> {
         libc_of(path.rsplit('/').next().unwrap_or(path))
     }
 
-    /// Where the names of the needed libraries are in the file.
+    /// The offsets of the names of the needed libraries in the file.
     fn needed_libraries(&self, segments: &[Segment]) -> Option<Vec<u64>> {
         let dynamic = segments.iter().find(|segment| segment.kind == PT_DYNAMIC)?;
         let width = self.width();

@@ -1,5 +1,5 @@
-//! What is kept of a layer: the facts by which a release is judged, and the names that hide or replace files of lower
-//! layers.
+//! What is kept of a layer: the facts on which the checks of a release are based, and the names that hide or replace
+//! files of lower layers.
 
 use std::collections::BTreeMap;
 
@@ -33,7 +33,8 @@ pub struct LayerFacts {
     pub whiteouts: Vec<String>,
     /// Directories that hide everything in them from lower layers.
     pub opaque: Vec<String>,
-    /// Why engines unpack the layer in different ways, if they may: the first entry and the reason.
+    /// Why engines may unpack the layer in different ways: the first such entry and the reason. `None` if they do
+    /// not.
     pub odd: Option<String>,
 }
 
@@ -62,7 +63,7 @@ pub enum Fact {
 }
 
 impl LayerFacts {
-    /// About how many bytes it takes to keep them.
+    /// About how many bytes of memory the facts take.
     pub(super) fn size(&self) -> usize {
         let facts = self.facts.iter().map(|(path, fact)| path.len() + fact.size());
         let links = self
@@ -76,7 +77,7 @@ impl LayerFacts {
 }
 
 impl Fact {
-    /// About how many bytes it takes to keep it, besides its path. The target of a link counts with the path.
+    /// About how many bytes of memory the fact takes, besides its path. The target of a link counts with the path.
     pub(super) fn size(&self) -> usize {
         let length = |text: &Option<String>| text.as_ref().map_or(0, String::len);
         match self {

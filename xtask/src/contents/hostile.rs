@@ -90,7 +90,7 @@ readers! {
         seeds: vec![b"app/node_modules/@s/b/node_modules/c/package.json".to_vec()],
         words: &["node_modules", "/", "@", "..", ".", "package.json", "a", "\0", "node_modules/"],
         read: |bytes| {
-            // An archive yields no longer path.
+            // An archive yields no path longer than this.
             let path: String = String::from_utf8_lossy(bytes).chars().take(4096).collect();
             let is_outside = npm::place(&path) == npm::Place::Outside;
             assert!(is_outside || path.contains("node_modules"));
@@ -107,7 +107,7 @@ readers! {
         words: &["P:a\n", "V:1\n", "A:x\n", "o:b\n", ":", "\n", "\n\n", "P", "\r\n", "\0"],
         read: |bytes| drop(alpine(bytes, &Budget::of_image())),
     }
-    releases_of_systems: {
+    os_releases: {
         seeds: vec![b"ID=debian\nVERSION_ID=\"12\"\nNAME='x'\n".to_vec()],
         words: &["ID=", "VERSION_ID=", "\"", "'", "\n", "#", "=", "\\", "\0"],
         read: |bytes| drop(os_release(bytes)),

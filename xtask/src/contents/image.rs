@@ -37,7 +37,7 @@ pub struct Contents {
     pub unread: Vec<String>,
     /// The programs called `node`.
     pub node: Vec<String>,
-    /// The version of node, if it is the base image's and the base image says it in `NODE_VERSION`.
+    /// The version of node, if node comes from the base image, which names the version in `NODE_VERSION`.
     pub node_version: Option<String>,
     /// All ELF files except the loaders, sorted by path.
     pub elf: Vec<ElfFile>,
@@ -52,7 +52,7 @@ pub struct NpmPackage {
     pub path: String,
     /// The contents of its `package.json`.
     pub manifest: PackageJson,
-    /// How it got there.
+    /// How it got to its place.
     pub kind: Kind,
     /// The links in `node_modules` directories that point to it.
     pub links: Vec<String>,
@@ -63,7 +63,7 @@ pub struct NpmPackage {
 /// How a package got to its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// npm put it there, or it is in the base image, wherever that is.
+    /// npm put it there, or it is anywhere in the base image.
     Installed,
     /// It is part of another package's files.
     Inside,
@@ -124,7 +124,8 @@ impl Contents {
                     contents.system.extend(packages.iter().cloned());
                     contents.is_alpine |= matches!(fact, Fact::Alpine(_));
                 }
-                // `etc/` comes first by name, and the system itself reads it first.
+                // `etc/os-release` comes first in the order of names, and it is also the file that the system reads
+                // first.
                 Fact::OsRelease(release) => drop(contents.release.get_or_insert_with(|| release.clone())),
                 Fact::Loader(libc) => drop(contents.libcs.insert(*libc)),
                 Fact::Unread => contents.unread.push(path),
@@ -136,7 +137,7 @@ impl Contents {
         Ok(contents)
     }
 
-    /// Whether node is one of the system's packages, whose list says its version.
+    /// Whether node is one of the system's packages, whose list has its version.
     #[must_use]
     pub fn has_packaged_node(&self) -> bool {
         self.system.iter().any(|package| matches!(package.name.as_str(), "nodejs" | "nodejs-current"))
@@ -166,7 +167,7 @@ fn packages(seen: &Seen<'_>, base_layers: Option<usize>) -> Vec<NpmPackage> {
             Place::Installed => Kind::Installed,
             Place::Hidden if !links.is_empty() => Kind::Installed,
             Place::Inside if is_named => Kind::Inside,
-            // In the base image, this is no code of the service: yarn of the official images is in `/opt`.
+            // In the base image, this is not code of the service: the official images have yarn in `/opt`.
             Place::Outside if is_of_base && is_named && links.is_empty() => Kind::Installed,
             Place::Outside if !links.is_empty() => Kind::Local,
             Place::Inside | Place::Hidden | Place::Part | Place::Outside => continue,
@@ -183,7 +184,7 @@ fn packages(seen: &Seen<'_>, base_layers: Option<usize>) -> Vec<NpmPackage> {
     packages
 }
 
-/// The target of the link `path`, computed from the text alone.
+/// The target of the link `path`, computed only from the text.
 fn resolve(path: &str, target: &str) -> String {
     let mut words: Vec<_> = if target.starts_with('/') { Vec::new() } else { path.split('/').collect() };
     words.pop();

@@ -29,7 +29,7 @@ pub struct Held {
     pub bundled: Vec<Locked>,
     /// The number of optional and local packages of the lockfile that the image does not have.
     pub left_out: usize,
-    /// The paths in the lockfile of those that it has.
+    /// The paths in the lockfile of the packages that the image has.
     found: BTreeSet<String>,
 }
 
@@ -43,7 +43,7 @@ pub struct Unlike {
     dependencies: Dependencies,
     /// Whether the image has no packages at all.
     lacks_all: bool,
-    /// Whether it lacks most of those that it must have.
+    /// Whether it lacks most of the packages that it must have.
     lacks_most: bool,
 }
 
@@ -89,7 +89,8 @@ pub fn target(contents: &Contents) -> Result<Target> {
     Target::new(&Platform::try_from(contents.platform.clone())?, libc)
 }
 
-/// Compares the packages. Those of the base image, and those that came within another package's archive, do not count.
+/// Compares the packages. Packages of the base image, and packages that came within another package's archive, do not
+/// count.
 ///
 /// # Errors
 /// [`Unlike`] when they differ. A [`crate::process::failure::Refusal`] when the lockfile cannot be installed on that
@@ -108,7 +109,7 @@ pub fn check(contents: &Contents, lockfile: &Lockfile, dependencies: Dependencie
         .iter()
         .filter(|package| contents.is_above(package.layer) && package.kind != Kind::Inside);
     for package in above.clone() {
-        // What is elsewhere than npm puts it is in the places of its links.
+        // A package that is not where npm puts it counts as being where the links to it are.
         let links = package.links.iter().filter(|_| package.kind == Kind::Installed);
         let mut paths = [&package.path].into_iter().chain(links);
         let place = paths.find_map(|path| suffixes(path).find_map(|path| places.get(path)));
@@ -140,8 +141,8 @@ pub fn check(contents: &Contents, lockfile: &Lockfile, dependencies: Dependencie
     Err(Unlike { platform, target, missing, excess, dependencies, lacks_all, lacks_most }.into())
 }
 
-/// The packages that npm chooses by the processor, if the image has none of them although it has packages that ask for
-/// them: npm was told another processor, and does not fail for that.
+/// Describes the packages that npm chooses by processor, if the image has none of them although it has packages that
+/// depend on them. npm was then run for another processor, which is not an error for npm.
 ///
 /// # Errors
 /// As [`check`].
@@ -153,7 +154,7 @@ pub fn without_binaries(
     let target = target(contents)?;
     let found = check(contents, lockfile, dependencies)?.found;
     let mut chosen = lockfile.chosen_by_cpu(&target)?;
-    chosen.retain(|_, asked_by| asked_by.iter().any(|path| path.is_empty() || found.contains(path)));
+    chosen.retain(|_, dependents| dependents.iter().any(|path| path.is_empty() || found.contains(path)));
     if dependencies == Dependencies::Bundled
         || chosen.is_empty()
         || chosen.keys().any(|path| found.contains(path))

@@ -28,7 +28,7 @@ pub(super) const MOST_BYTES: u64 = 8 << 30;
 pub enum Compression {
     /// Not compressed.
     None,
-    /// gzip, which is the usual one.
+    /// gzip, the usual compression.
     Gzip,
 }
 
@@ -37,7 +37,7 @@ impl Compression {
     /// manifest V 2).
     ///
     /// # Errors
-    /// When the media type is another one.
+    /// When it is another media type.
     pub fn of(media_type: &str) -> Result<Self> {
         Ok(match media_type {
             "application/vnd.oci.image.layer.v1.tar" => Self::None,

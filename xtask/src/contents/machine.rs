@@ -20,7 +20,7 @@ const NO_PROCESSOR: [u16; 3] = [190, 224, 247];
 /// More files in one message help nobody.
 const SHOWN: usize = 5;
 
-/// A package has its files for other platforms less deep than this.
+/// How many directories deep files for other platforms are looked for in a package.
 const DEEPEST: usize = 32;
 
 /// The properties of an ELF file for a platform.
@@ -114,9 +114,9 @@ pub fn check(contents: &Contents) -> Result<String, Wrong> {
 /// Why a platform's image must not be released.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wrong {
-    /// It is unknown what binaries for this platform look like.
+    /// It is not known what binaries for this platform must look like.
     Unknown(String),
-    /// Binaries for something else.
+    /// There are binaries for another platform.
     Files {
         /// The image's platform.
         platform: String,
@@ -138,7 +138,8 @@ impl std::fmt::Display for Wrong {
         match self {
             Self::Unknown(platform) => write!(
                 f,
-                "the image for `{platform}` has ELF files, and what they have to be for that platform is not known here"
+                "the image for `{platform}` has ELF files, and this xtask does not know what they must look like for \
+                 that platform"
             ),
             Self::Files { platform, libcs, files, more, install } => {
                 let shown = files.join("; ");
@@ -159,10 +160,10 @@ impl std::fmt::Display for Wrong {
 fn describe(file: &ElfFile, right: &BTreeSet<&str>) -> String {
     let (path, name) = (&file.path, name(&file.elf));
     let Some(package) = npm::package_of(path) else {
-        return format!("`{path}` in no npm package is for {name}");
+        return format!("`{path}`, which is in no npm package, is for {name}");
     };
     let is_beside = right.iter().any(|other| npm::package_of(other) == Some(package));
-    let beside = if is_beside { ", beside right ones" } else { "" };
+    let beside = if is_beside { ", beside files for the right platform," } else { "" };
     let package = package.rsplit("node_modules/").next().unwrap_or(package);
     format!("`{path}` of the npm package `{package}`{beside} is for {name}")
 }
@@ -183,8 +184,8 @@ fn name(elf: &Elf) -> String {
     }
 }
 
-/// Whether a package has several such files, one per platform, and this one is for another platform: one part of its
-/// path names another platform, and next to that part there is a right file.
+/// Whether the file is one of several in its package, one per platform, and is for another platform: a part of its
+/// path names another platform, and there is a right file beside that part.
 fn is_spare(path: &str, right: &BTreeSet<&str>, expected: &Expected, contents: &Contents) -> bool {
     let Some(package) = npm::package_of(path) else { return false };
     let mut begin = package.len() + 1;
@@ -198,10 +199,10 @@ fn is_spare(path: &str, right: &BTreeSet<&str>, expected: &Expected, contents: &
     false
 }
 
-/// Whether there is one of `paths` in a directory, whose path ends with a slash, that is not at and not below `entry` of
-/// that directory. The paths of an entry are not one range: `a-b` is between `a` and `a/b`.
+/// Whether one of `paths` is in `directory`, whose path ends with a slash, but neither at nor below the path `entry`
+/// in it. The paths of an entry are not one range: `a-b` is between `a` and `a/b`.
 fn has_beside(paths: &BTreeSet<&str>, directory: &str, entry: &str) -> bool {
-    // The character after a slash is a zero.
+    // `0` is the character after `/`.
     let end = |path: &str| format!("{}0", path.trim_end_matches('/'));
     let ranges = [
         (Included(directory), Excluded(entry)),

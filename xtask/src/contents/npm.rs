@@ -17,20 +17,20 @@ pub(super) const LARGEST_MANIFEST: u64 = 4 << 20;
 /// The directory in which packages are installed.
 const MODULES: &str = "node_modules";
 
-/// The fields of a `package.json` that are needed here. npm reads the others.
+/// The fields of a `package.json` that are needed here.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PackageJson {
     /// The name, with its scope.
     pub name: Option<String>,
     /// The version, in npm's cleaned form.
     pub version: Option<String>,
-    /// The licence: an SPDX identifier or expression, or any other words.
+    /// The licence: an SPDX identifier or expression, or any other text.
     pub license: Option<String>,
 }
 
 impl PackageJson {
-    /// Parses the file as npm and Node.js do: what is not UTF-8 becomes replacement characters, and the last of several
-    /// equal keys counts.
+    /// Parses the file as npm and Node.js do: bytes that are not UTF-8 become replacement characters, and the last of
+    /// several equal keys counts.
     ///
     /// # Errors
     /// When it is not a JSON object.
@@ -52,8 +52,8 @@ impl PackageJson {
     }
 }
 
-/// Those members of the object that are needed. The others are skipped unread: JavaScript takes numbers, characters and
-/// depths that `serde_json` refuses.
+/// The members of the object that are needed. The others are skipped unread, because JavaScript accepts numbers,
+/// characters and depths that `serde_json` refuses.
 struct Fields(BTreeMap<String, Value>);
 
 impl<'de> Deserialize<'de> for Fields {
@@ -84,7 +84,8 @@ impl<'de> Visitor<'de> for Members {
     }
 }
 
-/// Names have at most 214 bytes and versions 256. Licences are expressions.
+/// The longest value of a field, in characters; the rest is cut off. Names have at most 214 bytes and versions 256,
+/// and licences are expressions.
 const LONGEST: usize = 1024;
 
 /// A version as npm writes it to a lockfile: without a leading `v` or `=` and without build metadata.
@@ -100,7 +101,8 @@ pub enum Place {
     Installed,
     /// Also `…/node_modules/NAME`, but within the files of another package: it came in that package's archive.
     Inside,
-    /// Below a directory such as `node_modules/.nitro`, and in no `node_modules` there: a package if a link leads to it.
+    /// Below a directory such as `node_modules/.nitro`, but not in a `node_modules` there: a package if a link leads
+    /// to it.
     Hidden,
     /// Elsewhere below a `node_modules`: part of a package, not a package itself.
     Part,
@@ -146,7 +148,7 @@ pub fn is_installed_manifest(path: &str) -> bool {
     name == PACKAGE_JSON && place(directory) == Place::Installed
 }
 
-/// npm gives no package a name with a dot in front, as in `.bin` and `.cache`.
+/// Whether a package can have this name. npm allows no name that begins with a dot, as in `.bin` and `.cache`.
 fn is_name(word: &str) -> bool {
     !word.is_empty() && !word.starts_with('.') && word != MODULES
 }
@@ -155,7 +157,7 @@ fn is_name(word: &str) -> bool {
 #[must_use]
 pub fn package_of(path: &str) -> Option<&str> {
     let directories = path.match_indices('/').rev().map(|(end, _)| &path[..end]);
-    // The place is only computed where it can be that, so that a long path takes no time.
+    // The place is only computed for directories that may be packages, so that a long path takes no time.
     let is_near = |directory: &&str| directory.rsplit('/').skip(1).take(2).any(|word| word == MODULES);
     directories.filter(is_near).find(|directory| place(directory) == Place::Installed)
 }
@@ -170,7 +172,7 @@ mod tests {
     use super::{PackageJson, Place, clean_version, package_of, place};
 
     #[test]
-    fn a_package_is_told_by_its_directory() {
+    fn the_place_of_a_package_follows_from_its_directory() {
         for (path, expected) in [
             ("app/node_modules/a", Place::Installed),
             ("node_modules/@s/a", Place::Installed),
@@ -218,7 +220,7 @@ mod tests {
         }
         let latin1 = b"\xef\xbb\xbf{\"author\": \"Jos\xe9\", \"name\": \"a\"}";
         assert_eq!(PackageJson::parse(latin1).unwrap().name.as_deref(), Some("a"));
-        // Fields that nobody asks for, and that only JavaScript can hold.
+        // Fields that are not needed, with values that only JavaScript can hold.
         let deep = format!("{}{}", "[".repeat(500), "]".repeat(500));
         for odd in [r#""\ud800""#, "1e999", deep.as_str()] {
             let text = format!(r#"{{"x": {odd}, "name": "a", "x": {odd}}}"#);

@@ -1,4 +1,4 @@
-//! Fetches and reads an image's layers: each once, two at a time, and checks them against the image's config.
+//! Fetches and reads the layers of an image, each once and two at a time, and checks them against the image's config.
 
 #[cfg(test)]
 mod tests;
@@ -30,8 +30,8 @@ const READERS: usize = 2;
 
 /// A source of layers.
 pub trait Layers: Sync {
-    /// The file with the layer's bytes, which must match `digest`: in `scratch`, or where it already is. `None` when
-    /// there is no such layer.
+    /// The file with the layer's bytes, which must match `digest`. It is in `scratch`, or where it already was.
+    /// `None` when there is no such layer.
     ///
     /// # Errors
     /// When it cannot be fetched. [`WrongBytes`] when its bytes do not match.
@@ -68,11 +68,11 @@ pub struct Part {
     pub diff_ids: Vec<Digest>,
     /// `NODE_VERSION` in the environment, and how many layers are below the instruction that sets it.
     pub node_version: Option<(String, usize)>,
-    /// The instruction that made each layer; empty if the config does not say it of all.
+    /// The instruction that made each layer; empty if the config does not name one for each.
     pub made_by: Vec<String>,
 }
 
-/// The config of a platform, as far as it says something of its layers.
+/// The fields of a platform's config that are about its layers.
 #[derive(Deserialize)]
 struct ImageConfig {
     #[serde(default)]
@@ -101,7 +101,7 @@ struct Instruction {
 }
 
 impl Instruction {
-    /// Whether it sets `NODE_VERSION`, as `BuildKit` or an older docker writes that.
+    /// Whether it sets `NODE_VERSION`, in the form of `BuildKit` or of an older docker.
     fn sets_node_version(&self) -> bool {
         let words = self.created_by.as_deref().unwrap_or_default();
         let words = words.split_once("#(nop)").map_or(words, |(_shell, words)| words);
@@ -110,7 +110,7 @@ impl Instruction {
 }
 
 impl ImageConfig {
-    /// What [`Part::node_version`] is. `None` if more than one instruction sets it.
+    /// The value of [`Part::node_version`]; `None` if more than one instruction sets it.
     fn node_version(&self) -> Option<(String, usize)> {
         let history = self.history.as_deref().unwrap_or_default();
         let mut setting =
@@ -125,7 +125,7 @@ impl ImageConfig {
         is_plain.then(|| (version.to_owned(), below))
     }
 
-    /// What [`Part::made_by`] is.
+    /// The value of [`Part::made_by`].
     fn made_by(&self) -> Vec<String> {
         let made = self.history.iter().flatten().filter(|instruction| !instruction.empty_layer);
         let made: Vec<_> =
@@ -163,8 +163,8 @@ pub enum Known {
     Base,
 }
 
-/// Reads the contents of each platform's image, and stores what it read of the layers that `known` allows. If the `base`
-/// image is unknown, every layer is read. `own` is what the Dockerfile adds to it.
+/// Reads the contents of each platform's image, and caches what it read from the layers that `known` allows. If the
+/// `base` image is unknown, every layer is read. `own` is what the Dockerfile adds to the base image.
 ///
 /// # Errors
 /// When a layer cannot be fetched. [`WrongBytes`] when the bytes of a layer, compressed or unpacked, do not match its
@@ -205,14 +205,14 @@ pub fn read(
             let found = facts.get(&layer.digest).context("a layer was not read")?;
             let name = format!("the layer `{}` of {}, unpacked, is there", layer.digest, part.platform);
             WrongBytes::check_digest(&name, found.diff_id.clone(), diff_id)?;
-            // A layer is read once, but each place at which it is costs as much as another layer.
+            // A layer is read once, but it costs the budget again at each further place in an image.
             if !stacked.insert(&layer.digest) {
                 budget.take(found.size()).map_err(|error| Damaged(format!("{error:#}")))?;
             }
             stack.push(found);
         }
-        // What a service's own Dockerfile sets says nothing of the base image's node, even if it is the first thing
-        // above the base image's layers.
+        // A version that the service's own Dockerfile sets says nothing about the base image's node, even if that is
+        // its first instruction above the base image.
         let is_of_base = |below: usize| !own.sets_node_version && count.is_some_and(|count| below <= count);
         let version = part.node_version.as_ref().filter(|(_, below)| is_of_base(*below));
         let version = version.map(|(version, _)| version.clone());
@@ -230,7 +230,7 @@ struct Job<'a> {
     platform: &'a str,
 }
 
-/// Where the layers come from, and what may be kept of them.
+/// Where the layers come from, and what may be cached of them.
 struct Source<'a> {
     layers: &'a dyn Layers,
     cache: &'a Cache,

@@ -16,7 +16,7 @@ pub struct OsPackage {
     pub version: String,
     /// The architecture in the system's own terms, such as `amd64` or `x86_64`.
     pub architecture: Option<String>,
-    /// The source package from which it is built, if that has another name.
+    /// The source package from which it is built, if that has another name or version.
     pub source: Option<String>,
     /// The version of the source package, if it differs.
     pub source_version: Option<String>,
@@ -25,11 +25,11 @@ pub struct OsPackage {
 }
 
 impl OsPackage {
-    /// About how many bytes it takes to keep it.
+    /// About how many bytes of memory it takes.
     pub(super) fn size(&self) -> usize {
-        let told = [&self.architecture, &self.source, &self.source_version, &self.license];
-        let told: usize = told.into_iter().flatten().map(String::len).sum();
-        size_of::<Self>() + self.name.len() + self.version.len() + told
+        let optional = [&self.architecture, &self.source, &self.source_version, &self.license];
+        let optional: usize = optional.into_iter().flatten().map(String::len).sum();
+        size_of::<Self>() + self.name.len() + self.version.len() + optional
     }
 }
 
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_read_up_to_the_budget() {
+    fn a_list_that_exceeds_the_budget_is_refused() {
         let (dpkg, apk) = ("Package:a\nVersion:1\n\n".repeat(100), "P:a\nV:1\n\n".repeat(100));
         let budget = || Budget::of(1000);
         for result in [super::debian(dpkg.as_bytes(), &budget()), super::alpine(apk.as_bytes(), &budget())] {
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn the_system_says_its_name() {
+    fn the_system_is_named_by_os_release() {
         let of = |text: &str| os_release(text.as_bytes()).map(|found| (found.id, found.version));
         let debian = "PRETTY_NAME=\"Debian GNU/Linux 12\"\nVERSION_ID=\"12\"\nID=debian\n";
         assert_eq!(of(debian), Some(("debian".to_owned(), Some("12".to_owned()))));

@@ -1,5 +1,5 @@
 //! Layers above the base image that the Dockerfile does not make. The builder runs what the base image prescribes
-//! (`ONBUILD`) in the stage that is based on it, where no rule has looked.
+//! (`ONBUILD`) in the stage that is based on it, and no rule has checked those instructions.
 
 use anyhow::Result;
 
@@ -13,10 +13,11 @@ use crate::process::shown::named;
 const MOST: usize = 3;
 const LONGEST: usize = 200;
 
-/// Why one of the platforms' images on `base` has other layers than `inputs` make; `None` if none has.
+/// Describes the first platform's image on `base` that has layers which the Dockerfile in `inputs` does not make;
+/// `None` if there is no such image.
 ///
 /// # Errors
-/// When one of them is not based on `base`.
+/// When one of the images is not based on `base`.
 pub fn layers(parts: &[Part], base: &Base, inputs: &Inputs) -> Result<Option<String>> {
     first(parts, base, inputs.own, &inputs.base.last)
 }
@@ -64,7 +65,7 @@ mod tests {
     use crate::oci::reference::Digest;
 
     #[test]
-    fn each_layer_above_the_base_image_is_made_by_the_dockerfile() {
+    fn layers_that_the_dockerfile_does_not_make_are_reported() {
         let base = read(&format!("FROM node:22@{}\n", Digest::of(b"x")), &[]).unwrap().base.last;
         let (add, copy, run) =
             ("ADD root.tar / # buildkit", "COPY /out/ / # buildkit", "RUN /bin/sh -c make # buildkit");
@@ -107,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn every_platform_is_looked_at() {
+    fn every_platform_is_checked() {
         let pinned = read(&format!("FROM node:22@{}\n", Digest::of(b"x")), &[]).unwrap().base.last;
         let part = |platform: &str, names: &[&str]| {
             let layers: Vec<_> = names.iter().map(|name| descriptor(name, 1)).collect();

@@ -24,7 +24,7 @@ pub const SIGNATURE: &str = "SHA256SUMS.sig";
 /// The same signature in a Sigstore bundle, which cosign 3 prefers.
 pub const BUNDLE: &str = "SHA256SUMS.sigstore.json";
 
-/// The largest file, in bytes. An SBOM of 10,000 packages has a tenth of that.
+/// The largest file, in bytes. An SBOM of 10,000 packages is a tenth of that.
 pub const LARGEST: u64 = 64 << 20;
 
 /// A file for a page.
@@ -81,7 +81,7 @@ pub fn names(tag: &ReleaseTag) -> Vec<String> {
 /// attached, the SBOM in the bytes whose digest the provenance has, and the digests of all of these.
 ///
 /// # Errors
-/// When no attestation is one of an SBOM, or that attestation is invalid.
+/// When there is no attestation of an SBOM, or it is invalid.
 pub fn documents(tag: &ReleaseTag, image: &Digest, envelopes: &[(Attested, Vec<u8>)]) -> Result<Vec<Asset>> {
     let mut assets: Vec<_> =
         envelopes.iter().map(|(of, bytes)| Asset::new(envelope_name(*of, tag), bytes.clone())).collect();
@@ -127,8 +127,9 @@ pub enum Change<'a> {
 /// The changes after which the page has each of `wanted` once. `listed` are the page's files, and `bytes` the contents
 /// of those with a name of ours. Other files are left alone.
 ///
-/// Of two files with the same name, every run keeps the one with the forge's higher id. Its contents are compared once
-/// it is the only one. So parallel runs end with one file, and a file that is being replaced is never missing.
+/// Of several files with the same name, every run keeps the one with the highest id on the forge. Its contents are
+/// compared once it is the only one. So parallel runs end with one file, and a file that is being replaced is never
+/// missing.
 #[must_use]
 pub fn changes<'a>(
     wanted: &'a [Asset],
@@ -150,10 +151,10 @@ pub fn changes<'a>(
 }
 
 /// Checks that the files in `bytes` are exactly those that follow from the attestations among them, and returns how
-/// many there are. The caller must check that each attestation is one of the image's.
+/// many there are. The caller must check that each attestation is attached to the image.
 ///
 /// # Errors
-/// When a file is missing, has other bytes, or belongs to nothing that is attested.
+/// When a file is missing, has other bytes, or does not belong to an attestation.
 pub fn check(
     tag: &ReleaseTag,
     image: &Digest,

@@ -35,7 +35,7 @@ pub enum Attested {
 }
 
 impl Attested {
-    /// Each once. This is the only list of them.
+    /// All attestations, each once. There is no other list of them.
     pub const ALL: [Self; 3] = [Self::Provenance, Self::Sbom, Self::TestResult];
 
     /// The predicate type of its statement.
@@ -91,13 +91,13 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The tag that holds them for the image `digest`.
+    /// The tag that holds the objects of this kind for the image `digest`.
     #[must_use]
     pub fn tag(self, digest: &Digest) -> Tag {
         Tag::of(digest, self.ending())
     }
 
-    /// The image whose objects of this kind the tag `name` holds; `None` for any other tag.
+    /// The digest of the image whose objects of this kind are under the tag `name`; `None` for any other tag.
     #[must_use]
     pub fn digest_of(self, name: &str) -> Option<Digest> {
         let digits = name.strip_prefix("sha256-")?.strip_suffix(self.ending())?;
@@ -137,7 +137,7 @@ mod tests {
     use crate::oci::reference::Digest;
 
     #[test]
-    fn what_else_is_attached_to_a_digest_is_told_by_its_tag() {
+    fn other_objects_attached_to_a_digest_are_recognized_by_their_tags() {
         let digest = Digest::of(b"image");
         let name = format!("sha256-{}", digest.hex());
         let tags = [

@@ -17,7 +17,7 @@ use crate::process::shown::named;
 /// The type of a current statement (<https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md>).
 const STATEMENT: &str = "https://in-toto.io/Statement/v1";
 
-/// The type that cosign writes, and that older releases have.
+/// The type that cosign writes, which the statements of older releases have.
 const OLDER_STATEMENT: &str = "https://in-toto.io/Statement/v0.1";
 
 #[derive(Serialize, Deserialize)]
@@ -27,7 +27,7 @@ struct Statement {
     statement_type: String,
     subject: Vec<Subject>,
     predicate_type: String,
-    /// Read apart from the rest.
+    /// Parsed separately.
     #[serde(skip_deserializing)]
     predicate: Value,
 }
@@ -44,7 +44,7 @@ impl Subject {
         Self { name, digest: BTreeMap::from([("sha256".to_owned(), digest.hex().to_owned())]) }
     }
 
-    /// The only digest.
+    /// Its digest, which must be the only one.
     fn digest(&self) -> Result<Digest> {
         let hex = self.digest.get("sha256").filter(|_| self.digest.len() == 1);
         let hex = hex.with_context(|| {
@@ -180,7 +180,7 @@ mod tests {
     const TYPE: &str = "https://slsa.dev/provenance/v1";
 
     /// A current statement about an image with two platforms.
-    fn today() -> Value {
+    fn current() -> Value {
         let platforms = [("linux/amd64", "amd"), ("linux/arm64", "arm")];
         let platforms = platforms.map(|(name, text)| (name.to_owned(), Digest::of(text.as_bytes())));
         let image = "forge.example.org/acme/carol".parse().unwrap();
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_names_the_image_and_each_platform() {
+    fn a_statement_names_the_image_and_each_platform() {
         let subject = |name: &str, of: &str| json!({"name": name, "digest": {"sha256": Digest::of(of.as_bytes()).hex()}});
         let expected = json!({
             "_type": "https://in-toto.io/Statement/v1", "predicateType": TYPE, "predicate": {"x": 1},
@@ -203,7 +203,7 @@ mod tests {
                 subject("forge.example.org/acme/carol linux/arm64", "arm"),
             ],
         });
-        assert_eq!(today(), expected);
+        assert_eq!(current(), expected);
     }
 
     #[test]
@@ -213,11 +213,11 @@ mod tests {
             read(statement).unwrap().check_subjects(build_type, &[amd.clone(), arm.clone()]).is_ok()
         };
         let with = |change: fn(&mut Value)| {
-            let mut changed = today();
+            let mut changed = current();
             change(&mut changed);
             changed
         };
-        assert!(holds(&today(), BuildType::V2) && !holds(&today(), BuildType::V1));
+        assert!(holds(&current(), BuildType::V2) && !holds(&current(), BuildType::V1));
         let older = with(|statement| {
             statement["_type"] = OLDER_STATEMENT.into();
             statement["subject"].as_array_mut().unwrap().truncate(1);
@@ -260,7 +260,7 @@ mod tests {
             ("subject", json!([{"name": "x", "digest": {"sha256": hex}, "uri": "x"}])),
             ("extra", json!(1)),
         ] {
-            let mut wrong = today();
+            let mut wrong = current();
             wrong[field] = value.clone();
             assert!(read(&wrong).is_err(), "{field}: {value}");
         }

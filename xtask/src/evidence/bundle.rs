@@ -27,11 +27,11 @@ pub use artifact::{EMPTY_CONFIG, Subject, entries, index, layer_of, named};
 /// (<https://docs.sigstore.dev/about/bundle/>).
 pub const MEDIA_TYPE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 
-/// The predicate type of a signature. cosign 3 signs a statement for it too.
+/// The predicate type of a signature: in cosign 3, a signature is over a statement, as an attestation is.
 pub const SIGN_PREDICATE: &str = "https://sigstore.dev/cosign/sign/v1";
 
-/// An annotation next to the version in the legacy signature, if the release also has bundles. Without the key nobody
-/// can make it look as if there had been none.
+/// The annotation in the legacy signature, next to the version, of a release that also has bundles. Without the key,
+/// nobody can make it look as if there had been no bundles.
 pub const MARK: (&str, &str) = ("bundle", "v0.3");
 
 /// The content of a bundle.
@@ -121,7 +121,7 @@ impl Bundle {
         Self::new(Of::Signature, &seal(&statement(digest, signed_as), signature), hint)
     }
 
-    /// Whether it signs `digest` as that release.
+    /// Whether the bundle signs `digest` as that release.
     #[must_use]
     pub fn signs(&self, digest: &Digest, signed_as: SignedAs<'_>) -> bool {
         open(&self.envelope).is_ok_and(|opened| opened.payload == statement(digest, signed_as))

@@ -24,8 +24,8 @@ pub fn new_tag(source: &Source) -> Result<Tag> {
     format!("{}{}-{}", prefix(&source.tag), source.commit.short(), &random[..RANDOM]).parse()
 }
 
-/// Whether `name` is a candidate tag for `tag`, of any run and any commit. Once the version tag exists, none of them
-/// can become it.
+/// Whether `name` is a candidate tag for `tag`, of any run and any commit. Once the version tag exists, no candidate
+/// can get it.
 #[must_use]
 pub fn is_of(tag: &ReleaseTag, name: &str) -> bool {
     let is_hex =
@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn a_candidate_of_the_longest_tag_is_a_tag_and_known_again() {
+    fn a_candidate_tag_of_the_longest_release_tag_is_valid_and_recognized() {
         for tag in ["v0.1.0", &format!("v0.1.0-{}", "x".repeat(93))] {
             let source = source(tag);
             let candidate = new_tag(&source).unwrap();
@@ -60,11 +60,11 @@ mod tests {
     }
 
     #[test]
-    fn others_are_left_alone() {
+    fn other_tags_are_not_candidates_of_this_release() {
         let ours = source("v0.1.0");
         assert!(
             is_of(&ours.tag, "candidate-v0.1.0-bbbbbbbbbbbb-0123"),
-            "of the commit that the tag was at before"
+            "of a commit that the tag named before"
         );
         for name in [
             "v0.1.0",

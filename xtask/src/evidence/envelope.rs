@@ -1,4 +1,4 @@
-//! The DSSE envelope around a signed statement. There is one reader, for what cosign signed and for what it accepted.
+//! The DSSE envelope around a signed statement. One reader is used for what cosign signed and for what it accepted.
 //! It accepts exactly the fields of the format, each once.
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -47,7 +47,7 @@ pub fn open(bytes: &[u8]) -> Result<Opened> {
     let [signature] = &envelope.signatures[..] else {
         bail!("it has {} signatures: expected one", envelope.signatures.len());
     };
-    // It is not signed, and cosign leaves it empty.
+    // The key id is not signed, and cosign leaves it empty.
     ensure!(signature.key_id.is_empty(), "the signature names the key `{}`", signature.key_id);
     ensure!(!decode("signature", &signature.sig)?.is_empty(), "the signature is empty");
     Ok(Opened { payload: decode("payload", &envelope.payload)?, signature: signature.sig.clone() })
@@ -71,7 +71,7 @@ pub fn pae(payload: &[u8]) -> Vec<u8> {
     [head.as_bytes(), payload].concat()
 }
 
-/// Bytes have only one canonical spelling in base64. All others are refused.
+/// Decodes base64. Bytes have only one canonical form, and all other forms are refused.
 pub(in crate::evidence) fn decode(what: &str, text: &str) -> Result<Vec<u8>> {
     STANDARD.decode(text).with_context(|| format!("the {what} is not canonical base64"))
 }
@@ -100,20 +100,20 @@ mod tests {
         })
     }
 
-    fn is_taken(envelope: &str) -> bool {
+    fn is_accepted(envelope: &str) -> bool {
         predicate(envelope.as_bytes(), TYPE, &Digest::of(b"image"))
             .is_ok_and(|found| found == json!({"x": 1}))
     }
 
     #[test]
-    fn an_envelope_of_the_right_type_and_subject_is_taken() {
+    fn an_envelope_of_the_right_type_and_subject_is_accepted() {
         let mut right = envelope(&statement().to_string());
-        assert!(is_taken(&right.to_string()));
+        assert!(is_accepted(&right.to_string()));
         right["signatures"] = json!([{"sig": "MEUC"}]);
-        assert!(is_taken(&right.to_string()), "cosign 3 leaves the key's name out");
+        assert!(is_accepted(&right.to_string()), "cosign 3 leaves the key's name out");
         let mut newer = statement();
         newer["_type"] = json!("https://in-toto.io/Statement/v1");
-        assert!(is_taken(&envelope(&newer.to_string()).to_string()));
+        assert!(is_accepted(&envelope(&newer.to_string()).to_string()));
     }
 
     #[test]
@@ -134,12 +134,12 @@ mod tests {
         ] {
             let mut wrong = envelope(&statement().to_string());
             wrong[field] = value.clone();
-            assert!(!is_taken(&wrong.to_string()), "{field}: {value}");
+            assert!(!is_accepted(&wrong.to_string()), "{field}: {value}");
         }
     }
 
     #[test]
-    fn a_field_twice_is_refused_wherever_it_is() {
+    fn a_duplicate_field_is_refused_wherever_it_is() {
         let right = envelope(&statement().to_string()).to_string();
         let payload = format!("\"payload\":{}", envelope(&statement().to_string())["payload"]);
         for (from, to) in [
@@ -153,7 +153,7 @@ mod tests {
         ] {
             let wrong = right.replacen(from, &to, 1);
             assert_ne!(wrong, right);
-            assert!(!is_taken(&wrong), "{wrong}");
+            assert!(!is_accepted(&wrong), "{wrong}");
         }
         let right = statement().to_string();
         for (from, to) in [
@@ -166,12 +166,12 @@ mod tests {
         ] {
             let wrong = right.replacen(from, to, 1);
             assert_ne!(wrong, right);
-            assert!(!is_taken(&envelope(&wrong).to_string()), "{wrong}");
+            assert!(!is_accepted(&envelope(&wrong).to_string()), "{wrong}");
         }
     }
 
     #[test]
-    fn another_spelling_of_the_same_bytes_in_base64_is_refused() {
+    fn base64_that_is_not_canonical_is_refused() {
         let right = envelope(&statement().to_string());
         let payload = right["payload"].as_str().unwrap();
         let mut spellings =
@@ -181,12 +181,12 @@ mod tests {
         for spelling in spellings {
             let mut wrong = right.clone();
             wrong["payload"] = json!(spelling);
-            assert!(!is_taken(&wrong.to_string()), "{spelling:?}");
+            assert!(!is_accepted(&wrong.to_string()), "{spelling:?}");
         }
         for sig in ["MEUC\n", "MEU", "MEV=", "MA", "MB=="] {
             let mut wrong = right.clone();
             wrong["signatures"] = json!([{"sig": sig}]);
-            assert!(!is_taken(&wrong.to_string()), "{sig:?}");
+            assert!(!is_accepted(&wrong.to_string()), "{sig:?}");
         }
     }
 }

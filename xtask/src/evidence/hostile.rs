@@ -107,7 +107,7 @@ readers! {
             drop(Subject::of(bytes));
         },
     }
-    words_of_cosign: {
+    output_of_cosign: {
         seeds: ["signature", "provenance", "sbom"].map(|name| recorded(&format!("cosign/{name}"))).into(),
         words: JSON,
         read: |bytes| {
@@ -118,7 +118,7 @@ readers! {
             drop(only_predicate(&text, "https://slsa.dev/provenance/v1", &digest()));
         },
     }
-    boms: {
+    sboms: {
         seeds: vec![serde_json::to_vec(&only_predicate(&String::from_utf8(recorded("cosign/sbom")).unwrap(), "https://cyclonedx.org/bom", &digest()).unwrap()).unwrap()],
         words: JSON,
         read: |bytes| {

@@ -8,7 +8,8 @@ use crate::oci::index;
 use crate::oci::reference::Digest;
 use crate::process::time::rfc3339;
 
-/// The pre-defined keys of the OCI image specification ("Annotations"). Labels and annotations have the same ones.
+/// The labels of an image, which are also its annotations, by the pre-defined keys of the OCI image specification
+/// ("Annotations").
 #[must_use]
 pub fn of(release: &Release<'_>) -> Vec<(&'static str, String)> {
     let Release { config, source, inputs, .. } = release;

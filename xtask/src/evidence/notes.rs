@@ -37,7 +37,7 @@ pub use sizes::Sizes;
 const LARGEST: usize = 60 << 10;
 
 /// The largest size of the upgrade notes within that, in bytes. They have this room however long the rest is, because
-/// the first sentences name them.
+/// the first sentences refer to them.
 const LARGEST_UPGRADE: usize = 16 << 10;
 
 /// The number of changes on the first screen: those that matter most to a person who runs the service. The others are
@@ -89,7 +89,7 @@ struct Told<'a> {
 struct Places {
     breaking: Vec<usize>,
     dependencies: Vec<usize>,
-    /// Those of pull requests of which the titles are listed.
+    /// The commits of pull requests whose titles are listed.
     commits: Vec<usize>,
     /// By the position of the group in the configuration.
     groups: Vec<Vec<usize>>,
@@ -151,7 +151,7 @@ impl<'a> Told<'a> {
         page.fold("More changes", others);
         let mut dependencies = lines(&compared.dependencies);
         dependencies.extend(self.entries(&places.dependencies));
-        // Who reads above that there are security fixes has to find them.
+        // The first sentences announce these security fixes, and a reader has to find them.
         let is_security = |at: &usize| self.changes[*at].group == Group::Security;
         let with = if places.dependencies.iter().any(is_security) { " with security fixes" } else { "" };
         page.fold(&format!("{DEPENDENCIES}{with}"), vec![(String::new(), dependencies)]);

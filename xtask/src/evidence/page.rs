@@ -50,15 +50,17 @@ pub struct PublishedPage {
     pub assets: Vec<Listed>,
 }
 
-/// The text of a page whose files are not there yet. The forge shows a draft to everybody if its tag is pushed again.
+/// The notice in a draft whose files are not uploaded yet. Everybody may see it: the forge shows a draft to the
+/// public if its tag is pushed again.
 const UNFINISHED: &str =
     "This release is not complete yet: its files are missing. Running it again completes it.";
 
-/// What is before the image in the text of such a page.
+/// The text between this notice and the name of the image.
 const NAMED: &str = "\nThe image is `";
 
 impl Page {
-    /// The draft of this page, to which its files are uploaded. It names none of them, but the image, which is public.
+    /// The draft of this page, to which its files are uploaded. It names none of them, only the image, which is
+    /// already public.
     #[must_use]
     pub fn unfinished(&self) -> Self {
         let image = pulled(&self.body).map_or_else(String::new, |image| format!("{NAMED}{image}`.\n"));
@@ -66,11 +68,11 @@ impl Page {
     }
 }
 
-/// The text of a page whose files are not there yet, taken apart.
+/// The parts of a text that [`Page::unfinished`] made.
 struct Unfinished<'a> {
-    /// What people have added.
+    /// What people have added before and after it.
     around: (&'a str, &'a str),
-    /// The image that it names. Another run of the same release may have named one of another digest.
+    /// The image that it names. Another run of the same release may have named an image with another digest.
     image: Option<&'a str>,
 }
 
@@ -89,7 +91,7 @@ impl<'a> Unfinished<'a> {
 }
 
 impl PublishedPage {
-    /// Whether its text is that of [`Page::unfinished`], whatever people have added.
+    /// Whether its text is that of [`Page::unfinished`], even if people have added to it.
     #[must_use]
     pub fn is_unfinished(&self) -> bool {
         self.page.body.contains(UNFINISHED)
@@ -111,14 +113,14 @@ pub struct Details<'a> {
     pub history: &'a History,
     /// The address of the public key, if the forge serves files.
     pub key_address: Option<&'a str>,
-    /// Whether it is about a work tree, whose commit is not in a repository.
+    /// Whether the page is about a work tree, whose commit is not in a repository.
     pub is_of_work_tree: bool,
     /// The sizes of this image and of the previous release's, if they were requested.
     pub sizes: Option<&'a notes::Sizes>,
 }
 
-/// Writes the page in a format: the same release gives the same text. `smoked` says how the image was tested, as in the
-/// provenance.
+/// Writes the page in the given format. The same release gives the same text. `smoked` says how the image was tested,
+/// as in the provenance.
 ///
 /// # Errors
 /// When the lockfile is not among the inputs.
@@ -149,7 +151,7 @@ pub fn write(
     })
 }
 
-/// The part about the image, in a format. It extends from its heading to the end of the page.
+/// The part about the image, in the given format. It extends from its heading to the end of the page.
 ///
 /// # Errors
 /// As [`write`].
@@ -206,8 +208,8 @@ fn image_parts(body: &str) -> impl Iterator<Item = usize> {
     found.filter(|start| *start == 0 || body[..*start].ends_with('\n'))
 }
 
-/// The beginning of the generated part: the last part about an image, if it begins as a release writes it or a mark of
-/// a format follows. A person can choose the same heading.
+/// The beginning of the generated part: the last part about an image, if it begins as a release writes it or has the
+/// mark of a format. A part with neither is text of a person who chose the same heading.
 fn own_part(body: &str) -> Option<usize> {
     let start = image_parts(body).last()?;
     let part = &body[start..];
@@ -232,7 +234,7 @@ pub fn has_image_part(body: &str) -> bool {
     own_part(&body.replace("\r\n", "\n")).is_some()
 }
 
-/// Whether a reader finds the name of `image` or a digest anywhere on the page, under whatever heading.
+/// Whether a reader finds the name of `image` or a digest anywhere on the page, under any heading.
 #[must_use]
 pub fn names_image(found: &str, image: &Image) -> bool {
     const DIGEST: &str = "sha256:";
@@ -244,8 +246,8 @@ pub fn names_image(found: &str, image: &Image) -> bool {
     has_image_part(found) || body.contains(&image.to_string()) || body.match_indices(DIGEST).any(is_digest)
 }
 
-/// The text after `docker pull` in the part about the image, if there is such a part and this line of it was not
-/// changed; the image that a page without its files names.
+/// The image that a page names: the text after `docker pull` in the part about the image, unless there is no such
+/// part or that line was changed. For an unfinished page, the image in its notice.
 #[must_use]
 pub fn pulled(body: &str) -> Option<String> {
     let body = body.replace("\r\n", "\n");

@@ -198,8 +198,8 @@ impl Provenance {
         Ok(read)
     }
 
-    /// How the image was tested, for exactly these `platforms`. Nothing is known if the predicate says nothing about
-    /// it, as with older tools.
+    /// How the image was tested, for exactly these `platforms`. Empty if the predicate does not say it, as with older
+    /// tools.
     ///
     /// # Errors
     /// As [`Smoked::of_words`].

@@ -60,7 +60,7 @@ pub fn predicate(release: &Release<'_>, is_same_digest: bool, builder: &BTreeMap
 /// and this release, in exactly that form. Only cosign can tell whether its signature is valid.
 ///
 /// # Errors
-/// When it is anything else.
+/// When the envelope says anything else.
 pub fn read(bytes: &[u8], release: &Release<'_>, digest: &Digest) -> Result<bool> {
     let found = signed_predicate(bytes, TEST_RESULT_PREDICATE, digest)?;
     let builder = found.pointer("/configuration/1/annotations").cloned().unwrap_or_default();
@@ -77,7 +77,7 @@ mod tests {
     use crate::oci::reference::{Digest, Tag};
 
     #[test]
-    fn a_key_has_one_tag_that_every_registry_takes_and_no_other_is_taken_for_one() {
+    fn a_key_has_one_valid_tag_and_no_other_tag_is_mistaken_for_it() {
         let (digest, key) = (Digest::of(b"image"), Digest::of(b"key"));
         let tag = tag(&digest, &key);
         assert_eq!(tag.as_str().parse::<Tag>().unwrap(), tag);

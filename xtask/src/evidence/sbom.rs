@@ -26,7 +26,7 @@ use crate::tool::git::Commit;
 
 use component::Component;
 
-/// What is marked as not read where no list of packages is found.
+/// What is recorded as not read if the base image has no list of packages.
 const SYSTEM: &str = "system packages";
 
 /// Identifies the release of an SBOM.
@@ -94,7 +94,7 @@ pub fn document(subject: &Subject<'_>, platforms: &[PlatformImage<'_>]) -> Value
     let reference = format!("{}@{version}", subject.title);
     let mut metadata = json!({
         "timestamp": rfc3339(subject.time),
-        // Machines have different versions of the tool, but the version is not a fact about the software.
+        // Without the tool's version, which differs between machines and is not a fact about the software.
         "tools": {"components": [{"type": "application", "name": "xtask"}]},
         "component": {
             "type": "application", "bom-ref": reference, "name": subject.title, "version": version,
@@ -118,7 +118,7 @@ pub fn document(subject: &Subject<'_>, platforms: &[PlatformImage<'_>]) -> Value
     })
 }
 
-/// Whether the base image has programs, and no list of packages that says which.
+/// Whether the base image has programs but no list of packages.
 fn has_unknown_system(contents: &Contents) -> bool {
     let has_programs = contents.elf.iter().any(|file| !contents.is_above(file.layer));
     has_programs && contents.system.is_empty() && contents.unread.is_empty()
@@ -128,8 +128,8 @@ fn property(name: &str, value: &str) -> Value {
     json!({"name": name, "value": value})
 }
 
-/// Renders it with sorted keys, as `jq -S` prints it: the same SBOM has the same bytes, even if another program has
-/// rewritten it in between.
+/// Renders the SBOM with sorted keys, as `jq -S` prints it: the same SBOM has the same bytes, even if another program
+/// has rewritten it in between.
 #[must_use]
 pub fn render(sbom: &Value) -> Vec<u8> {
     // `Display` is compiled in serde_json, which is optimized in every profile, and `to_vec_pretty` in this crate.

@@ -54,7 +54,7 @@ struct SignedImage {
 /// Parses the output of `cosign verify`: an array of payloads for each image in the command.
 ///
 /// # Errors
-/// When it is another output, or a payload is none of cosign's.
+/// When the output has another form, or a payload is not one of cosign's.
 pub fn signatures(output: &str) -> Result<Vec<Signature>> {
     let arrays: Vec<Vec<SignaturePayload>> =
         exact::parse_all(output).context("what cosign printed is not the expected JSON")?;
@@ -62,9 +62,9 @@ pub fn signatures(output: &str) -> Result<Vec<Signature>> {
 }
 
 /// The commit that the payload of a signature names for the version of `source`, if it is not the commit of `source`.
-/// Nobody has verified that signature.
+/// The signature has not been verified.
 pub fn other_commit(payload: &[u8], source: &Source) -> Option<String> {
-    // What is not a payload of a release says nothing about one.
+    // Anything but a payload of a release says nothing about a release.
     let text = format!("[{}]", str::from_utf8(payload).ok()?);
     let [found] = <[Signature; 1]>::try_from(signatures(&text).ok()?).ok()?;
     let is_same_version = found.version == Some(source.tag.version().to_string());
@@ -102,7 +102,7 @@ pub struct Signature {
     repository: String,
     version: Option<String>,
     commit: Option<String>,
-    /// The format of the bundles that the signature says there are.
+    /// The format of the bundles that the release has according to the signature.
     pub bundle: Option<String>,
     is_of_bundle: bool,
 }

@@ -1,7 +1,7 @@
-//! The result of the smoke test, as an in-toto predicate: on which platforms the image was run and how, on which it was
-//! not, and with which configuration
+//! The result of the smoke test, as an in-toto predicate: on which platforms the image was run and how, on which it
+//! was not, and with which configuration
 //! (<https://github.com/in-toto/attestation/blob/main/spec/predicates/test-result.md>). All of it follows from the
-//! commit and the provenance, so a reader writes it again and compares.
+//! commit and the provenance, so a verifier generates it again and compares.
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};

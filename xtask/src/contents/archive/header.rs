@@ -1,5 +1,6 @@
-//! The parts of a tar file that say something about an entry: its header, and the extended headers before it. They are
-//! read as Go's `archive/tar` reads them, because engines do, and what other readers take in another way is told.
+//! The parts of a tar file that say something about an entry: its header, and the extended headers before it. They
+//! are read as Go's `archive/tar` reads them, because engines use it. Whatever other readers interpret differently is
+//! reported.
 
 use std::collections::BTreeSet;
 
@@ -13,9 +14,9 @@ pub(super) type Odd = Option<&'static str>;
 /// What the extended headers before an entry say about it.
 #[derive(Default)]
 pub(super) struct Extended {
-    /// From the last pax header, which replaces all earlier ones.
+    /// The fields of the last pax header, which replaces all earlier ones.
     pax: Option<Named>,
-    /// From GNU's long names, which count more.
+    /// The fields of GNU's long names, which take precedence.
     gnu: Named,
     odd: Odd,
 }
@@ -28,7 +29,7 @@ struct Named {
     size: Option<u64>,
 }
 
-/// The keys of pax headers that say nothing about where an entry is or how large it is, or that are read here.
+/// The keys of pax headers that are read here, or that say nothing about where an entry is or how large it is.
 const KEYS: [&[u8]; 11] = [
     b"path",
     b"linkpath",
@@ -62,39 +63,39 @@ impl Extended {
 
     /// Adds a long path.
     pub(super) fn long_path(&mut self, name: &[u8]) {
-        self.is_odd(self.gnu.path.is_some() || self.pax.is_some(), SEVERAL);
+        self.odd_if(self.gnu.path.is_some() || self.pax.is_some(), SEVERAL);
         self.gnu.path = self.long(name);
     }
 
     /// Adds a long target of a link.
     pub(super) fn long_link(&mut self, name: &[u8]) {
-        self.is_odd(self.gnu.link.is_some() || self.pax.is_some(), SEVERAL);
+        self.odd_if(self.gnu.link.is_some() || self.pax.is_some(), SEVERAL);
         self.gnu.link = self.long(name);
     }
 
     fn long(&mut self, name: &[u8]) -> Option<Vec<u8>> {
         let name = string(name).to_owned();
-        self.is_odd(name.is_empty(), EMPTY);
+        self.odd_if(name.is_empty(), EMPTY);
         Some(name).filter(|name| !name.is_empty())
     }
 
     /// Adds a pax header.
     pub(super) fn pax(&mut self, bytes: &[u8]) -> Result<()> {
-        self.is_odd(self.pax.is_some() || self.gnu.path.is_some() || self.gnu.link.is_some(), SEVERAL);
+        self.odd_if(self.pax.is_some() || self.gnu.path.is_some() || self.gnu.link.is_some(), SEVERAL);
         let (mut named, mut keys) = (Named::default(), BTreeSet::new());
         for record in records(bytes) {
             let (key, value) = record.context("reading an extended header")?;
             ensure!(!key.starts_with(b"GNU.sparse."), "it has a sparse file, which builders do not write");
-            self.is_odd(!keys.insert(key), "an extended header has a key twice");
+            self.odd_if(!keys.insert(key), "an extended header has a key twice");
             let attribute = key.strip_prefix(b"SCHILY.xattr.");
             // An overlay file system would show another directory at this place, or hide what is below it.
             let is_overlay = |name: &[u8]| name.windows(8).any(|word| word == b"overlay.");
             let is_known = attribute.map_or_else(|| KEYS.contains(&key), |name| !is_overlay(name));
-            self.is_odd(!is_known, "an extended header has a key that builders do not write");
+            self.odd_if(!is_known, "an extended header has a key that builders do not write");
             if !matches!(key, b"path" | b"linkpath" | b"size") {
                 continue;
             }
-            self.is_odd(value.is_empty(), EMPTY);
+            self.odd_if(value.is_empty(), EMPTY);
             match key {
                 _ if value.is_empty() => {}
                 b"path" => named.path = Some(value.to_owned()),
@@ -106,7 +107,7 @@ impl Extended {
         Ok(())
     }
 
-    fn is_odd(&mut self, is_odd: bool, why: &'static str) {
+    fn odd_if(&mut self, is_odd: bool, why: &'static str) {
         if is_odd {
             self.odd.get_or_insert(why);
         }
@@ -156,7 +157,7 @@ impl Header {
         let (prefix, odd) = match &block[257..263] {
             b"ustar\0" if is_star => (string(&block[345..476]), Some("it is of the format of star")),
             b"ustar\0" => (string(&block[345..500]), None),
-            // GNU's own format has other fields there, which some readers take for the start of the path.
+            // GNU's own format has other fields there, which some readers read as the start of the path.
             b"ustar " if block[345..] != ZEROS[345..BLOCK] => {
                 (&[][..], Some("it has fields of GNU's format that few readers know"))
             }
@@ -166,7 +167,7 @@ impl Header {
             path = [prefix, b"/", &path].concat();
         }
         let link = string(&block[157..257]).to_owned();
-        // Other readers take an invalid number here for zero.
+        // Other readers read an invalid number here as zero.
         let other = |field: &[u8]| number(field).unwrap_or(0);
         let rights = Rights {
             mode: other(&block[100..108]),
@@ -178,8 +179,8 @@ impl Header {
     }
 }
 
-/// The sum of the bytes, with blanks in place of the checksum. In unoptimized code, an adapter of iterators takes twice
-/// the time of this loop.
+/// The sum of the bytes, with blanks in place of the checksum. Without optimization, an iterator adapter takes twice
+/// as long as this loop.
 fn checksum(block: &[u8; BLOCK]) -> u64 {
     let mut sum = 8 * u64::from(b' ');
     for field in [&block[..148], &block[156..]] {

@@ -78,7 +78,7 @@ fn entries_have_their_kind_and_one_form_of_path() {
 }
 
 #[test]
-fn long_names_come_in_both_ways() {
+fn long_names_are_read_from_gnu_and_pax_headers() {
     let long = format!("app/{}", "d/".repeat(200));
     let gnu = entry(b'L', "././@LongLink", "", format!("{long}x\0").as_bytes());
     assert_eq!(paths(&[gnu, file("cut", b"1")]).unwrap(), [format!("{long}x")]);
@@ -88,7 +88,7 @@ fn long_names_come_in_both_ways() {
     assert!(paths(&[pax("path", "b\0c"), file("a", b"")]).is_err());
 }
 
-/// The records of a pax header.
+/// The bytes of a pax header with one record.
 fn record(key: &str, value: &str) -> Vec<u8> {
     pax(key, value)[512..].split(|byte| *byte == 0).next().unwrap().to_vec()
 }
@@ -100,7 +100,7 @@ fn records(all: &[(&str, &str)]) -> Vec<u8> {
 }
 
 #[test]
-fn what_readers_take_in_different_ways_is_read_as_go_reads_it_and_told() {
+fn what_readers_interpret_differently_is_read_as_go_reads_it_and_reported() {
     let long = |name: &str| entry(b'L', "././@LongLink", "", format!("{name}\0").as_bytes());
     let long_link = |name: &str| entry(b'K', "././@LongLink", "", format!("{name}\0").as_bytes());
     let (a, global) = (|| file("a", b""), || entry(b'g', "pax_global_header", "", &record("comment", "x")));
@@ -140,9 +140,9 @@ fn what_readers_take_in_different_ways_is_read_as_go_reads_it_and_told() {
     for (parts, paths, why) in cases {
         let found = entries(&archive(parts)).unwrap();
         assert_eq!(found.iter().map(|entry| entry.path.as_str()).collect::<Vec<_>>(), paths);
-        let told = found.iter().find_map(|entry| entry.odd);
-        assert_eq!(told.is_some(), why.is_some(), "{paths:?}: {told:?}");
-        assert!(told.is_none_or(|told| told.contains(why.unwrap())), "expected `{why:?}`: {told:?}");
+        let odd = found.iter().find_map(|entry| entry.odd);
+        assert_eq!(odd.is_some(), why.is_some(), "{paths:?}: {odd:?}");
+        assert!(odd.is_none_or(|odd| odd.contains(why.unwrap())), "expected `{why:?}`: {odd:?}");
     }
 }
 
@@ -163,7 +163,7 @@ fn a_header_has_the_fields_of_its_format() {
     assert_eq!((of(prefix).path.as_str(), of(prefix).odd), ("some/a", None));
     assert_eq!((of(gnu).path.as_str(), of(gnu).odd.is_some()), ("a", true));
     assert_eq!((of(star).path, of(star).odd.is_some()), (format!("{}/a", "p".repeat(131)), true));
-    // Blanks and zero bytes around a number are filler: the file's content is no header of a further entry.
+    // Blanks and zero bytes around a number are filler. The content of the file must not be read as another entry.
     let hidden = file("b", b"");
     for filler in [b'\0', b' '] {
         let mut bytes = file("a", &hidden);
@@ -195,7 +195,7 @@ fn binary_numbers_are_read_in_fields_of_every_width() {
 }
 
 #[test]
-fn no_claimed_size_ends_the_program() {
+fn no_claimed_size_causes_a_panic() {
     fn largest(block: &mut [u8; 512]) {
         block[124..136].copy_from_slice(&[0x80, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]);
     }
@@ -219,7 +219,7 @@ fn no_claimed_size_ends_the_program() {
 
 proptest! {
     #[test]
-    fn no_byte_of_a_header_ends_the_program(at in 0..512_usize, with in prop::collection::vec(any::<u8>(), 1..12)) {
+    fn no_byte_of_a_header_causes_a_panic(at in 0..512_usize, with in prop::collection::vec(any::<u8>(), 1..12)) {
         let mut bytes = file("a", b"content");
         let with = &with[..with.len().min(512 - at)];
         bytes[at..at + with.len()].copy_from_slice(with);
@@ -231,7 +231,7 @@ proptest! {
 }
 
 #[test]
-fn what_readers_could_take_in_different_ways_is_refused() {
+fn archives_that_readers_could_interpret_differently_are_refused() {
     let behind = [archive(&[file("a", b"1")]), file("b", b"2")].concat();
     let mut checksum = archive(&[file("a", b"1")]);
     checksum[0] = b'b';

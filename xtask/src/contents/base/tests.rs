@@ -11,7 +11,7 @@ use serde_json::json;
 use std::collections::BTreeMap;
 
 #[test]
-fn a_base_is_asked_for_where_it_is() {
+fn a_base_image_is_named_with_the_registry_that_serves_it() {
     let digest = Digest::of(b"x");
     let text = format!("FROM node:22-slim@{digest}\n");
     let base = crate::inputs::dockerfile::read(&text, &[]).unwrap().base.last;
@@ -26,7 +26,7 @@ fn a_base_is_asked_for_where_it_is() {
 }
 
 #[test]
-fn layers_are_those_of_the_platform_and_bytes_those_of_the_digest() {
+fn layers_are_read_for_the_platform_from_bytes_that_match_the_digest() {
     let layers = [descriptor("1", 1), descriptor("2", 1)];
     let arm = json!({"config": descriptor("config", 1), "layers": layers}).to_string().into_bytes();
     let index = json!({"manifests": [
@@ -43,5 +43,5 @@ fn layers_are_those_of_the_platform_and_bytes_those_of_the_digest() {
     assert_eq!(of("linux/arm64", &shelf).unwrap().layers[0].1, [Digest::of(b"1"), Digest::of(b"2")]);
     assert!(of("linux/s390x", &shelf).is_err() && of("linux/amd64", &shelf).is_err());
     shelf.insert(Digest::of(&arm), b"{\"layers\": []}".to_vec());
-    assert!(of("linux/arm64", &shelf).is_err(), "other bytes than were asked for");
+    assert!(of("linux/arm64", &shelf).is_err(), "the bytes do not match the digest");
 }

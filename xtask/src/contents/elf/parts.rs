@@ -1,31 +1,31 @@
-//! The parts that are kept of a file, which is read once from its beginning to its end: its beginning up to a bound, and
-//! behind that only what is needed. A native module of a hundred megabytes names its libraries near its end.
+//! The parts that are kept of a file, which is read once from its beginning to its end: its beginning up to a limit,
+//! and after that only what is needed. A native module of a hundred megabytes names its libraries near its end.
 
 use std::ops::Range;
 
 use anyhow::Result;
 
-/// How much of the beginning is kept if something behind is needed. Linkers write the names of libraries there.
+/// How much of the beginning is kept if something after it is needed. Linkers write the names of libraries there.
 const KEPT: u64 = 64 << 20;
 
-/// How much of a range behind that is kept. Nothing that is needed is larger.
+/// How much of a range after that is kept. Nothing that is needed is larger.
 const LARGEST: u64 = 1 << 20;
 
 /// What was kept so far.
 pub(super) struct Parts {
-    /// The bytes from the beginning, then others with their offsets.
+    /// The bytes from the beginning, then other parts, each with its offset.
     kept: Vec<(u64, Vec<u8>)>,
     /// How far the file was read.
     end: u64,
 }
 
 impl Parts {
-    /// A file of which the bytes `begin` were read.
+    /// A file of which the first bytes, `begin`, were read.
     pub(super) fn of(begin: Vec<u8>) -> Self {
         Self { end: begin.len() as u64, kept: vec![(0, begin)] }
     }
 
-    /// What is kept from `offset` on.
+    /// The bytes that are kept from `offset` on.
     pub(super) fn rest(&self, offset: u64) -> Option<&[u8]> {
         self.kept.iter().find_map(|(from, bytes)| {
             let at = usize::try_from(offset.checked_sub(*from)?).ok()?;
@@ -38,8 +38,8 @@ impl Parts {
         self.rest(offset)?.get(..usize::try_from(size).ok()?)
     }
 
-    /// What to read next of a file of `size` bytes, so that the first of the `needed` ranges is kept that is not yet. What
-    /// was passed over is lost.
+    /// The range of a file of `size` bytes to read next: for the first of the `needed` ranges that is not kept yet. A
+    /// part that was passed over cannot be read any more.
     pub(super) fn next(&self, needed: &[Range<u64>], size: u64) -> Option<Range<u64>> {
         let is_kept_up_to_end =
             |at: u64| self.rest(at).is_some_and(|rest| at + rest.len() as u64 == self.end);
@@ -56,7 +56,7 @@ impl Parts {
         })
     }
 
-    /// Reads the range `wanted`, which is not before what was read.
+    /// Reads the range `wanted`, which must not begin before the end of what was read.
     pub(super) fn add(
         &mut self,
         wanted: &Range<u64>,

@@ -49,7 +49,7 @@ pub(crate) fn file(machine: u16, is_64: bool, big: bool, interpreter: &str, need
 }
 
 #[test]
-fn a_library_has_a_name_that_a_file_can_have() {
+fn a_library_name_that_is_too_long_for_a_file_is_ignored() {
     for (length, libc) in [(255, Some(Libc::Musl)), (256, None)] {
         let mut bytes = file(62, true, false, "", "x");
         bytes.resize(2048, 0);
@@ -79,8 +79,8 @@ fn machine_width_byte_order_and_c_library_are_read() {
     }
 }
 
-/// Reads the `size` bytes that `bytes` and zeros after them are, from the beginning to the end and no further. Also
-/// returns how many bytes were kept.
+/// Reads a file of `size` bytes in one pass and not beyond its end: the parts `bytes`, each at its offset, and zeros
+/// elsewhere. Also returns how many bytes were kept.
 fn read_once(bytes: &[(u64, Vec<u8>)], size: u64) -> (Option<Elf>, u64) {
     let (at, kept) = (Cell::new(MAGIC.len() as u64), Cell::new(MAGIC.len() as u64));
     let read = Elf::read(MAGIC, size, |pass, take, buffer| {
@@ -134,12 +134,12 @@ fn the_c_library_of_a_large_file_is_read_wherever_its_parts_are() {
     assert_eq!(
         passed.unwrap().libc,
         None,
-        "the names are behind the bound and before what says where they are"
+        "the names are after the limit and before the section that says where they are"
     );
 }
 
 #[test]
-fn little_is_kept_of_a_program_and_of_a_library_that_needs_none() {
+fn little_is_kept_of_a_program_or_of_a_library_without_dependencies() {
     for (interpreter, libc) in [("/lib64/ld-linux-x86-64.so.2", Some(Libc::Glibc)), ("", None)] {
         let head = file(62, true, false, interpreter, "");
         let (read, kept) = read_once(&[(0, head)], 120 << 20);
@@ -149,7 +149,7 @@ fn little_is_kept_of_a_program_and_of_a_library_that_needs_none() {
 }
 
 #[test]
-fn what_is_no_elf_file_is_none() {
+fn bytes_that_are_not_an_elf_file_yield_none() {
     let mut wrong_class = file(62, true, false, "", "");
     wrong_class[4] = 3;
     for bytes in [b"".as_slice(), b"\x7fELF", b"#!/bin/sh\n", &wrong_class] {
@@ -158,7 +158,7 @@ fn what_is_no_elf_file_is_none() {
 }
 
 #[test]
-fn this_test_runs_on_what_it_reads() {
+fn the_binary_of_this_test_is_read_as_one_for_this_machine() {
     let own = std::fs::read(std::env::current_exe().unwrap()).unwrap();
     let elf = Elf::parse(&own).unwrap();
     let machine = if cfg!(target_arch = "x86_64") { 62 } else { 183 };
@@ -166,7 +166,7 @@ fn this_test_runs_on_what_it_reads() {
 }
 
 #[test]
-fn damaged_bytes_are_read_without_end_or_panic() {
+fn damaged_bytes_cause_neither_a_panic_nor_an_endless_loop() {
     for (is_64, big) in [(true, false), (false, false), (true, true), (false, true)] {
         let whole = file(62, is_64, big, "/lib64/ld-linux-x86-64.so.2", "libc.so.6");
         for length in 0..whole.len() {

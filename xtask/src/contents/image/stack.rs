@@ -12,7 +12,8 @@ use crate::inputs::PACKAGE_JSON;
 /// The facts at the paths of an image, each with the number of its layer, from 0.
 pub(super) type Seen<'a> = BTreeMap<String, (usize, &'a Fact)>;
 
-/// A layer that engines unpack in different ways may be the base image's, where that is no reason to refuse the image.
+/// Engines unpack a layer in different ways, and it may come from the base image. In a base image, such a layer is no
+/// reason to refuse the image.
 #[derive(Debug)]
 pub struct Unsure(String);
 
@@ -24,8 +25,8 @@ impl std::fmt::Display for Unsure {
 
 impl std::error::Error for Unsure {}
 
-/// Refuses the layer `number` because engines unpack it in different ways, and one of them is not what is read here. A
-/// base image is pinned by its digest, so nobody can put such a layer there.
+/// Refuses the layer `number` if engines unpack it in different ways, because some of them get other contents than
+/// were read here. A base image is pinned by its digest, so nobody can slip such a layer into it.
 fn refuse_odd(number: usize, layer: &LayerFacts, seen: &Seen<'_>, base_layers: Option<usize>) -> Result<()> {
     if base_layers.is_some_and(|base| number < base) {
         return Ok(());
@@ -38,8 +39,8 @@ fn refuse_odd(number: usize, layer: &LayerFacts, seen: &Seen<'_>, base_layers: O
     }
 }
 
-/// The first directory of `layer` without an entry that is at or below a symbolic link of a lower layer. An engine
-/// follows the link, or replaces it.
+/// The first directory of `layer` without an entry that is at or below a symbolic link of a lower layer. Some engines
+/// follow the link, others replace it.
 fn below_link(layer: &LayerFacts, seen: &Seen<'_>) -> Option<String> {
     let is_link = |path: &str| {
         seen.get(path)
@@ -64,7 +65,7 @@ pub(super) fn stack<L: Borrow<LayerFacts>>(layers: &[L], base_layers: Option<usi
             hide(&mut seen, path);
         }
         refuse_odd(number, layer, &seen, base_layers)?;
-        // A directory replaces a file and leaves what is below it.
+        // A directory replaces a file, but keeps what lower layers have in the directory.
         for path in &layer.directories {
             seen.remove(path);
         }
@@ -77,9 +78,9 @@ pub(super) fn stack<L: Borrow<LayerFacts>>(layers: &[L], base_layers: Option<usi
         }
         for (path, target) in &layer.hard_links {
             let name = path.rsplit('/').next();
-            // The name says what a file is read as, and the file may have been read under another one.
-            let is_meant = |fact: &Fact| matches!(fact, Fact::Manifest(_)) == (name == Some(PACKAGE_JSON));
-            match seen.get(target).map(|(_, fact)| *fact).filter(|fact| is_meant(fact)) {
+            // The name decides what a file is read as, and the target may have been read under a different name.
+            let is_alike = |fact: &Fact| matches!(fact, Fact::Manifest(_)) == (name == Some(PACKAGE_JSON));
+            match seen.get(target).map(|(_, fact)| *fact).filter(|fact| is_alike(fact)) {
                 Some(fact) => drop(seen.insert(path.clone(), (number, fact))),
                 None => ensure!(
                     !npm::is_installed_manifest(path),
@@ -91,8 +92,8 @@ pub(super) fn stack<L: Borrow<LayerFacts>>(layers: &[L], base_layers: Option<usi
     Ok(seen)
 }
 
-/// A path that is not a directory hides the earlier entry at that path and everything below it. All of its parents are
-/// directories now.
+/// A path that is not a directory hides the earlier entry at that path and everything below it. All of its parents
+/// become directories.
 fn replace<'a>(seen: &mut Seen<'_>, paths: impl Iterator<Item = &'a String>) {
     let mut last = "";
     for path in paths {

@@ -44,7 +44,7 @@ fn a_layer_hides_replaces_and_adds() {
         assert_eq!(paths(&[base(), facts(&[upper])]), expected);
     }
     let both = facts(&[file("app/.wh..wh..opq", b""), manifest("app/node_modules/d", "d", "1.0.0")]);
-    assert_eq!(paths(&[base(), both]), ["app/node_modules/d"], "opaque is about what is below");
+    assert_eq!(paths(&[base(), both]), ["app/node_modules/d"], "opaque hides only what lower layers have");
     let replaced = contents(&[base(), facts(&[manifest("app/node_modules/a", "a", "2.0.0")])]);
     assert_eq!(
         (replaced.packages[0].manifest.version.as_deref(), replaced.packages[0].layer),
@@ -53,7 +53,7 @@ fn a_layer_hides_replaces_and_adds() {
 }
 
 #[test]
-fn local_packages_are_those_that_a_link_leads_to() {
+fn a_local_package_is_a_folder_to_which_a_link_points() {
     let yarn = facts(&[manifest("opt/yarn-v1.22.22", "yarn", "1.22.22"), file("opt/x/package.json", b"{}")]);
     let found = contents(&[
         yarn,
@@ -74,14 +74,14 @@ fn local_packages_are_those_that_a_link_leads_to() {
             ("app/packages/core", Kind::Local),
             ("opt/yarn-v1.22.22", Kind::Installed)
         ],
-        "of the base image, a package is listed wherever it is"
+        "a package of the base image is listed wherever it is"
     );
     assert_eq!(resolve("a/node_modules/b", "../../../../x"), "x");
     assert_eq!(resolve("a/node_modules/b", "/srv/./x"), "srv/x");
 }
 
 #[test]
-fn a_hard_link_is_the_file_that_it_is_linked_to() {
+fn a_hard_link_counts_as_the_file_it_is_linked_to() {
     let x64 = elf::file(62, true, false, "", "");
     let link = || entry(b'1', "app/b.node", "app/a.node", b"");
     let apart = [facts(&[file("app/a.node", &x64)]), facts(&[link()])];
@@ -92,7 +92,7 @@ fn a_hard_link_is_the_file_that_it_is_linked_to() {
     assert_eq!(
         paths(Contents::of("linux/amd64", &apart, Some(2), None).unwrap()),
         both(1),
-        "of a base image"
+        "in a base image"
     );
     let lost =
         facts(&[file("store/1", b"{}"), entry(b'1', "app/node_modules/a/package.json", "store/1", b"")]);
@@ -101,7 +101,7 @@ fn a_hard_link_is_the_file_that_it_is_linked_to() {
 }
 
 #[test]
-fn an_odd_layer_is_refused_above_the_base_image_alone() {
+fn an_odd_layer_is_refused_only_above_the_base_image() {
     let link = || entry(b'2', "m", "app/node_modules", b"");
     let below = || manifest("m/evil", "evil", "1.0.0");
     let declared = || entry(b'5', "m", "", b"");
@@ -146,7 +146,7 @@ fn a_directory_replaces_a_file() {
 }
 
 #[test]
-fn the_system_and_node_are_known() {
+fn the_operating_system_node_and_the_c_library_are_found() {
     let base = facts(&[
         file("usr/local/bin/node", &elf::file(62, true, false, "", "libc.so.6")),
         file("lib64/ld-linux-x86-64.so.2", &elf::file(62, true, false, "", "")),
@@ -162,7 +162,7 @@ fn the_system_and_node_are_known() {
 }
 
 #[test]
-fn nothing_says_the_version_of_a_node_that_is_not_the_base_images() {
+fn the_version_of_a_node_above_the_base_image_is_unknown() {
     let node = || file("usr/local/bin/node", &elf::file(62, true, false, "", "libc.so.6"));
     let base = || facts(&[node()]);
     assert_eq!(contents(&[base()]).node_version.as_deref(), Some("22.1.0"));

@@ -59,7 +59,7 @@ fn judge(entries: &[Vec<u8>], dependencies: Dependencies) -> Result<usize, Strin
 }
 
 #[test]
-fn the_lockfile_is_in_the_image_and_nothing_else() {
+fn required_packages_of_the_lockfile_must_be_in_the_image() {
     assert_eq!(judge(&whole(), Dependencies::Installed), Ok(5));
     let without = |path: &str| {
         let all = whole().into_iter();
@@ -72,7 +72,7 @@ fn the_lockfile_is_in_the_image_and_nothing_else() {
 }
 
 #[test]
-fn what_is_in_excess_is_named_with_what_to_write() {
+fn packages_in_excess_are_named_with_the_command_to_use() {
     let cases = [
         (manifest("srv/app/node_modules/d", "d", "2.0.0"), "`d` 2.0.0 (`srv/app/node_modules/d`)"),
         (manifest("srv/app/node_modules/a", "a", "1.2.1"), "missing `a` 1.2.0"),
@@ -92,7 +92,7 @@ fn what_is_in_excess_is_named_with_what_to_write() {
 }
 
 #[test]
-fn a_bundled_service_has_what_the_lockfile_says() {
+fn a_bundled_service_needs_the_setting_and_lists_the_lockfiles_packages() {
     let bundle = [file("srv/app/main.js", b"")];
     let error = judge(&bundle, Dependencies::Installed).unwrap_err();
     assert!(
@@ -114,13 +114,13 @@ fn a_bundled_service_has_what_the_lockfile_says() {
     assert!(
         error.contains("in excess `d` 2.0.0")
             && error.contains("; move what is in excess to `dependencies`, or"),
-        "what is installed must be the lockfile's here as well: {error}"
+        "packages that are installed must be in the lockfile here as well: {error}"
     );
     assert!(!error.contains("npm ci"), "{error}");
 }
 
 #[test]
-fn a_package_in_a_directory_of_another_package_manager_is_one_like_any_other() {
+fn packages_in_directories_of_other_package_managers_are_compared_too() {
     let link = |path: &str, target: &str| entry(b'2', &format!("srv/app/node_modules/{path}"), target, b"");
     let package = |path: &str, name: &str, version: &str| {
         manifest(&format!("srv/app/node_modules/{path}"), name, version)
@@ -152,12 +152,12 @@ fn a_package_in_a_directory_of_another_package_manager_is_one_like_any_other() {
         let error = with([vec![old()], more].concat()).unwrap_err();
         assert!(error.contains("in excess `evil` 1.0.0") && error.contains(path), "{error}");
     }
-    // What no link leads to is a file like any other.
+    // Without a link to it, a package is a file like any other.
     assert_eq!(with(vec![old(), package(".cache/x", "x", "1.0.0")]), whole);
 }
 
 #[test]
-fn an_image_without_any_package_for_its_processor_is_named_with_them() {
+fn an_image_without_any_package_for_its_processor_is_reported() {
     let root = json!({"dependencies": {"sharp": "1"}});
     let native =
         |cpu: &str| json!({"version": "1.0.0", "integrity": "sha512-YQ==", "cpu": [cpu], "optional": true});
@@ -184,7 +184,7 @@ fn an_image_without_any_package_for_its_processor_is_named_with_them() {
     {
         assert!(words.contains(expected), "expected `{expected}` in: {words}");
     }
-    // A person who removes one of them from the image has the right ones.
+    // One of them is enough: a person may have removed the others from the image.
     for there in [&["sharp", "sharp-linux-x64"][..], &["sharp", "sharp-linux-x64", "libvips-linux-x64"]] {
         assert_eq!(wrong(there, Dependencies::Installed), None, "{there:?}");
     }

@@ -1,4 +1,4 @@
-//! Collects the facts about a layer's entries, one after the other.
+//! Collects the facts about a layer from its entries, one after the other.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -56,7 +56,7 @@ impl<'a> Collector<'a> {
         }
         if path.is_empty() {
             if kind != Kind::Directory {
-                self.places.tell(&path, "the root directory is no directory");
+                self.places.tell(&path, "the root directory is not a directory");
             }
             return Ok(());
         }
@@ -114,19 +114,20 @@ impl<'a> Collector<'a> {
         }
     }
 
-    /// `linked` is what was at `target` before.
+    /// Adds a hard link. `linked` is what was at `target` before.
     fn hard_link(&mut self, path: String, target: String, linked: Option<Was>) -> Result<()> {
         if linked != Some(Was::File) {
-            self.places.tell(&path, "it is a hard link to what is not a file of this layer before it");
+            self.places.tell(&path, "it is a hard link, but not to an earlier file of this layer");
         }
         let target = self.hard_links.get(&target).cloned().unwrap_or(target);
-        // An installed package's is refused with other words (`image/stack.rs`).
+        // The `package.json` of an installed package is refused in `image/stack.rs`, with another message.
         if !npm::is_installed_manifest(&path)
             && read_as(&path).is_some_and(|wanted| read_as(&target) != Some(wanted))
         {
             self.places.tell(&path, "it is a hard link to a file that is not read");
         }
-        // The path of a file may be longer than that of a link to it, and its fact counts again at each link.
+        // The path of a file may be longer than that of a link to it, and the fact about the file counts again for
+        // each link.
         self.budget.take(target.len() + self.facts.get(&target).map_or(0, Fact::size))?;
         self.hard_links.insert(path, target);
         Ok(())
@@ -143,7 +144,8 @@ impl<'a> Collector<'a> {
         elf::libc_of(name).filter(|_| is_loader(path)).map_or(Fact::Symlink, Fact::Loader)
     }
 
-    /// An archive may have a path twice: the last entry counts, and only a directory leaves what is below it.
+    /// Forgets what an earlier entry said about `path`. The last entry of a path counts, and only a directory keeps
+    /// what is below it.
     fn forget(&mut self, path: &str, now: Was) {
         self.facts.remove(path);
         self.hard_links.remove(path);
@@ -179,7 +181,8 @@ impl<'a> Collector<'a> {
         }
     }
 
-    /// A file that merely has this name is no reason to refuse an image: packages contain broken ones for their tests.
+    /// Reads a `package.json`. A broken one that is not of an installed package is no reason to refuse an image:
+    /// packages contain such files for their tests.
     fn manifest<R: Read>(&mut self, path: &str, size: u64, archive: &mut Archive<R>) -> Result<Option<Fact>> {
         let is_installed = npm::is_installed_manifest(path);
         if size > npm::LARGEST_MANIFEST && !is_installed {
@@ -188,7 +191,7 @@ impl<'a> Collector<'a> {
         match PackageJson::parse(self.whole(size, npm::LARGEST_MANIFEST, archive)?) {
             Ok(manifest) => Ok(Some(Fact::Manifest(manifest))),
             Err(_) if is_installed => Ok(Some(Fact::Manifest(PackageJson::default()))),
-            // The name does not make a binary another one.
+            // A binary remains a binary under this name, too.
             Err(_) => Ok(Elf::parse(&self.buffer).map(Fact::Elf)),
         }
     }

@@ -1,4 +1,4 @@
-//! The names by which files are read.
+//! How a file is read, according to its name.
 
 use super::super::npm::{self, Place};
 use crate::inputs::PACKAGE_JSON;
@@ -18,7 +18,7 @@ pub(super) enum ReadAs {
     Unread,
 }
 
-/// What the file `path` is read as because of its name. All others are read by their first bytes.
+/// What the file `path` is read as because of its name; `None` for a file that is judged by its first bytes.
 pub(super) fn read_as(path: &str) -> Option<ReadAs> {
     let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
     match path {
@@ -32,7 +32,7 @@ pub(super) fn read_as(path: &str) -> Option<ReadAs> {
     }
 }
 
-/// Whether it is a loader of the system, not a file of that name somewhere else.
+/// Whether `path` is a place for the loader of the system: a file of the same name elsewhere is not it.
 pub(super) fn is_loader(path: &str) -> bool {
     let words: Vec<_> = path.split('/').collect();
     let [directories @ .., name] = &words[..] else { return false };
@@ -62,7 +62,7 @@ mod tests {
     use super::{ReadAs, read_as};
 
     #[test]
-    fn a_list_of_packages_is_told_by_its_place() {
+    fn a_list_of_packages_is_recognized_by_its_path() {
         for (path, expected) in [
             ("var/lib/dpkg/status", Some(ReadAs::Debian)),
             ("var/lib/dpkg/status.d/libc6", Some(ReadAs::Debian)),

@@ -1,6 +1,6 @@
-//! The places of a layer's entries. An engine unpacks each entry as it comes, into an empty directory or on top of the
-//! lower layers, and BuildKit never writes a layer for which that makes a difference. This tells the layers for which it
-//! does (docs/facts.md#odd-layers).
+//! The places of a layer's entries. An engine unpacks each entry as it comes, either into an empty directory or on
+//! top of the lower layers. BuildKit never writes a layer for which that makes a difference. This module finds the
+//! layers for which it does (docs/facts.md#odd-layers).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,13 +18,13 @@ pub(super) enum Was {
 #[derive(Default)]
 pub(super) struct Places {
     all: BTreeMap<String, Was>,
-    /// Directories with an entry in them but none of their own before it.
+    /// Directories that have no entry of their own before the first entry in them.
     undeclared: BTreeSet<String>,
     odd: Option<String>,
 }
 
 impl Places {
-    /// Tells why engines or other readers differ about `path`. The first reason is kept.
+    /// Records why engines or other readers differ about `path`. Only the first reason is kept.
     pub(super) fn tell(&mut self, path: &str, why: &str) {
         self.odd.get_or_insert_with(|| format!("`{}`: {why}", path.escape_debug()));
     }
@@ -53,7 +53,8 @@ impl Places {
         self.all.insert(path.to_owned(), was);
     }
 
-    /// Engines follow a symbolic link on the way to an entry, or replace it by a directory, or fail.
+    /// Looks at the directories above `path`. If one of them is a symbolic link, some engines follow it, others
+    /// replace it with a directory, and others fail.
     fn look_above(&mut self, path: &str) {
         let Some((parent, _)) = path.rsplit_once('/') else { return };
         if self.undeclared.contains(parent) {
@@ -72,8 +73,8 @@ impl Places {
         }
     }
 
-    /// Ends the layer, which hides the paths `whiteouts` of lower layers. Some engines hide the layer's own entries there,
-    /// too.
+    /// Ends the layer, which hides the paths `whiteouts` of lower layers. Some engines also hide the layer's own
+    /// entries there.
     pub(super) fn end(mut self, whiteouts: &[String]) -> Ended {
         for path in whiteouts {
             if self.at(path).is_some() || self.has_below(path) {

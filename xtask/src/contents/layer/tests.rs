@@ -21,7 +21,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn a_layer_is_the_digest_of_its_uncompressed_bytes_and_what_is_in_it() {
+fn a_layer_yields_its_uncompressed_digest_and_the_facts_in_it() {
     let tar = archive(&[
         file("app/node_modules/a/package.json", br#"{"name": "a", "version": "1.0.0"}"#),
         file("app/node_modules/a/dist/package.json", br#"{"type": "module"}"#),
@@ -57,9 +57,9 @@ fn a_layer_is_the_digest_of_its_uncompressed_bytes_and_what_is_in_it() {
     assert_eq!(plain.hard_links["app/same.node"], "app/node_modules/a/x.node");
 }
 
-/// Next.js brings a module of a hundred megabytes for each C library, and names the library at the end.
+/// Next.js comes with a module of a hundred megabytes for each C library, which names that library near its end.
 #[test]
-fn a_large_module_in_a_layer_is_told_by_its_c_library() {
+fn the_c_library_of_a_large_module_in_a_layer_is_read() {
     let size = 66 << 20;
     let mut module = vec![0; usize::try_from(size).unwrap()];
     for (at, part) in elf::large(size, size - 4096, 4096, "libc.so") {
@@ -73,7 +73,7 @@ fn a_large_module_in_a_layer_is_told_by_its_c_library() {
 }
 
 #[test]
-fn a_layer_that_engines_unpack_in_different_ways_is_told() {
+fn a_layer_that_engines_unpack_in_different_ways_is_reported() {
     let (directory, text) = (|path: &str| entry(b'5', path, "", b""), |path: &str| file(path, b""));
     let (link, hard) = (|path, to| entry(b'2', path, to, b""), |path, to| entry(b'1', path, to, b""));
     const MANIFEST: &str = "app/node_modules/a/package.json";
@@ -109,9 +109,9 @@ fn a_layer_that_engines_unpack_in_different_ways_is_told() {
         (&[text("a/.wh...")], Some("cannot be hidden")),
         (&[text("a/.wh..wh.plnk")], Some("cannot be hidden")),
         (&[text(".wh..wh.a/b")], Some("below a whiteout")),
-        (&[hard("a", "b")], Some("hard link to what is not a file")),
-        (&[hard("a", "b"), text("b")], Some("hard link to what is not a file")),
-        (&[link("b", "c"), hard("a", "b")], Some("hard link to what is not a file")),
+        (&[hard("a", "b")], Some("hard link, but not to an earlier file")),
+        (&[hard("a", "b"), text("b")], Some("hard link, but not to an earlier file")),
+        (&[link("b", "c"), hard("a", "b")], Some("hard link, but not to an earlier file")),
         (&[text("x"), hard("packages/a/package.json", "x")], Some("a file that is not read")),
         (&[link(MANIFEST, "/x.json")], Some("is a symbolic link")),
         (&[text(".")], Some("the root directory")),
@@ -138,7 +138,7 @@ fn an_odd_layer_of_a_base_image_is_read_as_it_is_unpacked() {
     assert_eq!(
         names(&[manifest("first"), file("app/node_modules", b"")]),
         [""; 0],
-        "it replaces what is below"
+        "a file replaces a directory and what is below it"
     );
     assert_eq!(names(&[manifest("first"), entry(b'5', "app/node_modules", "", b"")]), ["first"]);
     let chain = facts(&[file("a", b"1"), entry(b'1', "c", "a", b""), entry(b'1', "b", "c", b"")]);
@@ -149,7 +149,7 @@ fn an_odd_layer_of_a_base_image_is_read_as_it_is_unpacked() {
 }
 
 #[test]
-fn a_layer_that_is_cut_off_or_continued_is_refused() {
+fn a_layer_that_is_truncated_or_followed_by_more_is_refused() {
     let whole = gzip(&archive(&[file("a", &[7; 5000])]));
     for length in [0, 10, whole.len() / 2, whole.len() - 1] {
         assert!(
@@ -163,7 +163,7 @@ fn a_layer_that_is_cut_off_or_continued_is_refused() {
     let second = [whole.as_slice(), &gzip(&archive(&[file("b", b"")]))].concat();
     assert!(
         read(second.as_slice(), Compression::Gzip, &Budget::of_image()).is_err(),
-        "another archive behind the first"
+        "another archive after the first"
     );
     let mut changed = whole;
     let last = changed.len() - 5;
@@ -172,7 +172,7 @@ fn a_layer_that_is_cut_off_or_continued_is_refused() {
 }
 
 #[test]
-fn a_list_that_cannot_be_read_is_refused_and_a_broken_manifest_of_a_test_is_not() {
+fn an_unreadable_package_list_is_refused_but_a_broken_test_manifest_is_not() {
     let read =
         |entries: &[Vec<u8>]| read(archive(entries).as_slice(), Compression::None, &Budget::of_image());
     let error = format!("{:#}", read(&[file("var/lib/dpkg/status", b"Package: x\n")]).unwrap_err());
@@ -185,7 +185,7 @@ fn a_list_that_cannot_be_read_is_refused_and_a_broken_manifest_of_a_test_is_not(
 }
 
 #[test]
-fn each_hard_link_counts_as_much_as_its_file() {
+fn each_hard_link_costs_the_budget_as_much_as_its_file() {
     let long = format!("app{}", "/x".repeat(2000));
     let first = pax("linkpath", &long);
     let licence = format!(r#"{{"name": "a", "license": "{}"}}"#, "x".repeat(1000));
@@ -206,7 +206,7 @@ fn each_hard_link_counts_as_much_as_its_file() {
 }
 
 #[test]
-fn media_types_say_how_to_unpack_and_zstd_says_what_to_do() {
+fn media_types_say_how_to_unpack_and_zstd_is_refused_with_a_remedy() {
     assert_eq!(Compression::of("application/vnd.oci.image.layer.v1.tar").unwrap(), Compression::None,);
     let error = Compression::of("application/vnd.oci.image.layer.v1.tar+zstd").unwrap_err();
     assert!(error.to_string().contains("`compression=gzip`"), "{error}");

@@ -22,7 +22,7 @@ fn judge(platform: &str, files: &[Vec<u8>]) -> Result<String, Wrong> {
 }
 
 #[test]
-fn each_platform_has_its_machine() {
+fn each_platform_accepts_only_its_own_machine() {
     for (platform, machine) in [
         ("linux/amd64", 62),
         ("linux/arm64", 183),
@@ -57,7 +57,7 @@ fn the_message_names_file_package_and_remedy() {
 }
 
 #[test]
-fn another_c_library_or_width_or_byte_order_is_wrong() {
+fn another_c_library_width_or_byte_order_is_refused() {
     assert!(judge("linux/amd64", &[binary("app/x", 62, "libc.so.6")]).is_ok());
     assert!(judge("linux/amd64", &[binary("app/x", 62, "libc.musl-x86_64.so.1")]).is_err());
     assert!(judge("linux/amd64", &[binary("app/x", 62, "")]).is_ok(), "static");
@@ -69,7 +69,7 @@ fn another_c_library_or_width_or_byte_order_is_wrong() {
 }
 
 #[test]
-fn a_package_may_bring_prebuilt_files_of_every_platform() {
+fn a_package_may_have_prebuilt_files_for_every_platform() {
     let all = |package: &str, files: &[(&str, u16, &str)]| {
         files
             .iter()
@@ -89,7 +89,7 @@ fn a_package_may_bring_prebuilt_files_of_every_platform() {
     );
     assert!(judge("linux/amd64", &sodium).is_ok());
     assert!(judge("linux/arm64", &sodium).is_ok());
-    assert!(judge("linux/s390x", &sodium).is_err(), "there is none for this one");
+    assert!(judge("linux/s390x", &sodium).is_err(), "there is no file for this platform");
     let bcrypt = all(
         "bcrypt",
         &[
@@ -110,7 +110,7 @@ fn a_package_may_bring_prebuilt_files_of_every_platform() {
 }
 
 #[test]
-fn what_is_beside_a_file_is_told_by_whole_names() {
+fn entries_beside_a_path_are_compared_by_their_whole_names() {
     let paths = ["p/a", "p/a-b/x", "p/c/x"].into();
     for (directory, entry, expected) in [
         ("p/", "p/a", true),
@@ -129,7 +129,7 @@ fn what_is_beside_a_file_is_told_by_whole_names() {
 }
 
 #[test]
-fn tens_of_thousands_of_files_take_no_time() {
+fn tens_of_thousands_of_files_are_checked_quickly() {
     let of = |name: &'static str, machine| {
         let path = move |number| format!("app/node_modules/a/{name}/x{number}.node");
         (0..20_000).map(move |number| ElfFile { path: path(number), elf: parsed(machine), layer: 0 })
@@ -140,7 +140,9 @@ fn tens_of_thousands_of_files_take_no_time() {
     contents.elf = of("a", 183).chain(of("b", 62)).collect();
     let error = check(&contents).unwrap_err().to_string();
     assert!(
-        error.contains("x4.node` of the npm package `a`, beside right ones is for arm64; and 19995 more;"),
+        error.contains(
+            "x4.node` of the npm package `a`, beside files for the right platform, is for arm64; and 19995 more;"
+        ),
         "{error}"
     );
 }

@@ -74,22 +74,22 @@ impl Scene {
 }
 
 #[test]
-fn each_layer_is_read_once_and_the_base_once_on_a_machine() {
+fn each_layer_is_read_once_and_base_layers_once_per_machine() {
     let scene = scene();
     let base = Some(&scene.base);
     let (found, fetched) = scene.read(base, Known::Base);
     let found = found.unwrap();
-    assert_eq!(fetched, 2, "two platforms share both");
+    assert_eq!(fetched, 2, "the two platforms share both layers");
     assert_eq!((found[0].base_layers, found[0].node_version.as_deref()), (Some(1), Some("22.1.0")));
     assert_eq!(found[1].packages.iter().map(|package| package.layer).collect::<Vec<_>>(), [1, 0]);
-    assert_eq!(scene.read(base, Known::Base).1, 1, "what is above is looked at as it is now");
-    assert_eq!(scene.read(base, Known::All).1, 1, "and nothing of it was stored");
-    assert_eq!(scene.read(base, Known::All).1, 0, "but of an image that was just pushed");
-    assert_eq!(scene.read(None, Known::Base).1, 2, "without a base, all of it");
+    assert_eq!(scene.read(base, Known::Base).1, 1, "the layer above the base is read again");
+    assert_eq!(scene.read(base, Known::All).1, 1, "because nothing of it was stored");
+    assert_eq!(scene.read(base, Known::All).1, 0, "but all layers of an image that was just pushed are");
+    assert_eq!(scene.read(None, Known::Base).1, 2, "without a known base, every layer is read");
 }
 
 #[test]
-fn a_layer_counts_at_each_place_where_it_is() {
+fn a_layer_costs_the_budget_again_at_each_place_in_the_stack() {
     let mut scene = scene();
     let long = |number: usize| pax("path", &format!("app/{number}{}", "/x".repeat(2000)));
     let tar = archive(&(0..300).flat_map(|number| [long(number), file("short", b"")]).collect::<Vec<_>>());
@@ -110,7 +110,7 @@ fn a_layer_counts_at_each_place_where_it_is() {
 }
 
 #[test]
-fn the_version_of_node_is_the_base_images_own() {
+fn the_version_of_node_is_known_only_if_the_base_image_sets_it_once() {
     let (run, set) = (("RUN NODE_VERSION", false), ("ENV PATH=/bin NODE_VERSION=22.1.0", true));
     let old = ("/bin/sh -c #(nop)  ENV NODE_VERSION=22.1.0", true);
     let argument = ("ARG NODE_VERSION=24.0.0", true);
@@ -140,7 +140,7 @@ fn the_version_of_node_is_the_base_images_own() {
 }
 
 #[test]
-fn what_the_services_own_dockerfile_sets_is_not_the_base_images_word() {
+fn a_node_version_that_the_services_dockerfile_sets_is_ignored() {
     let mut scene = scene();
     scene.own.sets_node_version = true;
     let (found, _) = scene.read(Some(&scene.base), Known::Base);
@@ -148,7 +148,7 @@ fn what_the_services_own_dockerfile_sets_is_not_the_base_images_word() {
 }
 
 #[test]
-fn of_an_image_without_a_known_base_nothing_is_stored() {
+fn nothing_is_stored_of_an_image_without_a_known_base() {
     let scene = scene();
     assert_eq!(scene.read(None, Known::Base).1, 2);
     let kept = scene.home.path().join(".cache/xtask/layers");
@@ -156,7 +156,7 @@ fn of_an_image_without_a_known_base_nothing_is_stored() {
 }
 
 #[test]
-fn the_names_of_all_layers_together_have_a_bound() {
+fn the_names_in_all_layers_together_are_limited() {
     let scene = scene();
     let wanted: BTreeMap<_, _> = scene.parts[0].layers.iter().map(|layer| (&layer.digest, layer)).collect();
     let jobs = wanted.iter().map(|(digest, layer)| (*digest, Job { layer, is_base: true, platform: "x" }));
@@ -175,7 +175,7 @@ fn the_names_of_all_layers_together_have_a_bound() {
 }
 
 #[test]
-fn what_is_not_what_it_is_named_is_told_by_type() {
+fn wrong_bytes_damaged_images_and_missing_layers_are_told_apart_by_type() {
     let is_wrong = |error: &anyhow::Error| error.chain().any(<dyn std::error::Error>::is::<WrongBytes>);
     let is_damaged = |error: &anyhow::Error| error.chain().any(<dyn std::error::Error>::is::<Damaged>);
     let mut changed = scene();

@@ -37,7 +37,7 @@ fn all() -> Vec<Asset> {
 }
 
 #[test]
-fn what_is_attested_has_its_files_and_the_digests_are_those_that_sha256sum_reads() {
+fn attestations_become_files_and_their_digests_are_in_the_form_of_sha256sum() {
     let assets = all();
     let mut found: Vec<_> = assets.iter().map(|asset| asset.name.clone()).collect();
     let mut expected = names(&"v1.2.3".parse().unwrap());
@@ -46,14 +46,14 @@ fn what_is_attested_has_its_files_and_the_digests_are_those_that_sha256sum_reads
     assert_eq!(found, expected);
     let of = |name: &str| &assets.iter().find(|asset| asset.name == name).unwrap().bytes;
     let sbom = b"{\n  \"a\": 1,\n  \"b\": 2\n}\n";
-    assert_eq!(of("sbom-v1.2.3.cdx.json"), sbom, "in the bytes whose digest the provenance has");
+    assert_eq!(of("sbom-v1.2.3.cdx.json"), sbom, "the bytes whose digest is in the provenance");
     let sums = String::from_utf8(of(SUMS).clone()).unwrap();
     let line = format!("{}  sbom-v1.2.3.cdx.json\n", Digest::of(sbom).hex());
     assert!(sums.ends_with(&line) && sums.lines().count() == 4, "{sums}");
 }
 
 #[test]
-fn a_page_is_made_to_have_each_file_once_and_others_are_left_alone() {
+fn changes_leave_each_wanted_file_once_and_other_files_alone() {
     let [a, b] = ["a", "b"].map(|name| Asset::new(name, name));
     let (wanted, listed) =
         ([a.clone(), b.clone()], |id, name: &str| Listed { id, name: name.into(), size: 1 });
@@ -65,15 +65,15 @@ fn a_page_is_made_to_have_each_file_once_and_others_are_left_alone() {
     let page = [listed(1, "a"), listed(2, "b"), listed(3, "picture.png"), listed(4, "picture.png")];
     assert_eq!(changes(&wanted, &page, &right), []);
     let other = bytes(&[("a", "x"), ("b", "b")]);
-    assert_eq!(changes(&wanted, &page, &other), [Change::Upload(&a)], "the wrong one stays until then");
-    assert_eq!(changes(&wanted, &page, &bytes(&[("b", "b")])), [Change::Upload(&a)], "it cannot be read");
+    assert_eq!(changes(&wanted, &page, &other), [Change::Upload(&a)], "the wrong file stays until then");
+    assert_eq!(changes(&wanted, &page, &bytes(&[("b", "b")])), [Change::Upload(&a)], "it could not be read");
     // Two runs that see the same files keep the same one, whatever its contents. The next comparison checks it.
     let twice = [listed(7, "a"), listed(5, "a"), listed(6, "b")];
     assert_eq!(changes(&wanted, &twice, &other), [Change::Remove(&twice[1])]);
 }
 
 #[test]
-fn files_that_do_not_follow_from_the_attestations_are_told() {
+fn files_that_do_not_follow_from_the_attestations_are_refused() {
     let tag = "v1.2.3".parse().unwrap();
     let hint = Hint::of(&PublicKey::parse(KEY.as_bytes()).unwrap());
     let honest: BTreeMap<_, _> = all().into_iter().map(|asset| (asset.name, asset.bytes)).collect();
@@ -86,7 +86,7 @@ fn files_that_do_not_follow_from_the_attestations_are_told() {
         assert!(check(&without).is_err(), "without {name}");
         let mut changed = honest.clone();
         changed.get_mut(name).unwrap().push(b'\n');
-        assert!(check(&changed).is_err(), "{name} with a line more");
+        assert!(check(&changed).is_err(), "{name} with another line");
     }
     let mut more = honest.clone();
     more.insert("other-v1.2.3.intoto.jsonl".to_owned(), b"{}".to_vec());

@@ -11,8 +11,8 @@ use crate::oci::manifest::strict;
 use crate::oci::media_type;
 use crate::oci::reference::Digest;
 
-/// The annotation in which cosign keeps a signature. It reads that of an attestation from the envelope, but requires the
-/// key.
+/// The annotation in which cosign keeps a signature. It reads the signature of an attestation from the envelope, but
+/// requires the annotation.
 const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
 
 /// The annotation with the predicate type of an attestation.
@@ -22,10 +22,11 @@ const PREDICATE_TYPE: &str = "predicateType";
 const SIGNATURE_LAYER: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
 const ENVELOPE_LAYER: &str = "application/vnd.dsse.envelope.v1+json";
 
-/// No real time: the same envelopes give the same bytes.
+/// Not a real time, so that the same envelopes give the same bytes.
 const NEVER: &str = "0001-01-01T00:00:00Z";
 
-/// The config, as JSON. A registry takes the manifest for that of an image and parses the config, so it cannot be empty.
+/// The config, as JSON. A registry treats the manifest as that of an image and parses the config, so the config
+/// cannot be empty.
 ///
 /// # Errors
 /// When it cannot be written.
@@ -79,14 +80,14 @@ pub struct Layer {
 }
 
 impl Layer {
-    /// The kind that it is marked as; `None` if it is none of a release.
+    /// The kind of attestation that it is marked as; `None` if a release has no such kind.
     #[must_use]
     pub fn marked(&self) -> Option<Attested> {
         Attested::ALL.into_iter().find(|of| of.predicate_type() == self.mark)
     }
 }
 
-/// The layers in the manifest of what is attached.
+/// The layers in the manifest of the attached objects of this kind.
 ///
 /// # Errors
 /// When it does not have exactly the form that cosign writes.
@@ -139,7 +140,7 @@ mod tests {
     /// Recorded: what cosign 2.5.0 stored on distribution 2.8 after two `attest`. The digests are those of `one`, `two`
     /// and the config in this test.
     #[test]
-    fn it_is_what_cosign_writes() {
+    fn manifest_and_config_are_what_cosign_writes() {
         let envelopes = [("one", "https://slsa.dev/provenance/v1"), ("two", "https://cyclonedx.org/bom")]
             .map(|(text, predicate_type)| Signed { bytes: text.into(), predicate_type });
         let (one, two) = (Digest::of(b"one"), Digest::of(b"two"));
@@ -170,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_attached_has_no_other_form_than_cosign_writes() {
+    fn a_manifest_in_another_form_than_cosign_writes_is_refused() {
         let attested = |layer: Value| {
             json!({
                 "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",

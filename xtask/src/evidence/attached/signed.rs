@@ -15,7 +15,8 @@ pub struct Signed {
 }
 
 impl Signed {
-    /// Parses `bytes`, which must be one signature of the predicate `given`, of `predicate_type`, about `digest` alone.
+    /// Parses `bytes`, which must be an envelope with one signature. Its statement must have the predicate `given`,
+    /// of `predicate_type`, and `digest` as its first subject.
     ///
     /// # Errors
     /// When they are anything else.
@@ -44,7 +45,7 @@ mod tests {
     const TYPE: &str = "https://slsa.dev/provenance/v1";
 
     #[test]
-    fn what_was_asked_for_is_taken_byte_for_byte_and_nothing_else() {
+    fn only_an_attestation_of_the_given_predicate_is_accepted_byte_for_byte() {
         let digest = Digest::of(b"image");
         let statement = json!({
             "_type": "https://in-toto.io/Statement/v0.1", "predicateType": TYPE, "predicate": {"x": 1},
@@ -56,8 +57,8 @@ mod tests {
         });
         let bytes = envelope.to_string().into_bytes();
         let parse = |given: &str| Signed::parse(bytes.clone(), TYPE, given.as_bytes(), &digest);
-        let taken = parse(r#"{ "x": 1 }"#).unwrap();
-        assert_eq!((taken.bytes.as_slice(), taken.predicate_type), (bytes.as_slice(), TYPE));
+        let parsed = parse(r#"{ "x": 1 }"#).unwrap();
+        assert_eq!((parsed.bytes.as_slice(), parsed.predicate_type), (bytes.as_slice(), TYPE));
         for other in [r#"{"x": 2}"#, "{}", r#"{"x": 2, "x": 1}"#, ""] {
             assert!(parse(other).is_err(), "{other}");
         }

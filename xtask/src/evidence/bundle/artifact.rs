@@ -14,7 +14,7 @@ use crate::oci::registry::check_referrers;
 /// The config of an artifact (image specification v1.1, "Guidance for an Empty Descriptor").
 pub const EMPTY_CONFIG: &[u8] = b"{}";
 
-/// The image of the bundles, as their manifests name it.
+/// The image that bundles are about, as their manifests name it.
 #[derive(Clone, Debug)]
 pub struct Subject {
     digest: Digest,
@@ -64,7 +64,7 @@ impl Bundle {
     /// When it is anything else.
     pub fn check_manifest(&self, manifest: &[u8], subject: &Subject) -> Result<()> {
         let found = exact::value(manifest).context("it is not a manifest")?;
-        ensure!(found == self.manifest_value(subject), "its manifest is not the one of such a bundle");
+        ensure!(found == self.manifest_value(subject), "its manifest is not that of this bundle");
         Ok(())
     }
 
@@ -124,11 +124,11 @@ pub fn index(bundles: &[Bundle], subject: &Subject) -> Result<Vec<u8>> {
     serde_json::to_vec(&index).context("writing the index of the bundles")
 }
 
-/// The entries of an index of referrers, of ours and of others, each with its digest. The index must have no other
-/// fields.
+/// The entries of an index of referrers, for our manifests and for others, each with its digest. The index must have
+/// no other fields.
 ///
 /// # Errors
-/// When it is not such an index, or names more manifests than refer to any image.
+/// When it is not such an index, or names more manifests than may refer to an image.
 pub fn entries(index: &[u8]) -> Result<Vec<(Digest, Value)>> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -151,7 +151,7 @@ pub fn entries(index: &[u8]) -> Result<Vec<(Digest, Value)>> {
 /// The manifests that an index of referrers names, ours and others.
 ///
 /// # Errors
-/// When it is not an index.
+/// When it is not an index, or names more manifests than may refer to an image.
 pub fn named(index: &[u8]) -> Result<Vec<Digest>> {
     #[derive(Deserialize)]
     struct Index {

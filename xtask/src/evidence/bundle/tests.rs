@@ -62,7 +62,7 @@ fn the_bundle_of_a_signature_is_what_cosign_3_writes() {
 }
 
 #[test]
-fn each_of_them_is_read_back_and_its_manifest_is_known_again() {
+fn every_bundle_is_read_back_and_its_manifest_recognized() {
     let (index_bytes, hint) = (br#"{"mediaType":"application/vnd.oci.image.index.v1+json"}"#, hint());
     let subject = Subject::of(index_bytes).unwrap();
     let digest = Digest::of(index_bytes);
@@ -98,12 +98,12 @@ fn each_of_them_is_read_back_and_its_manifest_is_known_again() {
     }
     assert_eq!(named(&index(&bundles, &subject).unwrap()).unwrap(), manifests);
     let parse = |digest: &Digest, tag: &str| Bundle::parse(&bundles[0].bytes, digest, &source(tag), &hint);
-    assert!(parse(&Digest::of(b"other"), "v1.0.0").is_err(), "of another image");
-    assert!(parse(&digest, "v1.0.1").is_err(), "of another version");
+    assert!(parse(&Digest::of(b"other"), "v1.0.0").is_err(), "it is of another image");
+    assert!(parse(&digest, "v1.0.1").is_err(), "it is of another version");
 }
 
 #[test]
-fn whatever_is_not_exactly_such_a_bundle_is_refused() {
+fn a_bundle_that_differs_in_any_way_is_refused() {
     let (digest, hint) = (Digest::of(b"image"), hint());
     let right = String::from_utf8(signature(&digest, BuildType::V2).bytes).unwrap();
     let parse = |text: &str| Bundle::parse(text.as_bytes(), &digest, &source("v1.0.0"), &hint);
@@ -138,7 +138,7 @@ fn whatever_is_not_exactly_such_a_bundle_is_refused() {
 }
 
 #[test]
-fn only_an_attestation_of_ours_about_this_image_is_taken_for_one_of_an_earlier_run() {
+fn only_our_attestations_about_this_image_are_recognized_whatever_the_key() {
     let digest = Digest::of(b"image");
     let another_key = hint().0.replace('s', "t");
     let of =
@@ -148,7 +148,7 @@ fn only_an_attestation_of_ours_about_this_image_is_taken_for_one_of_an_earlier_r
         assert!(is_attestation(&of(&envelope, &hint()), &digest));
         assert!(is_attestation(&of(&envelope, &Hint(another_key.clone())), &digest), "by any key");
         assert!(!is_attestation(&of(&envelope, &hint()), &Digest::of(b"other")), "of another image");
-        assert!(!is_attestation(&envelope, &digest), "no bundle");
+        assert!(!is_attestation(&envelope, &digest), "not a bundle");
     }
     let other_type = attestation("https://example.org/approved", &digest);
     assert!(!is_attestation(&of(&other_type, &hint()), &digest));
@@ -157,7 +157,7 @@ fn only_an_attestation_of_ours_about_this_image_is_taken_for_one_of_an_earlier_r
 }
 
 #[test]
-fn an_index_names_no_more_manifests_than_refer_to_any_image() {
+fn an_index_that_names_more_manifests_than_the_limit_is_refused() {
     let index = |count: usize| {
         let manifests = vec![json!({"digest": Digest::of(b"manifest")}); count];
         json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests}).to_string()

@@ -14,13 +14,13 @@ pub(super) struct Change<'a> {
     pub(super) entry: &'a LogEntry,
     pub(super) group: Group,
     pub(super) place: Place,
-    /// Whether it tells its kind.
+    /// Whether the subject tells the kind of the change.
     pub(super) is_typed: bool,
     /// The subject without its head, if the heading shows the type.
     words: &'a str,
-    /// What the text begins with, if the words have no head.
+    /// The scope with which the text begins, if the words have no head.
     scope: Option<&'a str>,
-    /// What it takes back. Few changes do, and a long range has many.
+    /// What it reverts. It is boxed because few changes revert anything, and a long range has many changes.
     pub(super) revert: Option<Box<Revert<'a>>>,
     /// Set if it breaks something: the explanations in its footers, if any.
     pub(super) breaking: Option<&'a [String]>,
@@ -33,7 +33,8 @@ impl<'a> Change<'a> {
         let mut footers = &entry.message.breaking[..];
         let Read { head, words, revert, is_typed } = heads.read(entry);
         let Head { mut group, place, is_marked, scope, .. } = head;
-        // What such a program writes below the subject, others wrote about the dependency.
+        // Such a program copies the release notes of the dependency below the subject, so their footers are not about
+        // this project.
         if group == Group::Dependencies
             && !footers.is_empty()
             && entry.author.as_deref().is_some_and(is_updater)
@@ -57,7 +58,7 @@ impl<'a> Change<'a> {
         }
     }
 
-    /// The text for a reader. It is put together only where it is shown: a long range has many changes.
+    /// The text for a reader. It is put together only when it is shown: a long range has many changes.
     pub(super) fn text(&self) -> Cow<'a, str> {
         match self.scope {
             Some(scope) => Cow::Owned(format!("{scope}: {}", self.words)),
@@ -65,12 +66,13 @@ impl<'a> Change<'a> {
         }
     }
 
-    /// The text below a heading that does not tell the type: without it, a revert says the opposite.
+    /// The text below a heading that does not tell the type. A revert has its whole subject there, because it would
+    /// otherwise say the opposite.
     pub(super) fn text_elsewhere(&self) -> Cow<'a, str> {
         self.revert.as_ref().map_or_else(|| self.text(), |revert| Cow::Borrowed(revert.whole))
     }
 
-    /// What is gone, if it is a revert that says so.
+    /// What is gone, if the change is a revert that names it.
     pub(super) fn gone(&self) -> Option<&'a str> {
         self.revert.as_ref()?.gone
     }
@@ -116,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pull_request_is_named_at_the_end_or_by_a_merge() {
+    fn the_pull_request_is_named_at_the_end_of_the_subject_or_by_a_merge() {
         for (subject, expected) in [
             ("fix: the parser (#12)", Some(("the parser", 12))),
             ("Add b (!3)", Some(("Add b", 3))),
@@ -133,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn an_update_by_a_program_is_a_dependency_whatever_its_subject_is() {
+    fn an_updaters_commit_without_a_known_type_is_a_dependency_change() {
         let groups = Groups::default();
         for (author, subject, group, place) in [
             ("renovate[bot]", "Update dependency express to v5", Group::Dependencies, Place::Dependencies),
@@ -153,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_breaks_in_a_dependency_breaks_nothing_unless_a_person_or_the_mark_says_so() {
+    fn breaking_footers_in_an_updaters_dependency_change_are_ignored() {
         let groups = Groups::default();
         let body = "\n\n### Release notes\n\nBREAKING CHANGE: drops Node 18\n";
         for (author, subject, expected) in [
@@ -170,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_revert_says_what_is_gone_only_where_its_heading_does() {
+    fn a_revert_is_shortened_only_below_a_heading_of_reverts() {
         let own = Groups::default();
         let configured =
             |groups: &str| example_with(&format!("notes = {{ groups = [{groups}] }}")).notes.groups;
@@ -198,11 +200,12 @@ mod tests {
         }
         let entry = entry("fix: a");
         let fixed = configured(r#"{ types = ["fix", "*"], title = "All" }"#);
-        assert_eq!(Change::of(&entry, &mut Heads::of(&fixed)).text(), "fix: a", "beside what has no type");
+        let text = Change::of(&entry, &mut Heads::of(&fixed)).text();
+        assert_eq!(text, "fix: a", "below a heading that also has changes without a type");
     }
 
     #[test]
-    fn a_subject_tells_its_kind_where_it_follows_the_convention() {
+    fn the_kind_of_a_change_is_read_from_a_conventional_subject() {
         for (subject, group, text, is_breaking) in [
             ("feat: a page", Group::Features, "a page", false),
             ("feat(ui)!: a page", Group::Features, "ui: a page", true),
@@ -239,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_configured_group_has_the_types_that_it_names_in_its_own_order() {
+    fn a_change_is_placed_in_the_configured_group_that_names_its_type() {
         let config = example_with(
             r#"notes = { groups = [{ types = ["parser", "fix"], title = "A" }, { types = ["ci", "docs"], title = "B", show = "folded" }, { types = ["chore"], show = "hidden" }] }"#,
         );

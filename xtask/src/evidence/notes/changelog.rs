@@ -52,9 +52,9 @@ const VERBS: [(&str, Kind); 12] = [
     ("fixed", Kind::Fixed),
 ];
 
-/// The section, from its heading to a line break: the same history gives the same text. `time` is that of the release
-/// in seconds since 1970; the heading has its day in UTC. Changes that the configuration keeps off the first screen of
-/// a page are left out.
+/// The section, from its heading to the line break at its end. The same history gives the same text. `time` is that
+/// of the release in seconds since 1970; the heading has its day in UTC. Changes that the configuration keeps off the
+/// first screen of a page are left out.
 #[must_use]
 pub fn changelog(
     repository: Option<&str>,
@@ -73,7 +73,7 @@ pub fn changelog(
         None if history.words.is_none() => text += "\nThe first release.\n",
         None => {}
     }
-    // The definition of the heading's link: the heading has its version in brackets for it.
+    // The link definition for the version, which the heading has in brackets.
     match (repository, &history.previous) {
         (Some(repository), Some(previous)) => {
             text + &format!("\n[{version}]: {repository}/compare/{previous}...{tag}\n")
@@ -110,7 +110,7 @@ fn body(repository: Option<&str>, told: &Told<'_>) -> String {
     page.text
 }
 
-/// The dependencies from the lockfiles, else from the commits that are no security fixes.
+/// The dependencies from the lockfiles, else from the commits that are not security fixes.
 fn dependencies<'a>(told: &'a Told<'_>) -> Vec<Entry<'a>> {
     match &told.compared.dependencies[..] {
         [] => {
@@ -122,11 +122,11 @@ fn dependencies<'a>(told: &'a Told<'_>) -> Vec<Entry<'a>> {
 }
 
 impl Kind {
-    /// `None` for a change that a person who runs the service need not know.
+    /// `None` for a change that a person who runs the service need not know about.
     fn of(change: &Change<'_>, groups: &Groups) -> Option<Self> {
         let is_listed = match change.place {
             Place::Group(place) => groups.at(place).show == Show::Listed,
-            // Which packages changed is told from the lockfiles, but not why.
+            // The lockfiles say which packages changed, but not why.
             Place::Dependencies => change.group == Group::Security,
             Place::PullRequest => false,
         };
@@ -146,7 +146,7 @@ impl Kind {
     }
 }
 
-/// What the first word says after the heads of a subject.
+/// The kind of change that the first word after the heads of a subject names.
 fn said(text: &str) -> Option<Kind> {
     let text = text.rsplit_once(": ").map_or(text, |(_, text)| text);
     let first = text.split_whitespace().next().unwrap_or_default();

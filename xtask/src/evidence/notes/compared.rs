@@ -68,7 +68,7 @@ impl Compared {
         compared
     }
 
-    /// A new platform asks nothing of anybody, so only one that is gone is worth a line here.
+    /// Nobody has to do anything about a new platform, so only a removed one is worth a line here.
     fn offer(&mut self, before: &Offer, after: &Offer) {
         if before.image != after.image {
             let (old, new) = (as_written(&before.image), as_written(&after.image));
@@ -127,7 +127,7 @@ impl Compared {
     /// The port in the configuration of the smoke test counts as a port of the service, whether or not the Dockerfile
     /// names it.
     fn ports(&mut self, before: &Shape, after: &Shape) {
-        let asked = match (&before.trial, &after.trial) {
+        let configured = match (&before.trial, &after.trial) {
             (Part::Read(before), Part::Read(after)) => [before.port, after.port],
             _ => [None, None],
         };
@@ -136,14 +136,14 @@ impl Compared {
             _ => [BTreeSet::new(), BTreeSet::new()],
         };
         let [mut before, mut after] = exposed;
-        before.extend(asked[0].map(|port| port.to_string()));
-        after.extend(asked[1].map(|port| port.to_string()));
+        before.extend(configured[0].map(|port| port.to_string()));
+        after.extend(configured[1].map(|port| port.to_string()));
         self.set("Ports", &before, &after);
     }
 
     fn trial(&mut self, before: &Trial, after: &Trial) {
-        let only = |these: &Trial, those: &Trial| {
-            these.variables.difference(&those.variables).cloned().collect::<BTreeSet<_>>()
+        let only = |one: &Trial, other: &Trial| {
+            one.variables.difference(&other.variables).cloned().collect::<BTreeSet<_>>()
         };
         let (new, gone) = (only(after, before), only(before, after));
         if !new.is_empty() {

@@ -53,9 +53,9 @@ struct Row<'a> {
     /// The heading on the page; `null` if the change is not listed.
     heading: Option<&'a str>,
     text: String,
-    /// Its number; `null` if it is unknown.
+    /// The number of its pull request; `null` if it is unknown.
     pull_request: Option<u32>,
-    /// The breaking changes in its footers; `null` if it breaks nothing.
+    /// The descriptions of breaking changes in its footers; `null` if it breaks nothing.
     breaking: Option<Vec<Cow<'a, str>>>,
 }
 

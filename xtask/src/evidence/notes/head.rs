@@ -1,4 +1,4 @@
-//! The head of a subject: what stands before its colon, such as `fix(api)!`, and what that says about the commit.
+//! The head of a subject: what comes before its colon, such as `fix(api)!`, and what that says about the commit.
 
 use serde::Serialize;
 
@@ -16,7 +16,7 @@ pub(super) enum Group {
     Features,
     Fixes,
     Performance,
-    /// What takes back another change, which an earlier release may have.
+    /// Reverts of other changes, which an earlier release may have.
     Reverts,
     /// All changes without a known kind.
     Others,
@@ -73,7 +73,7 @@ pub(super) enum Place {
     Group(usize),
     /// Next to what the lockfiles say.
     Dependencies,
-    /// Next to the other commits of pull requests of which the titles are listed.
+    /// Next to the other commits of pull requests whose titles are listed.
     PullRequest,
 }
 
@@ -84,9 +84,9 @@ pub(super) struct Head<'a> {
     pub(super) place: Place,
     /// Whether it has the `!` of a breaking change.
     pub(super) is_marked: bool,
-    /// Whether the text keeps it as it is.
+    /// Whether the text keeps the head unchanged.
     is_kept: bool,
-    /// What the text keeps of it otherwise.
+    /// What the text otherwise keeps of the head.
     pub(super) scope: Option<&'a str>,
 }
 
@@ -96,7 +96,7 @@ pub(super) struct Read<'a> {
     /// The rest of the subject: all of it if the text keeps the head.
     pub(super) words: &'a str,
     pub(super) revert: Option<Revert<'a>>,
-    /// Whether it tells the kind of the change.
+    /// Whether the subject tells the kind of the change.
     pub(super) is_typed: bool,
 }
 
@@ -111,9 +111,9 @@ pub(super) struct Heads<'a> {
     groups: &'a Groups,
     /// `None` for a head without a known type.
     known: Few<Option<Head<'a>>>,
-    /// That of a subject without a type, by a program that updates dependencies.
+    /// For a subject without a type, by a program that updates dependencies.
     update: Head<'a>,
-    /// That of a revert whose subject has no type.
+    /// For a revert whose subject has no type.
     revert: Head<'a>,
 }
 
@@ -147,7 +147,7 @@ impl<'a> Heads<'a> {
     }
 
     fn read_untyped(&mut self, entry: &'a LogEntry, subject: &'a str) -> Read<'a> {
-        // One byte tells it of most commits of a long history.
+        // The first byte rules out most commits of a long history.
         if matches!(subject.as_bytes().first(), Some(b'R' | b'r'))
             && let Some(revert) = Revert::of(subject, entry.message.reverts.is_some())
         {
@@ -159,13 +159,13 @@ impl<'a> Heads<'a> {
         if entry.author.as_deref().is_some_and(is_updater) {
             return Read::typed(self.update, subject);
         }
-        // It is the last commit of many releases, and would be the first of their changes.
+        // Such a commit is the last one of many releases, and would be listed as the first of their changes.
         let head = is_version(subject).then(|| self.of_head(SETS_VERSION)).flatten();
         let head = head.unwrap_or(Head::unknown(self.groups));
         Read { is_typed: false, ..Read::typed(head, subject) }
     }
 
-    /// `None` if the subject does not tell its kind by how it begins.
+    /// `None` if the beginning of the subject does not tell its kind.
     fn read_opening(&mut self, subject: &'a str, opening: &Opening<'a>) -> Option<Read<'a>> {
         let Opening { head, name, breaks, words } = *opening;
         let typed = head.and_then(|(head, rest)| Some((self.of_head(head)?, rest)));
@@ -187,7 +187,7 @@ impl<'a> Heads<'a> {
     }
 }
 
-/// Whether a program wrote the commit that updates dependencies.
+/// Whether the author is a program that updates dependencies.
 pub(super) fn is_updater(author: &str) -> bool {
     let is_one = |name: &&str| {
         author.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name))
@@ -197,7 +197,7 @@ pub(super) fn is_updater(author: &str) -> bool {
 }
 
 impl<'a> Head<'a> {
-    /// Below a heading that tells that it was taken back, the words are what is gone.
+    /// Below a heading that says that its changes were reverted, the words are what is gone.
     fn of_revert(mut self, revert: Revert<'a>) -> Read<'a> {
         let gone = revert.gone.filter(|_| !self.is_kept);
         self.is_marked |= revert.breaks;
@@ -210,7 +210,7 @@ impl<'a> Head<'a> {
         Self { group: Group::Others, place, is_marked: false, is_kept: true, scope: None }
     }
 
-    /// `None` when it has no type or an unknown one, and announces no breaking change.
+    /// `None` if the head has no type or an unknown one, and announces no breaking change.
     fn of(head: &'a str, groups: &Groups) -> Option<Self> {
         let is_marked = announces_break(head);
         let head = head.strip_suffix('!').unwrap_or(head);
@@ -232,7 +232,7 @@ impl<'a> Head<'a> {
             None => Place::Group(groups.others()),
         };
         let is_kept = place != Place::Dependencies && keeps(named, group, groups);
-        // Among dependencies, it says nothing.
+        // Among dependencies, the scope `deps` says nothing.
         let is_needless =
             |scope: &str| scope.is_empty() || (place == Place::Dependencies && scope == DEPENDENCIES);
         let scope = scope.filter(|scope| !is_kept && !is_needless(scope));
@@ -240,8 +240,8 @@ impl<'a> Head<'a> {
     }
 }
 
-/// Whether the text keeps the type, because the heading of the group that names it does not tell it. Without its type, a
-/// revert says the opposite below any other heading.
+/// Whether the text keeps the type, because the heading of the group that names the type does not tell it. Below any
+/// heading but its own, a revert without its type would say the opposite.
 fn keeps(named: Option<usize>, group: Group, groups: &Groups) -> bool {
     named.is_none_or(|named| {
         let named = groups.at(named);

@@ -6,8 +6,8 @@ use super::change::Change;
 use super::compared::Compared;
 use super::head::Group;
 
-/// Two sentences, from the step between the versions and from what the changes say about themselves. `has_words` tells
-/// whether a maintainer's words are above: they may name something to do that no commit does.
+/// Two sentences, from the step between the versions and from what the changes say about themselves. `has_words` says
+/// whether a maintainer's words are above: they may name something to do that no commit names.
 pub(super) fn sentences(
     tag: &ReleaseTag,
     previous: &ReleaseTag,
@@ -29,7 +29,7 @@ pub(super) fn sentences(
         (true, true) => "Before upgrading, read the breaking changes and the upgrade notes.",
         (true, false) => "Before upgrading, read the breaking changes.",
         (false, true) => "Before upgrading, read the upgrade notes.",
-        // The number says that something breaks.
+        // The version number says that something breaks.
         (false, false) if step == MAJOR && has_words => {
             "No commit says what breaks: before upgrading, read what is said above, and the changes."
         }
@@ -71,7 +71,7 @@ mod tests {
     use crate::tool::git::{Commit, LogEntry, Message};
 
     #[test]
-    fn the_first_sentences_say_what_kind_it_is_and_what_to_do() {
+    fn the_first_sentences_say_the_kind_of_release_and_what_to_do() {
         let nothing = "No commit names anything to do before upgrading.";
         for (previous, tag, messages, upgrade, expected) in [
             ("v1.2.0", "v1.2.1", &["fix: a"][..], false, format!("**Patch release.** {nothing}")),
@@ -105,7 +105,7 @@ mod tests {
                 sentences(&tag.parse().unwrap(), &previous.parse().unwrap(), &changes, &compared, has_words)
             };
             assert_eq!(told(false), expected, "{previous} {tag}");
-            // What it says does not contradict words that stand above.
+            // The sentences do not contradict the maintainer's words above them.
             let with_words = expected
                 .replace("No commit names", "Besides what is said above, no commit names")
                 .replace("breaks: read the changes before upgrading.", "breaks: before upgrading, read what is said above, and the changes.");

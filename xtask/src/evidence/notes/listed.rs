@@ -1,13 +1,13 @@
-//! Which commits of a range a reader is told: neither those that cancel each other, nor one change twice.
+//! Which commits of a range are listed: none that cancel each other, and no change twice.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::tool::git::{LogEntry, Reverted};
 
-/// The commits for the reader, newest first. Left out are merges with only git's own words and no title, pairs of a commit and its
-/// revert within the range, and copies of a listed commit. Also returns the number of commits in such pairs. A merge
-/// and its revert are no such pair: what the merge brought is listed, and without the revert nobody would know that it
-/// is gone.
+/// The commits for the reader, newest first. These are left out: merges with only git's own words and no title, pairs
+/// of a commit and its revert within the range, and copies of a listed commit. Also returns the number of commits in
+/// such pairs. A merge and its revert are not such a pair: the merged commits are listed, and without the revert
+/// nobody would know that they are gone.
 pub(super) fn listed(entries: &[LogEntry]) -> (Vec<&LogEntry>, usize) {
     let Some(named) = Named::of(entries) else {
         return (entries.iter().filter(says_something).collect(), 0);
@@ -41,14 +41,15 @@ fn says_something(entry: &&LogEntry) -> bool {
     !entry.is_bare_merge() || entry.message.title.is_some()
 }
 
-/// The commits of a range that others of it name, by how they name them.
+/// The commits of a range that other commits of the range name, by id or by subject.
 struct Named<'a> {
     ids: BTreeMap<&'a str, Vec<&'a LogEntry>>,
     subjects: BTreeMap<&'a str, Vec<&'a LogEntry>>,
 }
 
 impl<'a> Named<'a> {
-    /// `None` if no commit names one. Abbreviated ids have few lengths, and each commit is looked up once for each.
+    /// `None` if no commit names another. Abbreviated ids have few different lengths, and each commit is looked up
+    /// once per length.
     fn of(entries: &'a [LogEntry]) -> Option<Self> {
         let mut named = Self { ids: BTreeMap::new(), subjects: BTreeMap::new() };
         for entry in entries {
@@ -86,7 +87,7 @@ impl<'a> Named<'a> {
         Some(named)
     }
 
-    /// The commit that `entry` reverts. A name that fits several is nobody's.
+    /// The commit that `entry` reverts. `None` if the name fits no commit, or several.
     fn reverted(&self, entry: &LogEntry) -> Option<&'a LogEntry> {
         let fitting = match entry.message.reverts.as_deref()? {
             Reverted::Commit(id) => self.ids.get(id.as_str()),
@@ -95,12 +96,12 @@ impl<'a> Named<'a> {
         only(fitting)
     }
 
-    /// The commit of which `entry` is a copy that says nothing else.
+    /// The commit that `entry` copies without saying anything else.
     fn original(&self, entry: &LogEntry) -> Option<&'a LogEntry> {
         let this = &entry.message;
         let original = only(self.ids.get(this.picked.as_deref()?))?;
-        let that = &original.message;
-        (this.subject == that.subject && this.breaking == that.breaking).then_some(original)
+        let copied = &original.message;
+        (this.subject == copied.subject && this.breaking == copied.breaking).then_some(original)
     }
 }
 
@@ -147,13 +148,13 @@ mod tests {
     }
 
     #[test]
-    fn what_was_reverted_in_the_range_is_left_out_and_comes_back_with_a_second_revert() {
+    fn a_reverted_commit_is_left_out_unless_the_revert_was_reverted_too() {
         let (first, other) = (|| entry(1, 1, "feat: x"), || entry(2, 1, "feat: y"));
         for (entries, expected, why) in [
             (vec![revert(3, 1), other(), first()], (vec![2], 2), "a revert"),
             (vec![revert(4, 3), revert(3, 1), other(), first()], (vec![2, 1], 2), "a revert of it"),
-            (vec![revert(3, 9), other()], (vec![3, 2], 0), "what is older than the range stays reverted"),
-            (vec![revert(3, 3)], (vec![3], 0), "a revert of itself is none"),
+            (vec![revert(3, 9), other()], (vec![3, 2], 0), "a revert of a commit older than the range"),
+            (vec![revert(3, 3)], (vec![3], 0), "a commit cannot revert itself"),
             (
                 vec![
                     entry(5, 2, "Merge branch 'x'"),
@@ -161,7 +162,7 @@ mod tests {
                     entry(7, 1, "Merge words"),
                 ],
                 (vec![6, 7], 0),
-                "no revert",
+                "no reverts",
             ),
         ] {
             assert_eq!(told(&entries), expected, "{why}");
@@ -169,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn the_revert_of_a_merge_is_told_because_what_the_merge_brought_is_told_as_well() {
+    fn the_revert_of_a_merge_is_listed_because_the_merged_commits_are_too() {
         for (newest, merge, expected) in [
             (vec![revert(3, 2)], "Merge branch 'x'", (vec![3, 1], 0)),
             (vec![revert(3, 2)], "A feature (#7)", (vec![3, 2, 1], 0)),
@@ -181,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_commit_that_does_more_than_revert_another_is_told_and_so_is_that() {
+    fn a_commit_that_does_more_than_revert_is_listed_and_so_is_the_reverted_one() {
         let line = format!("This reverts commit {}", id(1));
         for message in [
             format!("feat: sessions\n\n{line}, whose cache is old.\n\nBREAKING CHANGE: set REDIS_URL"),
@@ -194,12 +195,12 @@ mod tests {
     }
 
     #[test]
-    fn a_revert_may_name_its_commit_by_a_part_of_the_id_or_by_its_subject() {
+    fn a_revert_may_name_its_commit_by_an_abbreviated_id_or_by_its_subject() {
         let by = |message: &str| [entry(3, 1, message), entry(2, 1, "feat: y"), entry(1, 1, "feat: z (#15)")];
         let short = "Revert z\n\nThis reverts commit 0101010 (feat: z, 2026-01-01).";
         assert_eq!(told(&by(short)), (vec![2], 2));
         let two = [by(short).to_vec(), vec![entry(1, 1, "the same id")]].concat();
-        assert_eq!(told(&two).1, 0, "a name that fits two commits is nobody's");
+        assert_eq!(told(&two).1, 0, "an id that fits two commits is ambiguous");
         assert_eq!(
             told(&by(&format!("revert {}\n\nrevert feat: z\n\nBREAKING CHANGE: a", id(1)))),
             (vec![2], 2)
@@ -207,7 +208,7 @@ mod tests {
         let github = "Revert \"feat: z (#15)\" (#16)\n\nReverts acme/carol#15";
         assert_eq!(told(&by(github)), (vec![2], 2));
         let again = [by(github).to_vec(), vec![entry(4, 1, "feat: z (#15)")]].concat();
-        assert_eq!(told(&again).1, 0, "a subject of two commits is nobody's");
+        assert_eq!(told(&again).1, 0, "a subject of two commits is ambiguous");
     }
 
     #[test]

@@ -1,12 +1,13 @@
-//! Subjects that tell their kind by how they begin, but not as Conventional Commits write it: an emoji of
-//! <https://gitmoji.dev>, a type before a full-width colon, or nothing but the version of a release.
+//! Subjects whose beginning tells their kind, but not in the form of Conventional Commits: an emoji of
+//! <https://gitmoji.dev>, or a type before a full-width colon. Also subjects that consist only of the version of a
+//! release.
 
 use semver::Version;
 
 use crate::tool::git::squashed;
 
-/// The type that each emoji stands for, with the name that forges give it. Those that do not tell what a change means to
-/// a person who runs the service are left out.
+/// The type that each emoji stands for, with the name that forges give it. Emoji that do not say what a change means
+/// to a person who runs the service are left out.
 const EMOJI: [(char, &str, &str); 22] = [
     ('✨', "sparkles", "feat"),
     ('🐛', "bug", "fix"),
@@ -35,17 +36,17 @@ const EMOJI: [(char, &str, &str); 22] = [
 /// The emoji of a breaking change, of any type.
 const BREAKING: (char, &str) = ('💥', "boom");
 
-/// The colon of Chinese and Japanese keyboards. No blank follows it.
+/// The colon of Chinese and Japanese keyboards. It needs no blank after it.
 const WIDE_COLON: char = '：';
 
-/// What may come between an emoji and the words: the character that asks for its coloured form, and blanks.
+/// What may come between an emoji and the words: the variation selector for its coloured form, and blanks.
 const BETWEEN: [char; 2] = ['\u{fe0f}', ' '];
 
 /// The words before the version of a commit that only sets it.
 const RELEASING: [&str; 12] =
     ["release", "version", "bump", "prepare", "publish", "tag", "set", "to", "for", "from", "new", "the"];
 
-/// The longest such subject and the longest name of an emoji, in bytes.
+/// The longest subject that only sets a version, and the longest name of an emoji, in bytes.
 const LONGEST_VERSION: usize = 80;
 const LONGEST_NAME: usize = 40;
 
@@ -54,7 +55,7 @@ const LONGEST_NAME: usize = 40;
 pub(super) struct Opening<'a> {
     /// The head and the rest, if the words that follow have a head.
     pub(super) head: Option<(&'a str, &'a str)>,
-    /// The type that it stands for without such a head.
+    /// The type that the emoji stands for, if there is no such head.
     pub(super) name: Option<&'static str>,
     pub(super) breaks: bool,
     /// What follows.
@@ -63,7 +64,7 @@ pub(super) struct Opening<'a> {
 
 impl<'a> Opening<'a> {
     pub(super) fn of(subject: &'a str) -> Option<Self> {
-        // That is known of most subjects of a long history without a search.
+        // Most subjects of a long history are ruled out here, without a search.
         if subject.is_ascii() && !subject.starts_with(':') {
             return None;
         }
@@ -82,7 +83,7 @@ impl<'a> Opening<'a> {
 
 /// Whether a commit only sets the version, as `npm version` and people write it.
 pub(super) fn is_version(subject: &str) -> bool {
-    // As above.
+    // Most subjects are ruled out here, too.
     let begins =
         subject.bytes().next().is_some_and(|byte| byte.is_ascii_digit() || b"vVrRbBpPtTsS".contains(&byte));
     if !begins || subject.len() > LONGEST_VERSION || !subject.contains('.') {
@@ -124,7 +125,7 @@ fn emoji(subject: &str) -> Option<(Emoji<'_>, &str)> {
         byte if byte.is_ascii() => return None,
         _ => {
             let sign = subject.chars().next()?;
-            // Arrows to dingbats, and the planes of pictures.
+            // The blocks from arrows to miscellaneous symbols, and the blocks of pictographs.
             let is_emoji = matches!(sign, '\u{2190}'..='\u{2bff}' | '\u{1f000}'..='\u{1faff}');
             is_emoji.then(|| (Emoji::Sign(sign), &subject[sign.len_utf8()..]))?
         }
@@ -149,7 +150,7 @@ mod tests {
     use super::{Opening, is_version};
 
     #[test]
-    fn an_emoji_stands_for_a_type_and_may_be_before_one() {
+    fn an_emoji_stands_for_a_type_and_may_precede_one() {
         for (subject, name, head, breaks, words) in [
             ("✨ a page", Some("feat"), None, false, "a page"),
             ("✨a page", Some("feat"), None, false, "a page"),
@@ -175,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_type_may_be_before_a_full_width_colon() {
+    fn a_type_may_be_followed_by_a_full_width_colon() {
         for (subject, head) in [
             ("feat：新增", Some(("feat", "新增"))),
             ("fix(登录)：a", Some(("fix(登录)", "a"))),
@@ -190,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_commit_that_only_sets_the_version_is_told_from_one_about_a_version() {
+    fn a_commit_that_only_sets_the_version_is_distinguished_from_other_commits() {
         for subject in [
             "1.2.0",
             "v1.2.0",

@@ -1,4 +1,4 @@
-//! The lists of a page, written as long as there is room.
+//! Writes the lists of a page, as long as there is room.
 
 use super::change::Change;
 use super::text::{as_written, as_written_whole};
@@ -9,21 +9,21 @@ pub(super) struct Page<'a> {
     pub(super) text: String,
     /// Its largest size, in bytes.
     room: usize,
-    /// How many entries did not fit: all of them from the first that did not. A reader who is told that there are more
-    /// can tell which ones, and in a long range most entries are never rendered.
+    /// How many entries were left out: the first that did not fit, and all after it. So a reader can tell which
+    /// entries are missing, and in a long range most entries are never rendered.
     pub(super) untold: usize,
 }
 
 /// An entry of a list.
 #[derive(Clone, Copy)]
 pub(super) enum Entry<'a> {
-    /// Markdown.
+    /// A line of Markdown.
     Line(&'a str),
-    /// Below the heading of its group.
+    /// A change below the heading of its group.
     Change(&'a Change<'a>),
-    /// Below another heading.
+    /// A change below another heading.
     Elsewhere(&'a Change<'a>),
-    /// Below a heading that says that it is gone.
+    /// A change below a heading that says that something is gone.
     Gone(&'a Change<'a>),
 }
 
@@ -51,7 +51,7 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// Adds what was written with room of its own.
+    /// Adds the lists of a page that had room of its own.
     pub(super) fn add(&mut self, other: &Page<'_>) {
         if !other.text.is_empty() {
             self.begin("");
@@ -70,7 +70,7 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// Writes lists with their headings, collapsed behind a line that a reader opens.
+    /// Writes lists with their headings, collapsed behind a summary that a reader opens.
     pub(super) fn fold(&mut self, summary: &str, lists: Vec<(String, Vec<Entry<'_>>)>) {
         let count: usize = lists.iter().map(|(_, entries)| entries.len()).sum();
         if count == 0 || self.untold > 0 {

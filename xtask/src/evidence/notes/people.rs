@@ -45,7 +45,7 @@ mod tests {
     use crate::inputs::people::{People, Person};
 
     #[test]
-    fn everybody_is_named_and_who_is_new_until_they_are_too_many() {
+    fn contributors_and_new_ones_are_named_up_to_a_limit() {
         let person = |name: &str, is_first| Person { name: name.to_owned(), is_first };
         let told = |people: Vec<Person>, bots: &[&str]| {
             line(&People { people, bots: bots.iter().map(|name| (*name).to_owned()).collect() })

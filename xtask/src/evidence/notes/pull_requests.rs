@@ -1,5 +1,5 @@
-//! Pull requests that were merged with a merge commit: what they are about is said by their titles where their commits
-//! say it only to those who wrote them, such as `wip` and `review`.
+//! Pull requests that were merged with a merge commit. The title of a pull request is listed instead of its commits
+//! if their subjects tell only their authors what they are about, such as `wip` and `review`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,35 +12,37 @@ use super::head::Place;
 struct PullRequest {
     /// The position of the merge with its title. `None` if several merges have the number.
     merge: Option<usize>,
-    /// The positions of its commits that are not listed for a reason of their own.
+    /// The positions of its commits, except those that are always listed.
     commits: Vec<usize>,
 }
 
-/// `changes` without the merges of pull requests of which the commits are listed. The commits of the others are set aside.
+/// `changes` without the merges of pull requests whose commits are listed. The commits of the other pull requests are
+/// set aside, in [`Place::PullRequest`].
 pub(super) fn gathered(mut changes: Vec<Change<'_>>) -> Vec<Change<'_>> {
     let pulls = pull_requests(&changes);
     if pulls.is_empty() {
         return changes;
     }
-    let mut told = BTreeSet::new();
+    let mut titled = BTreeSet::new();
     for PullRequest { merge, commits } in pulls.into_values() {
         let Some(merge) = merge.filter(|merge| is_told_by_title(&changes, *merge, &commits)) else {
             continue;
         };
-        told.insert(merge);
+        titled.insert(merge);
         for commit in commits {
             changes[commit].place = Place::PullRequest;
         }
     }
     let mut at = 0..;
     changes.retain(|change| {
-        let is_told = at.next().is_some_and(|at| told.contains(&at));
-        is_told || !change.entry.is_bare_merge()
+        let is_titled = at.next().is_some_and(|at| titled.contains(&at));
+        is_titled || !change.entry.is_bare_merge()
     });
     changes
 }
 
-/// By their numbers. A commit that has a number itself was squashed: it is a pull request of its own.
+/// The pull requests by number. A commit with a number in its own subject was squashed: it is a pull request of its
+/// own.
 fn pull_requests(changes: &[Change<'_>]) -> BTreeMap<u32, PullRequest> {
     let mut pulls: BTreeMap<u32, PullRequest> = BTreeMap::new();
     for (at, change) in changes.iter().enumerate().filter(|(_, change)| is_merge(change)) {
@@ -69,8 +71,8 @@ fn subject<'a>(change: &Change<'a>) -> &'a str {
     &change.entry.message.subject
 }
 
-/// Whether the title says more than the commits: none of them tells its kind, one of them has not even a word and a
-/// colon, and one alone does not have the title as its subject.
+/// Whether the title says more than the commits: no commit tells its kind, at least one does not even have a head
+/// before a colon, and a single commit does not have the title as its subject.
 fn is_told_by_title(changes: &[Change<'_>], merge: usize, commits: &[usize]) -> bool {
     let commits: Vec<_> = commits.iter().map(|at| &changes[*at]).collect();
     let is_same =
@@ -85,7 +87,7 @@ fn is_told_by_title(changes: &[Change<'_>], merge: usize, commits: &[usize]) -> 
     }
 }
 
-/// The authors of each pull request that is told by its title, those of its oldest commit first.
+/// The authors of each pull request whose title is listed, those of its oldest commit first.
 pub(super) fn authors<'a>(changes: &'a [Change<'_>]) -> BTreeMap<u32, Vec<&'a str>> {
     let mut authors: BTreeMap<u32, Vec<&str>> = BTreeMap::new();
     for change in changes.iter().rev().filter(|change| change.place == Place::PullRequest) {
@@ -143,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_title_is_told_where_the_commits_say_less() {
+    fn a_title_is_listed_if_the_commits_say_less() {
         for (subjects, listed, aside) in [
             (&["wip", "review"][..], &["Add b"][..], &["wip", "review"][..]),
             (&["wip"], &["Add b"], &["wip"]),

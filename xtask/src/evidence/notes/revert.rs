@@ -1,28 +1,30 @@
-//! What a revert took back, in the words of its subject. The commit that it names may be from long before the range, and
+//! What a revert took back, according to its subject. The commit that it names may be much older than the range, and
 //! is not read.
 
 use crate::tool::git::{announces_break, squashed};
 
-/// The words before a quoted subject: git writes the second one for a revert of a revert.
+/// The words before a quoted subject: git writes the second one when a revert is itself reverted.
 const REVERT: &str = "Revert";
 const QUOTING: [&str; 2] = [REVERT, "Reapply"];
 
-/// A commit that takes something back, or brings back what was taken back before.
+/// A commit that reverts something, or restores what was reverted before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Revert<'a> {
-    /// What is gone; `None` if the subject does not say that alone, or if it is back.
+    /// What is gone; `None` if the subject does not name exactly that, or if the commit restores something.
     pub(super) gone: Option<&'a str>,
     /// The subject, without the number of its own pull request.
     pub(super) whole: &'a str,
     /// That number.
     pub(super) pull: Option<u32>,
-    /// Whether it takes back, or brings back, what announces a break: who followed that has something to do again.
+    /// Whether it reverts or restores something that announced a breaking change: whoever adapted to that has to
+    /// adapt again.
     pub(super) breaks: bool,
 }
 
 impl<'a> Revert<'a> {
-    /// `Revert "…"` and `Reapply "…"`, as git and forges write them; in other words, only a commit whose message names
-    /// the reverted one and nothing else, which is `names_commit`. Subjects with the type `revert` are read by [`Revert::of_type`].
+    /// Reads `Revert "…"` and `Reapply "…"`, as git and forges write them. A subject of another form counts only with
+    /// `names_commit`: the message then names the reverted commit and says nothing else. Subjects with the type
+    /// `revert` are read by [`Revert::of_type`].
     pub(super) fn of(subject: &'a str, names_commit: bool) -> Option<Self> {
         let (whole, pull) = numbered(subject);
         if let Some((word, old)) = quoted(whole) {
@@ -31,7 +33,8 @@ impl<'a> Revert<'a> {
         if !names_commit {
             return None;
         }
-        // The button of Forgejo and Gitea copies the old subject as a whole: the number is not the revert's.
+        // The revert button of Forgejo and Gitea copies the whole old subject: a number in it is not that of the
+        // revert.
         if let Some(old) = subject.strip_prefix("revert ") {
             return Some(Self::new(Some(old).filter(|old| !is_id(old)), old, subject, None));
         }
@@ -39,7 +42,7 @@ impl<'a> Revert<'a> {
         Some(Self::new(old, old.unwrap_or(whole), whole, pull))
     }
 
-    /// The subject `subject` has the type `revert`; `old` follows it.
+    /// Reads a `subject` of the type `revert`; `old` is what follows the type.
     pub(super) fn of_type(subject: &'a str, old: &'a str) -> Self {
         let ((old, _), (whole, pull)) = (numbered(old), numbered(subject));
         Self::new(Some(old), old, whole, pull)
@@ -65,7 +68,7 @@ fn quoted(text: &str) -> Option<(&'static str, &str)> {
     QUOTING.into_iter().find_map(quoted)
 }
 
-/// Whether what was taken back is itself a revert, so that something is back.
+/// Whether what was reverted is itself a revert, so that something is restored.
 fn is_revert(text: &str) -> bool {
     let word = text.split([' ', ':', '(', '!']).next().unwrap_or_default();
     QUOTING.iter().any(|quoting| quoting.eq_ignore_ascii_case(word))
@@ -81,7 +84,7 @@ mod tests {
     use crate::tool::git::Message;
 
     #[test]
-    fn a_revert_says_what_is_gone_and_not_what_is_back() {
+    fn a_revert_names_what_is_gone_unless_it_restores_something() {
         let names = "\n\nThis reverts commit 0a1b2c3.\n";
         let id = "0a1b".repeat(10);
         for (message, expected) in [
@@ -117,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn what_breaks_breaks_again_when_it_is_taken_back_or_is_back() {
+    fn reverting_or_restoring_a_breaking_change_is_breaking() {
         for (subject, expected) in [
             ("Revert \"feat!: a\"", true),
             ("Revert \"feat(api)!: a (#1)\" (#2)", true),

@@ -19,7 +19,7 @@ pub struct Sizes {
 }
 
 impl Sizes {
-    /// A Markdown entry for each platform that both have and whose size changed.
+    /// A Markdown entry for each platform that both releases have and whose size changed.
     pub(super) fn lines(&self) -> Vec<String> {
         let both = self
             .after
@@ -36,7 +36,7 @@ impl Sizes {
     }
 }
 
-/// With one decimal place.
+/// The number of MiB, with one decimal place.
 fn mib(bytes: u64) -> String {
     let tenths = u128::from(bytes) * 10 / u128::from(MIB);
     format!("{}.{}", tenths / 10, tenths % 10)
@@ -47,7 +47,7 @@ mod tests {
     use super::{MIB, Sizes};
 
     #[test]
-    fn a_platform_that_both_have_is_told_where_it_grew_or_shrank() {
+    fn a_platform_of_both_releases_is_listed_if_its_size_changed() {
         let of = |sizes: &[(&str, u64)]| {
             sizes.iter().map(|(platform, size)| ((*platform).to_owned(), *size)).collect()
         };

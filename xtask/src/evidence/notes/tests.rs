@@ -10,15 +10,15 @@ use crate::inputs::pulls::Pulls;
 use crate::inputs::shape::{Part, Shape, Shapes};
 use crate::tool::git::{Commit, LogEntry, Message};
 
-fn told(messages: &[&str]) -> String {
-    told_in(&Groups::default(), messages)
+fn notes(messages: &[&str]) -> String {
+    notes_in(&Groups::default(), messages)
 }
 
-fn told_in(groups: &Groups, messages: &[&str]) -> String {
-    told_with(groups, messages, None)
+fn notes_in(groups: &Groups, messages: &[&str]) -> String {
+    notes_with(groups, messages, None)
 }
 
-fn told_with(groups: &Groups, messages: &[&str], shapes: Option<Shapes>) -> String {
+fn notes_with(groups: &Groups, messages: &[&str], shapes: Option<Shapes>) -> String {
     let entry = |(number, message): (usize, &&str)| LogEntry {
         commit: Commit::parse(&format!("{number:040x}")).unwrap(),
         parents: 1,
@@ -40,8 +40,8 @@ fn told_with(groups: &Groups, messages: &[&str], shapes: Option<Shapes>) -> Stri
 }
 
 #[test]
-fn changes_are_grouped_and_what_breaks_comes_first() {
-    let text = told(&[
+fn changes_are_grouped_and_breaking_changes_come_first() {
+    let text = notes(&[
         "docs: a word",
         "feat: a page",
         "chore(deps): update x",
@@ -64,26 +64,26 @@ fn changes_are_grouped_and_what_breaks_comes_first() {
 }
 
 #[test]
-fn security_fixes_among_dependencies_are_announced_where_they_are_folded() {
+fn a_folded_list_of_dependencies_announces_its_security_fixes() {
     let text =
-        told(&["chore(deps): update x", "fix(deps): update y [SECURITY]", "chore(deps-dev): update z"]);
+        notes(&["chore(deps): update x", "fix(deps): update y [SECURITY]", "chore(deps-dev): update z"]);
     let (_, list) =
         text.split_once("<details><summary>Dependencies with security fixes (3)</summary>").unwrap();
     assert!(list.contains("`update y [SECURITY]`") && list.contains("`deps-dev: update z`"), "{text}");
-    assert!(told(&["chore(deps): update x"]).contains("<summary>Dependencies (1)</summary>"));
+    assert!(notes(&["chore(deps): update x"]).contains("<summary>Dependencies (1)</summary>"));
 }
 
 #[test]
 fn a_change_links_to_the_pull_request_that_its_subject_ends_with() {
-    let text = told(&["fix: the parser (#12)"]);
+    let text = notes(&["fix: the parser (#12)"]);
     let links = "([#12](https://forge.example.org/a/b/pulls/12), [000000000000](https://forge.example.org/a/b/commit/0";
     assert!(text.contains(&format!("- `the parser` {links}")), "{text}");
 }
 
 #[test]
-fn a_change_links_to_the_pull_request_that_the_forge_told_where_its_subject_names_none() {
+fn the_forges_pull_request_is_linked_if_the_subject_names_none() {
     let commit = Commit::parse(&"a".repeat(40)).unwrap();
-    let told = |subject: &str| {
+    let notes = |subject: &str| {
         let message = Message::of(subject);
         let entry = LogEntry {
             commit: commit.clone(),
@@ -100,43 +100,43 @@ fn a_change_links_to_the_pull_request_that_the_forge_told_where_its_subject_name
         let history = History { previous: None, commits, people, words: None, shapes: None, pulls };
         Told::of(&history, &Groups::default()).text(Some("https://forge.example.org/a/b"))
     };
-    assert!(told("fix: a (@b)").contains("- `a (@b)` ([#12](https://forge.example.org/a/b/pulls/12), ["));
-    assert!(told("fix: a (#7)").contains("- `a` ([#7](https://forge.example.org/a/b/pulls/7), ["));
+    assert!(notes("fix: a (@b)").contains("- `a (@b)` ([#12](https://forge.example.org/a/b/pulls/12), ["));
+    assert!(notes("fix: a (#7)").contains("- `a` ([#7](https://forge.example.org/a/b/pulls/7), ["));
 }
 
 #[test]
-fn a_page_ends_before_the_first_entry_that_has_no_room() {
-    let told_in = |room: usize| {
+fn a_page_ends_before_the_first_entry_that_does_not_fit() {
+    let written = |room: usize| {
         let mut page = Page::new(None, room);
         page.list("", &["one", "four", "x"].map(Entry::Line));
         page.list("Others", &[Entry::Line("y")]);
         page.fold("More", vec![(String::new(), vec![Entry::Line("z")])]);
         (page.text, page.untold)
     };
-    let (whole, untold) = told_in(1_000);
+    let (whole, untold) = written(1_000);
     assert!(whole.starts_with("- one\n- four\n- x\n\n### Others\n\n- y\n") && untold == 0, "{whole}");
-    assert_eq!(told_in(13), ("- one\n- four\n".to_owned(), 3));
-    assert_eq!(told_in(12), ("- one\n".to_owned(), 4), "a shorter entry that comes later is not shown");
+    assert_eq!(written(13), ("- one\n- four\n".to_owned(), 3));
+    assert_eq!(written(12), ("- one\n".to_owned(), 4), "a shorter entry that comes later is not shown");
 }
 
 #[test]
 fn a_project_without_a_convention_has_one_list() {
-    let text = told(&["verify: no cache", "plain words"]);
+    let text = notes(&["verify: no cache", "plain words"]);
     assert!(text.starts_with("- `verify: no cache`") && !text.contains('#'), "{text}");
-    assert_eq!(told(&[]), "No changes besides the version.\n");
+    assert_eq!(notes(&[]), "No changes besides the version.\n");
 }
 
 #[test]
-fn a_long_range_ends_between_two_entries_and_counts_the_rest() {
+fn a_long_range_is_cut_between_two_entries_and_the_rest_is_counted() {
     let messages = vec!["x".repeat(200); 1000];
-    let text = told(&messages.iter().map(String::as_str).collect::<Vec<_>>());
+    let text = notes(&messages.iter().map(String::as_str).collect::<Vec<_>>());
     assert!(text.len() <= (60 << 10) + 100, "{}", text.len());
     let listed = text.lines().filter(|line| line.starts_with("- ")).count();
     assert!(text.ends_with(&format!("</details>\n\nAnd {} more.\n", 1000 - listed)), "{listed}");
 }
 
 #[test]
-fn upgrade_notes_are_there_however_much_the_breaking_changes_say() {
+fn upgrade_notes_are_shown_however_long_the_breaking_changes_are() {
     let shape = |dockerfile: &str| {
         let runtime = Part::Read(runtime::read(dockerfile));
         let (packages, trial, offer, key) = (Part::Absent, Part::Absent, Part::Absent, Part::Absent);
@@ -144,7 +144,7 @@ fn upgrade_notes_are_there_however_much_the_breaking_changes_say() {
     };
     let shapes = Shapes { before: shape("FROM x\nUSER 1"), after: shape("FROM x\nUSER 2") };
     let long = format!("feat!: a\n\n{}", format!("BREAKING CHANGE: {}\n", "words ".repeat(300)).repeat(8));
-    let text = told_with(&Groups::default(), &[&*long; 5], Some(shapes));
+    let text = notes_with(&Groups::default(), &[&*long; 5], Some(shapes));
     assert!(text.len() <= (60 << 10) + 100, "{}", text.len());
     let (breaking, rest) = text.split_once("\n### Upgrade notes\n\n- The user").unwrap();
     let listed = breaking.lines().filter(|line| line.starts_with("- `a`")).count();
@@ -152,11 +152,11 @@ fn upgrade_notes_are_there_however_much_the_breaking_changes_say() {
 }
 
 #[test]
-fn the_first_screen_has_a_handful_of_changes_security_first_and_the_rest_is_folded() {
+fn the_first_screen_has_ten_changes_security_first_and_the_rest_is_folded() {
     let features: Vec<_> = (0..9).map(|number| format!("feat: {number}")).collect();
     let mut messages: Vec<_> = features.iter().map(String::as_str).collect();
     messages.extend(["fix: a", "fix: b", "words", "security: c"]);
-    let text = told(&messages);
+    let text = notes(&messages);
     let (shown, folded) = text.split_once("\n<details><summary>More changes (3)</summary>\n\n").unwrap();
     let entries = |text: &str| text.lines().filter(|line| line.starts_with("- ")).count();
     assert_eq!((entries(shown), entries(folded)), (10, 3), "{text}");
@@ -165,7 +165,7 @@ fn the_first_screen_has_a_handful_of_changes_security_first_and_the_rest_is_fold
         folded.starts_with("### Fixed\n\n- `a` (") && folded.contains("\n### Other changes\n\n- `words` (")
     );
     assert!(folded.ends_with("\n\n</details>\n"), "{text}");
-    assert!(!told(&messages[3..]).contains("<details>"));
+    assert!(!notes(&messages[3..]).contains("<details>"));
 }
 
 #[test]
@@ -173,11 +173,11 @@ fn configured_groups_have_their_headings_order_and_place() {
     let config = example_with(
         r#"notes = { groups = [{ types = ["fix"], title = "Bugs & more" }, { types = ["feat"], title = "Features" }, { types = ["docs"], title = "Docs & co", show = "folded" }, { types = ["chore"], show = "hidden" }] }"#,
     );
-    let told = |messages: &[&str]| {
-        let text = told_in(&config.notes.groups, messages);
+    let notes = |messages: &[&str]| {
+        let text = notes_in(&config.notes.groups, messages);
         text.replace(" ([000000000000](https://forge.example.org/a/b/commit/", "\0")
     };
-    let text = told(&["feat: a", "fix: b", "docs: c", "chore: d", "chore!: e", "ci: f", "perf: g"]);
+    let text = notes(&["feat: a", "fix: b", "docs: c", "chore: d", "chore!: e", "ci: f", "perf: g"]);
     let lines: Vec<_> = text.lines().filter(|line| !line.is_empty()).collect();
     let lines: Vec<_> = lines.iter().map(|line| line.split('\0').next().unwrap()).collect();
     assert_eq!(
@@ -198,6 +198,6 @@ fn configured_groups_have_their_headings_order_and_place() {
             "1 change is of a kind that is not listed.",
         ]
     );
-    assert!(told(&["chore: a", "chore: b"]).contains("2 changes are of a kind that is not listed."));
-    assert!(told(&["words"]).starts_with("- `words`"), "one list needs no heading");
+    assert!(notes(&["chore: a", "chore: b"]).contains("2 changes are of a kind that is not listed."));
+    assert!(notes(&["words"]).starts_with("- `words`"), "one list needs no heading");
 }

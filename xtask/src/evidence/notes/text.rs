@@ -36,8 +36,8 @@ fn within(words: &str, longest: usize) -> String {
     }
     let runs = shown.split(|c| c != '`').map(str::len);
     let fence = "`".repeat(runs.max().unwrap_or(0) + 1);
-    // A space at both ends is not shown. It also separates the backtick from a `~`: some readers count a run of both
-    // characters as one fence, and would take the line for the beginning of a code block.
+    // A space at both ends is not shown. It also separates the backtick from a `~`: some Markdown parsers count a run
+    // of both characters as one fence, and would read the line as the beginning of a code block.
     let is_apart = shown.starts_with(['`', '~']) || shown.ends_with('`');
     let space = if is_apart { " " } else { "" };
     format!("{fence}{space}{shown}{space}{fence}")
@@ -54,17 +54,17 @@ fn cut(text: &str, longest: usize) -> Cow<'_, str> {
     }
 }
 
-/// Most words are printable ASCII, in which nothing is hidden.
+/// The words without invisible characters. Most words are printable ASCII, which has none.
 fn visible(words: &str) -> Cow<'_, str> {
     if is_printable(words) {
         return Cow::Borrowed(words);
     }
-    // Two words stay two, whatever white space is between them.
+    // Two words stay separate, whatever white space is between them.
     let blank = |c: char| if c.is_control() && c.is_whitespace() { ' ' } else { c };
     Cow::Owned(words.chars().map(blank).filter(|c| !is_hidden(*c)).collect())
 }
 
-/// A loop and no iterator, because a page has many words, which are read by unoptimized code.
+/// A loop instead of an iterator, because a page has many words, and this code may be compiled without optimization.
 fn is_printable(words: &str) -> bool {
     for byte in words.as_bytes() {
         if !matches!(byte, b' '..=b'~') {
@@ -79,7 +79,7 @@ mod tests {
     use super::{as_written, as_written_whole};
 
     #[test]
-    fn words_are_shown_as_they_are_and_become_neither_markup_nor_a_link() {
+    fn text_is_shown_as_written_and_becomes_neither_markup_nor_a_link() {
         for (words, shown) in [
             ("fix: the parser (#12)", "`fix: the parser (#12)`"),
             ("```sh", "```` ```sh ````"),
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_masked_also_where_hidden_characters_part_it_or_the_end_is_cut_off() {
+    fn a_secret_is_masked_even_if_hidden_characters_split_it_or_its_end_is_cut_off() {
         let token = "ghp_a1B2c3D4e5F6g7H8a1B2c3D4e5F6g7H8a1B2";
         assert_eq!(as_written(&format!("fix: {token}")), "`fix: ghp_…`");
         assert_eq!(as_written(&format!("fix: {}\u{200b}{}", &token[..10], &token[10..])), "`fix: ghp_…`");

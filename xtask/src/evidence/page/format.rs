@@ -5,12 +5,12 @@ use std::fmt;
 
 use crate::evidence::provenance::BuildType;
 
-/// A format. A new one is a new arm here. The older arms stay for the pages that have these formats.
+/// The formats of a page. A new format is a new variant. Older variants stay, for the pages that have them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// `<!-- page format 1 -->`
     One,
-    /// It has commands for the page's files.
+    /// `<!-- page format 2 -->`: it has commands for the page's files.
     Two,
 }
 
@@ -46,7 +46,7 @@ impl Format {
         format!("{BEGIN}{}{END}", self.number())
     }
 
-    /// Whether a text has the mark of a format on a line of its own, also of a later one.
+    /// Whether a text has the mark of a format on a line of its own. Later formats count too.
     #[must_use]
     pub fn is_marked(body: &str) -> bool {
         body.lines().any(|line| marked(line).is_some())
@@ -59,8 +59,8 @@ impl Format {
         Self::ALL.into_iter().filter_map(end).max().map_or("", |end| &body[end..])
     }
 
-    /// The format of a page with this text: that of its last mark, or the first format if it has no mark. Nothing is
-    /// gained by removing a mark.
+    /// The format of a page with this text: that of its last mark, or the first format if it has no mark. Removing a
+    /// mark gains nothing, because the provenance decides what the page must have.
     ///
     /// # Errors
     /// [`Newer`] when it is later than the formats that this program knows.
@@ -91,13 +91,13 @@ mod tests {
     use crate::evidence::provenance::BuildType;
 
     #[test]
-    fn what_is_attested_decides_the_format() {
+    fn the_attested_build_type_decides_the_format() {
         assert_eq!(BuildType::ALL.map(Format::of_release), [Format::One, Format::Two]);
         assert_eq!(Format::of_release(BuildType::NEWEST), Format::NEWEST);
     }
 
     #[test]
-    fn what_is_below_is_below_the_last_mark() {
+    fn the_text_below_a_page_begins_after_its_last_mark() {
         let (one, two) = (Format::One.mark(), Format::Two.mark());
         assert_eq!(Format::below("nothing\n"), "");
         assert_eq!(Format::below(&format!("a\n{two}\nb\n{one}\nc\n")), "\nc\n");
@@ -116,7 +116,7 @@ mod tests {
         assert_eq!(Format::of(&format!("{mark}\n{}\n", Format::Two.mark())), Ok(Format::Two));
         assert_eq!(Format::of(&format!("{mark}\n<!-- page format 3 -->\n")), Err(Newer(3)));
         assert_eq!(Format::of(&format!("<!-- page format 3 -->\n{mark}\n")), Ok(Format::One));
-        // Text within a line is not a mark, and neither is one without a valid number.
+        // A mark within a line does not count, and neither does one without a valid number.
         for other in ["- <!-- page format 2 -->", "<!-- page format two -->", "<!-- page format 0 -->"] {
             assert_eq!(Format::of(&format!("{mark}\n{other}\n")), Ok(Format::One), "{other}");
         }

@@ -5,7 +5,7 @@ use anyhow::{Result, bail};
 use super::{Format, Page, Unfinished, image_part, own_part, promises};
 use crate::inputs::words;
 
-/// The text of people on a page.
+/// The text that people wrote on a page.
 struct Kept {
     /// The text above its generated part, or the whole text if the page was made by hand.
     above: String,
@@ -28,7 +28,7 @@ impl Kept {
         };
         if let Some(other) = image_part(&found).filter(|first| *first < start) {
             let line = found[..other].lines().count() + 1;
-            bail!("line {line}: the page has a part of its own under this heading; choose another heading");
+            bail!("line {line}: the generated part of the page has this heading; choose another heading");
         }
         Ok(Self { above: found[..start].to_owned(), below, is_ours: true })
     }
@@ -51,15 +51,15 @@ pub fn check_words(found: &str) -> Result<()> {
 pub fn with_words_of(found: &str, page: Page) -> Result<Page> {
     let Kept { above, below, is_ours } = Kept::of(found)?;
     let rest = if is_ours { promises(&page.body) } else { &page.body };
-    let above = if !is_ours && is_said(above.trim(), rest) { "" } else { above.trim() };
+    let above = if !is_ours && is_in_tag_message(above.trim(), rest) { "" } else { above.trim() };
     let parts = [above, below.trim(), rest.trim_end()];
     let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     Ok(Page { body: format!("{}\n", parts.join("\n\n")), ..page })
 }
 
-/// Whether the words of the tag, which `page` begins with, end with `above`: a forge's form for a new release can write
-/// the same text into both.
-fn is_said(above: &str, page: &str) -> bool {
+/// Whether the message of the tag, with which `page` begins, ends with `above`: a forge's form for a new release can
+/// write the same text into both.
+fn is_in_tag_message(above: &str, page: &str) -> bool {
     let words = page.split_once("## Changes\n").map_or("", |(words, _)| words.trim_end());
     words.strip_suffix(above).is_some_and(|title| title.is_empty() || title.ends_with('\n'))
 }

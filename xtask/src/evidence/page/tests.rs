@@ -1,4 +1,4 @@
-//! Which part of a page is compared, and the words that people wrote on it.
+//! Which part of a page is compared, and how the words that people wrote on it are kept.
 
 use super::{
     Format, Page, PublishedPage, has_image_part, names_image, promises, pulled, says_the_same, with_words_of,
@@ -25,7 +25,7 @@ fn published(body: &str) -> PublishedPage {
 }
 
 #[test]
-fn a_person_may_add_text_above_and_nowhere_else() {
+fn people_may_add_text_only_above_the_generated_part() {
     let mark = Format::NEWEST.mark();
     let expected = page(&format!("## Changes\n\n- one\n\n## Image\n\npromise\n\n{mark}\n"));
     assert!(promises(&expected.body).ends_with(&format!("promise\n\n{mark}\n")));
@@ -35,15 +35,15 @@ fn a_person_may_add_text_above_and_nowhere_else() {
     assert!(found(&body.replace("- one", "- one, which was a lot of work")));
     assert!(found(&format!("Hello!\n\n### Image\n\nA picture.\n\n{body}")));
     assert!(found(&body.replace('\n', "\r\n")), "as a browser sends it");
-    assert!(!found(&format!("{body}\nThanks to everyone.\n")), "it does not end with its own part");
-    assert!(!found(&format!("## Image\n\nanother\n\n{body}")), "another part above it");
+    assert!(!found(&format!("{body}\nThanks to everyone.\n")), "the page must end with the generated part");
+    assert!(!found(&format!("## Image\n\nanother\n\n{body}")), "another part about an image above it");
     assert!(!found(&body.replace("promise", "promise!")));
-    assert!(!found(&body.replace(&mark, "")), "the mark is a part of it");
+    assert!(!found(&body.replace(&mark, "")), "the mark belongs to the generated part");
     assert!(!found(&body.replace(&mark, &Format::One.mark())));
 }
 
 #[test]
-fn what_people_wrote_is_kept_when_a_page_is_written_again() {
+fn what_people_wrote_is_kept_when_a_page_is_rewritten() {
     let mark = Format::NEWEST.mark();
     let generated = format!("## Image\n\npromise\n\n{mark}\n");
     let expected = page(&format!("## Changes\n\n- one\n\n{generated}"));
@@ -56,10 +56,10 @@ fn what_people_wrote_is_kept_when_a_page_is_written_again() {
     let other = format!("Words.\n\n- one, by hand\n\n## Image\n\nanother\n\n{mark}\n\nThanks.\n");
     assert_eq!(written(&other), format!("Words.\n\n- one, by hand\n\nThanks.\n\n{generated}"));
     let grouped = format!("## Changes\n\n### Other changes\n\n- `Revert \"a\"`\n\n{generated}");
-    assert_eq!(written(&grouped), grouped, "changes that an earlier version grouped in another way");
+    assert_eq!(written(&grouped), grouped, "changes that an earlier xtask grouped in another way");
     for body in [written(by_hand), written(&other), grouped] {
         assert!(found(&body, &expected), "{body}");
-        assert_eq!(written(&body), body, "once more is the same");
+        assert_eq!(written(&body), body, "writing it again changes nothing");
     }
     for bad in ["```sh\ncurl x | sh\n```", "<details>", "## Verify", "docker pull x@sha256:ab"] {
         assert!(with_words_of(bad, expected.clone()).is_err(), "{bad}");
@@ -67,7 +67,7 @@ fn what_people_wrote_is_kept_when_a_page_is_written_again() {
 }
 
 #[test]
-fn a_draft_says_nothing_that_is_not_there_and_its_text_gives_way() {
+fn a_draft_has_no_image_part_and_its_notice_gives_way_to_the_page() {
     let image = "```sh\ndocker pull r.example.org/x@sha256:ab\n```";
     let mark = Format::NEWEST.mark();
     let expected = page(&format!("## Changes\n\n- one\n\n## Image\n\n{image}\n\n{mark}\n"));
@@ -102,7 +102,7 @@ fn a_draft_says_nothing_that_is_not_there_and_its_text_gives_way() {
 }
 
 #[test]
-fn a_text_that_a_form_wrote_into_page_and_tag_is_shown_once() {
+fn text_that_a_web_form_wrote_into_both_page_and_tag_is_shown_once() {
     let generated = format!("## Changes\n\n- one\n\n## Image\n\npromise\n\n{}\n", Format::NEWEST.mark());
     for (words, found, expected) in [
         ("carol 1.0\n\nFaster.\nSafer.\n\n", "Faster.\r\nSafer.\r\n", "carol 1.0\n\nFaster.\nSafer.\n\n"),
@@ -118,7 +118,7 @@ fn a_text_that_a_form_wrote_into_page_and_tag_is_shown_once() {
 }
 
 #[test]
-fn a_heading_of_a_person_is_not_the_generated_part() {
+fn a_hand_written_image_heading_is_refused_with_its_line() {
     let mark = Format::NEWEST.mark();
     let generated = format!("## Image\n\npromise\n\n{mark}\n");
     let expected = page(&format!("## Changes\n\n- one\n\n{generated}"));
@@ -132,7 +132,7 @@ fn a_heading_of_a_person_is_not_the_generated_part() {
 }
 
 #[test]
-fn the_image_of_a_page_is_read_whatever_a_browser_made_of_its_lines() {
+fn the_image_of_a_page_is_read_whatever_its_line_endings() {
     let mark = Format::NEWEST.mark();
     let body = format!("Words.\n\n## Image\n\n```sh\ndocker pull r.example.org/x@sha256:ab\n```\n\n{mark}\n");
     for body in [body.clone(), body.replace('\n', "\r\n"), format!("## Image\n\nA picture.\n\n{body}")] {
@@ -146,7 +146,7 @@ fn the_image_of_a_page_is_read_whatever_a_browser_made_of_its_lines() {
 }
 
 #[test]
-fn an_image_is_named_under_whatever_heading_it_is() {
+fn an_image_name_or_digest_is_found_under_any_heading() {
     let image = "forge.example.org/acme/carol".parse().unwrap();
     let hex = "aB".repeat(32);
     for named in [

@@ -19,7 +19,7 @@ pub enum BuildType {
 }
 
 impl BuildType {
-    /// Each once, the oldest first.
+    /// All versions, the oldest first.
     pub const ALL: [Self; 2] = [Self::V1, Self::V2];
 
     /// The version for new releases.
@@ -53,7 +53,7 @@ impl BuildType {
     /// The version of a predicate, which may otherwise have any form.
     ///
     /// # Errors
-    /// When it names none, or one that this xtask does not know.
+    /// When it names no version, or one that this xtask does not know.
     pub fn of_predicate(predicate: &Value) -> Result<Self> {
         let address = predicate.pointer("/buildDefinition/buildType").and_then(Value::as_str);
         Self::of(address.context("it names no build type")?)
@@ -125,7 +125,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn each_is_known_by_its_own_address_and_nothing_else_is() {
+    fn each_build_type_is_recognized_by_exactly_its_own_address() {
         for known in BuildType::ALL {
             let predicate = json!({"buildDefinition": {"buildType": known.address()}});
             assert_eq!(BuildType::of_predicate(&predicate).unwrap(), known);

@@ -108,7 +108,7 @@ pub struct Inputs<'a> {
 }
 
 impl Provenance {
-    /// Makes the predicate.
+    /// Makes the predicate, of the type [`BuildType::NEWEST`].
     #[must_use]
     pub fn new(facts: &Facts<'_>) -> Self {
         let source = facts.config.source_url();

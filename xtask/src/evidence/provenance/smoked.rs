@@ -71,10 +71,10 @@ impl Smoked {
             named(&expected)
         );
         let tried = words.iter().map(|(platform, word)| Ok((platform.clone(), Tried::parse(word)?)));
-        tried.collect::<Result<_>>().context("reading how the image was tried")
+        tried.collect::<Result<_>>().context("reading how the image was tested")
     }
 
-    /// The same as sentences for the reader of a page; empty if nothing is known.
+    /// Sentences for the reader of a page; empty if nothing is known.
     #[must_use]
     pub fn sentences(&self) -> String {
         let (left_out, run): (Vec<_>, Vec<_>) =
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_back_and_nothing_else() {
+    fn only_what_is_written_for_these_platforms_is_read_back() {
         let platforms = ["linux/arm64".to_owned(), "linux/amd64".to_owned()];
         let smoked = smoked(&[("linux/amd64", Tried::Native), ("linux/arm64", Tried::NotRun)]);
         assert_eq!(Smoked::of_words(&smoked.words(), &platforms).unwrap(), smoked);

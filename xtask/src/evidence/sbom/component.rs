@@ -14,7 +14,7 @@ use crate::inputs::lockfile::Locked;
 /// Code of the repository has no package URL, because a public package of the same name is something else.
 const LOCAL: (&str, &str) = ("xtask:local", "true");
 
-/// A component in all of its places, on one platform or several.
+/// A component with all of its places, on one platform or several.
 pub(super) struct Component {
     /// Its `bom-ref`, which is the same wherever the component is the same.
     pub(super) reference: String,
@@ -106,7 +106,8 @@ pub(super) fn of(platform: &PlatformImage<'_>) -> Vec<Component> {
     components
 }
 
-/// The hash of its archive identifies a package too: the same name and version from another source is something else.
+/// The component of an npm package. Of the same name and version, packages with a hash of their archive and packages
+/// without one are different components: they come from different sources.
 fn npm(package: &NpmPackage, locked: Option<&Locked>) -> Component {
     let folder = package.path.rsplit("node_modules/").next().unwrap_or(&package.path);
     let name =
@@ -148,7 +149,7 @@ fn bundled(locked: &Locked) -> Component {
     component
 }
 
-/// What the build took from an archive instead of running a package's install script.
+/// What the build used from an archive instead of running a package's install script.
 fn prebuilt(native: &Native, archive: &Archive) -> Component {
     let Native { package, version, .. } = native;
     let of_version = version.as_ref().map(|version| format!("@{version}")).unwrap_or_default();

@@ -1,9 +1,9 @@
-//! Licences in the form of `CycloneDX`: an SPDX identifier, an SPDX expression, or words.
+//! Licences in the form of `CycloneDX`: an SPDX identifier, an SPDX expression, or free text.
 
 use serde_json::{Value, json};
 
-/// Identifiers of the SPDX list 3.25 that are in use at npm and in Alpine. Any other text is given unchanged as words,
-/// which is valid too: the schema refuses identifiers that are not on its list.
+/// Identifiers of the SPDX list 3.25 that are in use at npm and in Alpine. Any other text is passed on unchanged as
+/// free text, which is valid too. The schema refuses identifiers that are not on its list.
 const KNOWN: [&str; 70] = [
     "0BSD",
     "AFL-2.1",
@@ -77,7 +77,7 @@ const KNOWN: [&str; 70] = [
     "blessing",
 ];
 
-/// The value of `licenses`.
+/// The value of `licenses` for a licence that a package declares.
 pub(super) fn json(text: &str) -> Value {
     if KNOWN.contains(&text) {
         json!([{"license": {"id": text}}])
@@ -88,7 +88,7 @@ pub(super) fn json(text: &str) -> Value {
     }
 }
 
-/// Whether it consists of known identifiers, joined by `AND` and `OR`, with balanced parentheses.
+/// Whether the text consists of known identifiers, joined by `AND` and `OR`, with balanced parentheses.
 fn is_expression(text: &str) -> bool {
     let spaced = text.replace('(', " ( ").replace(')', " ) ");
     let (mut depth, mut wants_name) = (0usize, true);

@@ -23,7 +23,7 @@ fn sbom_of(platforms: &[Contents], dependencies: Dependencies) -> Value {
     let sbom = document(&subject, &platforms);
     assert_eq!(sbom, document(&subject, &platforms));
     let read: Value = serde_json::from_slice(&render(&sbom)).unwrap();
-    assert_eq!(sbom, read, "what is written is read as the same");
+    assert_eq!(sbom, read, "the rendered SBOM is read back as the same value");
     sbom
 }
 
@@ -67,7 +67,7 @@ fn package(name: &str, version: &str, architecture: &str, source: Option<&str>) 
 }
 
 #[test]
-fn what_is_in_the_image_is_listed_as_it_is_installed() {
+fn components_are_listed_as_they_are_installed() {
     let sbom = sbom_of(&[amd64(), arm64()], Dependencies::Installed);
     assert_eq!(
         (&sbom["specVersion"], &sbom["metadata"]["timestamp"]),
@@ -99,7 +99,7 @@ fn what_is_in_the_image_is_listed_as_it_is_installed() {
         ]
     );
     let local = find(&sbom, "pkg:npm/%40acme/core@1.0.0#local");
-    assert_eq!(local.get("purl"), None, "a public package of that name is another one");
+    assert_eq!(local.get("purl"), None, "a public package of that name is a different package");
     assert_eq!(local["properties"], json!([{"name": "xtask:local", "value": "true"}]));
     let aliased = find(&sbom, "pkg:npm/real@4.0.0#unhashed");
     assert_eq!(aliased["evidence"]["occurrences"], json!([{"location": "/srv/app/node_modules/old"}]));
@@ -133,7 +133,7 @@ fn a_package_in_two_places_is_one_component_with_both() {
 }
 
 #[test]
-fn a_bundled_package_is_what_the_lockfile_says() {
+fn a_bundled_package_is_described_by_the_lockfile() {
     let bundle = small::contents(&[]);
     let sbom = sbom_of(&[bundle], Dependencies::Bundled);
     let bundled = find(&sbom, "pkg:npm/a@1.2.0");
@@ -141,7 +141,7 @@ fn a_bundled_package_is_what_the_lockfile_says() {
 }
 
 #[test]
-fn a_hash_is_a_single_sha512_of_the_lockfile() {
+fn only_a_single_sha512_of_the_lockfile_becomes_a_hash() {
     use super::component::sha512;
     let integrity = format!("sha512-{}==", "A".repeat(86));
     assert_eq!(sha512(&integrity).unwrap(), ("SHA-512", "0".repeat(128)));
@@ -177,7 +177,7 @@ fn a_difference_is_named() {
 }
 
 #[test]
-fn licences_are_identifiers_expressions_or_words() {
+fn a_licence_is_an_identifier_an_expression_or_free_text() {
     for (text, expected) in [
         ("MIT", json!([{"license": {"id": "MIT"}}])),
         ("(MIT OR Apache-2.0)", json!([{"expression": "(MIT OR Apache-2.0)"}])),
@@ -207,7 +207,7 @@ fn package_urls_are_encoded() {
 }
 
 #[test]
-fn an_archive_that_the_build_took_is_listed_with_its_digest_and_its_platform() {
+fn a_prebuilt_archive_is_listed_with_its_digest_and_its_platform() {
     let (lockfile, contents) = (small::lockfile(), [amd64(), arm64()]);
     let held =
         contents.each_ref().map(|one| installed::check(one, &lockfile, Dependencies::Installed).unwrap());
@@ -243,7 +243,7 @@ fn an_archive_that_the_build_took_is_listed_with_its_digest_and_its_platform() {
 }
 
 #[test]
-fn node_whose_version_nobody_knows_is_listed_without_one() {
+fn node_of_an_unknown_version_is_listed_without_one() {
     let mut contents = amd64();
     contents.node_version = None;
     let sbom = sbom_of(&[contents], Dependencies::Installed);
@@ -253,7 +253,7 @@ fn node_whose_version_nobody_knows_is_listed_without_one() {
 }
 
 #[test]
-fn a_base_whose_packages_are_in_no_list_is_marked() {
+fn a_base_image_whose_packages_cannot_be_listed_is_marked() {
     let marks = |change: fn(&mut Contents)| {
         let mut contents = amd64();
         let elf = Elf { machine: 62, is_64: true, is_big_endian: false, libc: None };
@@ -270,7 +270,7 @@ fn a_base_whose_packages_are_in_no_list_is_marked() {
         contents.system.clear();
         contents.elf.iter_mut().for_each(|file| file.layer = 1);
     };
-    assert_eq!(marks(of_service), [""; 0], "nothing of the base image is a program");
+    assert_eq!(marks(of_service), [""; 0], "no program comes from the base image");
     let of_rpm = |contents: &mut Contents| {
         contents.system.clear();
         contents.unread.push("var/lib/rpm/rpmdb.sqlite".to_owned());

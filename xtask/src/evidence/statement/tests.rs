@@ -34,7 +34,7 @@ fn payload(digest: &Digest, version: &str) -> serde_json::Value {
 }
 
 #[test]
-fn exactly_one_attestation_of_the_right_type_and_subject() {
+fn exactly_one_attestation_of_the_right_type_and_subject_is_accepted() {
     let digest = Digest::of(b"image");
     let right = envelope("type", &digest);
     assert_eq!(only_predicate(&right, "type", &digest).unwrap(), json!({"x": 1}));
@@ -48,7 +48,7 @@ fn exactly_one_attestation_of_the_right_type_and_subject() {
 }
 
 #[test]
-fn a_signature_that_says_something_twice_is_refused() {
+fn a_signature_with_duplicate_or_unknown_fields_is_refused() {
     let digest = Digest::of(b"one");
     let payload = json!([payload(&digest, "1.2.3")]);
     let check = |output: &str| check_signatures(output, &source(), None, None, std::slice::from_ref(&digest));
@@ -71,7 +71,7 @@ fn a_signature_that_says_something_twice_is_refused() {
 }
 
 #[test]
-fn a_signature_that_cosign_read_from_a_bundle_is_told_apart_and_not_counted() {
+fn a_signature_that_cosign_read_from_a_bundle_is_recognized_and_refused() {
     let digest = Digest::of(b"one");
     let legacy = payload(&digest, "1.2.3");
     let mut of_bundle = legacy.clone();
@@ -90,20 +90,20 @@ fn a_signature_that_cosign_read_from_a_bundle_is_told_apart_and_not_counted() {
 }
 
 #[test]
-fn a_signature_names_the_repository_that_the_image_is_read_from() {
+fn a_signature_must_name_the_repository_that_the_image_is_read_from() {
     let digest = Digest::of(b"one");
     let output = json!([payload(&digest, "1.2.3")]).to_string();
     let check = |name: Option<&str>| {
         let image = name.map(|name| name.parse().unwrap());
         check_signatures(&output, &source(), image.as_ref(), None, std::slice::from_ref(&digest)).is_ok()
     };
-    assert!(check(None), "in a mirror");
+    assert!(check(None), "the image is in a mirror");
     assert!(check(Some("forge.example.org/acme/carol")));
     assert!(!check(Some("forge.example.org/acme/other")));
 }
 
 #[test]
-fn every_signature_is_of_these_digests_and_this_version_and_none_is_missing() {
+fn each_digest_needs_a_signature_and_every_signature_must_fit_the_release() {
     let (one, two) = (Digest::of(b"one"), Digest::of(b"two"));
     let check = |arrays: &[serde_json::Value], digests: &[Digest]| {
         let output: String = arrays.iter().map(|array| format!("\n{array}\n")).collect();

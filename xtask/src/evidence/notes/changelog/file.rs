@@ -17,7 +17,7 @@ const BEGINNING: &str = "# Changelog\n\nAll notable changes to this project will
 /// The deepest level of a version's heading: standard-version writes `###` for a patch.
 const DEEPEST: usize = 3;
 
-/// The longest part of a line in a message, in characters.
+/// The longest part of a line that a message quotes, in characters.
 const LONGEST: usize = 60;
 
 /// Inserts `section` of `version` into `document`, before the first section of an older version. So it is below
@@ -61,8 +61,8 @@ fn inserted(document: &str, place: usize, section: &str) -> String {
     format!("{start}{added}{}", after.trim_start_matches(['\r', '\n']))
 }
 
-/// The versions with sections, each with the position of its heading. A name before the version counts only if no
-/// heading begins with its version: a heading such as `Node 22.1.0` names no version of the project.
+/// The versions with sections, each with the position of its heading. A version after a name counts only if no
+/// heading begins with a version: a heading such as `Node 22.1.0` names no version of the project.
 fn versions<'a>(headings: &'a [Heading<'_>]) -> Vec<(usize, &'a Version)> {
     let of = |read: fn(usize, &'a Named) -> Option<&'a Version>| {
         let found = |(at, heading): (usize, &'a Heading<'_>)| match heading.kind {
@@ -89,8 +89,8 @@ fn is_unreleased(heading: &Heading<'_>) -> bool {
     matches!(heading.kind, Kind::Heading(_)) && heading.named == Named::Unreleased
 }
 
-/// Refuses a document without a version in a heading that has one elsewhere: its place would be a guess. Entries of
-/// `Unreleased` may begin with a version.
+/// Refuses a document that has no section of a version but names a version elsewhere: the place of the new section
+/// would be a guess. Entries of `Unreleased` may begin with a version.
 fn check(headings: &[Heading<'_>], version: &Version, has_unreleased: bool) -> Result<()> {
     let unclear = headings.iter().find_map(|heading| match (&heading.named, heading.kind) {
         (Named::Version(version, true), Kind::Line) => Some((heading, version)),
@@ -104,8 +104,8 @@ fn check(headings: &[Heading<'_>], version: &Version, has_unreleased: bool) -> R
     let Some((heading, other)) = unclear else { return Ok(()) };
     let line: String = heading.line.trim().chars().take(LONGEST).collect();
     Err(Refusal::new(format!(
-        "line {} of the changelog, `{}`, names a version and is no heading such as `## {other}`, so the place of {version} is \
-         unclear; write `## {other}` in its place or above it, and run the same again",
+        "line {} of the changelog, `{}`, names a version but is not a heading such as `## {other}`, so the place of \
+         {version} is unclear; write `## {other}` in its place or above it, and run the same again",
         heading.number,
         one_line(&line)
     ))

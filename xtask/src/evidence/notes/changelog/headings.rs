@@ -2,7 +2,7 @@
 
 use super::version::{Named, named};
 
-/// A heading, or a line that looks like the beginning of a version's section and is no heading.
+/// A heading, or a line that is not a heading but may look like the beginning of a version's section.
 #[derive(Debug)]
 pub(super) struct Heading<'a> {
     /// Where its section begins. An anchor right above belongs to it.
@@ -17,7 +17,7 @@ pub(super) struct Heading<'a> {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// With its level: the number of `#`; 1 and 2 for lines above `===` and `---`.
+    /// A heading and its level: the number of `#`; 1 and 2 for lines above `===` and `---`.
     Heading(usize),
     /// A line on its own.
     Line,
@@ -25,7 +25,7 @@ pub(super) enum Kind {
     Entry,
 }
 
-/// Those of a document, in its order. What is in code blocks, comments and front matter is none.
+/// The headings of a document, in order. Code blocks, comments and front matter have none.
 pub(super) fn headings(document: &str) -> Vec<Heading<'_>> {
     let mut reading = Reading { found: Vec::new(), fence: None, is_comment: false, anchor: None, last: None };
     let mut place = front_matter(document);
@@ -38,7 +38,7 @@ pub(super) fn headings(document: &str) -> Vec<Heading<'_>> {
     reading.found
 }
 
-/// The position after the front matter, which generators of sites read: lines between two of `---`.
+/// The position after the front matter for site generators: the lines between two lines of `---`.
 fn front_matter(document: &str) -> usize {
     let mut lines = document.split_inclusive('\n');
     let Some(first) = lines.next().filter(|line| line.trim_end() == "---") else { return 0 };
@@ -57,9 +57,9 @@ struct Reading<'a> {
     /// The marks that end the code block.
     fence: Option<&'a str>,
     is_comment: bool,
-    /// Where the anchor on the line before begins: `<a name="1.2.0"></a>`.
+    /// Where the anchor on the previous line begins: `<a name="1.2.0"></a>`.
     anchor: Option<usize>,
-    /// The line before, if it may be the text of a heading that is underlined: the first line of a paragraph.
+    /// The previous line, if it belongs to a paragraph. An underline makes the first line of a paragraph a heading.
     last: Option<Text<'a>>,
 }
 
@@ -139,8 +139,8 @@ fn fence(line: &str) -> Option<&str> {
     (marks.len() >= 3).then_some(marks)
 }
 
-/// Whether a comment begins with the line (`CommonMark` 0.31 §4.6). Within a line, as in code, there is none that hides
-/// headings.
+/// Whether a comment begins with the line (`CommonMark` 0.31 §4.6). A comment that begins within a line, such as in
+/// code, hides no headings.
 fn begins_comment(line: &str) -> bool {
     unindented(line).is_some_and(|text| text.starts_with("<!--"))
 }
@@ -161,7 +161,7 @@ fn underline(line: &str) -> Option<usize> {
     if is_all('=') { Some(1) } else { is_all('-').then_some(2) }
 }
 
-/// Whether a line has only an anchor, as programs write it above a heading that others link to.
+/// Whether a line has only an anchor, as programs write it above a heading so that others can link to it.
 fn is_anchor(line: &str) -> bool {
     let text = line.trim_start();
     ["<a name=", "<a id="].iter().any(|begin| text.starts_with(begin))
@@ -169,7 +169,7 @@ fn is_anchor(line: &str) -> bool {
         && text.matches('<').count() <= 2
 }
 
-/// The line without up to three spaces in front. With more it is code.
+/// The line without the spaces in front of it; `None` if there are more than three, because the line is code then.
 fn unindented(line: &str) -> Option<&str> {
     let text = line.trim_start_matches(' ');
     (line.len() - text.len() < 4).then_some(text)

@@ -33,7 +33,7 @@ fn history(previous: Option<&str>, messages: &[&str]) -> History {
 }
 
 #[test]
-fn a_change_has_the_type_that_it_names_or_that_its_first_word_does() {
+fn the_type_of_a_change_follows_from_its_head_or_its_first_word() {
     for (message, kind) in [
         ("feat: a page", Some(Kind::Added)),
         ("feat: remove the page", Some(Kind::Removed)),
@@ -65,7 +65,7 @@ fn a_change_has_the_type_that_it_names_or_that_its_first_word_does() {
 }
 
 #[test]
-fn a_section_has_the_types_in_their_order_and_what_breaks_first() {
+fn a_section_lists_the_types_in_order_and_breaking_changes_first() {
     let history = history(
         Some("v1.1.0"),
         &[
@@ -89,7 +89,7 @@ fn a_section_has_the_types_in_their_order_and_what_breaks_first() {
 }
 
 #[test]
-fn what_was_taken_back_is_removed_or_said_in_whole() {
+fn a_revert_is_listed_as_removed_or_with_its_whole_subject() {
     let history =
         history(Some("v1.1.0"), &["Revert \"feat: a\"", "Revert \"fix: b\"", "Reapply \"feat!: c\""]);
     let section = changelog(None, &Groups::default(), &"v1.2.0".parse().unwrap(), 0, &history);
@@ -99,7 +99,7 @@ fn what_was_taken_back_is_removed_or_said_in_whole() {
 }
 
 #[test]
-fn a_first_release_lists_nothing_but_what_a_person_wrote() {
+fn a_first_release_has_only_the_maintainers_words() {
     let told =
         |history: &History| changelog(None, &Groups::default(), &"v0.1.0".parse().unwrap(), 86_400, history);
     let mut history = history(None, &["feat: a"]);

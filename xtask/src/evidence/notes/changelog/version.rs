@@ -1,26 +1,26 @@
-//! The version that a heading names, whatever stands around it.
+//! Finds the version that a heading names, whatever is around it.
 
 use semver::{BuildMetadata, Version};
 
 /// What the text of a heading says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Named {
-    /// A version first, as in `[1.2.0] - 2026-11-29`, and whether nothing but a date, a link or marks follow.
+    /// A version first, as in `[1.2.0] - 2026-11-29`, and whether only a date, a link or marks follow it.
     Version(Version, bool),
     /// The same after a name, as in `carol 1.2.0` or `carol@1.2.0`.
     OfName(Version),
     /// A version somewhere else, as in `What is new in 1.2.0`.
     Mentioned(Version),
-    /// What the next version will have.
+    /// The changes of the next version.
     Unreleased,
     /// None of these.
     Nothing,
 }
 
-/// Words before a version that name nothing.
+/// Words before a version that are not the name of anything.
 const WORDS: [&str; 4] = ["version", "release", "ver", "v"];
 
-/// What stands around a version: brackets of a link, emphasis, code, and `\` before one of them.
+/// What may be around a version: brackets of a link, emphasis, code, and `\` before one of them.
 const MARKS: &[char] = &['[', ']', '(', ')', '*', '_', '`', '~', '\\', ',', ':', ';', '"', '\u{feff}'];
 
 /// Reads the text of a heading.
@@ -59,7 +59,7 @@ pub(super) fn named(text: &str) -> Named {
     Named::Nothing
 }
 
-/// The text without the tags in front of it, such as an anchor or a heading in HTML.
+/// The text without the HTML tags in front of it, such as an anchor or a heading.
 fn without_tags(text: &str) -> &str {
     let mut text = text.trim_start();
     while let Some((_, rest)) = text.strip_prefix('<').and_then(|text| text.split_once('>')) {
@@ -75,7 +75,7 @@ fn token(word: &str) -> &str {
     &word[..end]
 }
 
-/// `1.2.0`, `v1.2.0`, and `1.2` for 1.2.0. Build metadata makes no other version.
+/// `1.2.0`, `v1.2.0`, and `1.2` for 1.2.0. Build metadata does not make it another version.
 fn version(token: &str) -> Option<Version> {
     let text = token.strip_prefix(['v', 'V']).unwrap_or(token);
     let is_short = text.split('.').count() == 2 && text.split('.').all(is_number);

@@ -34,7 +34,7 @@ fn compared(before: Shape, after: Shape) -> Compared {
 }
 
 #[test]
-fn what_a_person_has_to_do_is_read_from_the_two_commits() {
+fn upgrade_notes_are_derived_from_the_two_commits() {
     for (before, after, expected) in [
         (image("FROM node:20-slim"), image("FROM node:22-slim"), &["Node.js `20` → `22`."][..]),
         (image("FROM node:22-slim"), image("FROM node:22.1-slim"), &[]),
@@ -75,13 +75,13 @@ fn what_a_person_has_to_do_is_read_from_the_two_commits() {
     ] {
         assert_eq!(compared(before.clone(), after.clone()).upgrade, expected, "{before:?}\n{after:?}");
     }
-    // A port that the Dockerfile now names too is not a new one.
+    // A port is not new if the Dockerfile now names it too.
     let named = Shape { runtime: image("FROM x\nEXPOSE 3000").runtime, ..tried(&[], Some(3000), &[]) };
     assert_eq!(compared(tried(&[], Some(3000), &[]), named), Compared::default());
 }
 
 #[test]
-fn what_the_image_is_called_and_for_whom_and_who_signs_it_are_told_where_they_change() {
+fn a_changed_name_platform_licence_or_key_is_an_upgrade_note() {
     let offered = |image: &str, platforms: &[&str], licenses: &str| {
         let (image, licenses) = (image.to_owned(), licenses.to_owned());
         let offer = Offer { image, platforms: set(platforms), licenses };
@@ -127,7 +127,7 @@ fn what_the_image_is_called_and_for_whom_and_who_signs_it_are_told_where_they_ch
 }
 
 #[test]
-fn packages_that_the_service_asks_for_are_named_and_the_others_counted() {
+fn direct_dependencies_are_named_and_transitive_ones_counted() {
     let before = pinned(
         &["a", "gone"],
         &[("a", &["1.0.0"]), ("gone", &["1"]), ("x", &["1"]), ("y", &["1"]), ("same", &["1"])],
@@ -171,14 +171,14 @@ fn the_base_image_is_named_with_its_tag_and_digest() {
 }
 
 #[test]
-fn what_cannot_be_read_is_said_in_a_line_and_the_rest_is_compared() {
+fn a_part_that_cannot_be_read_is_reported_and_the_rest_is_compared() {
     let before = Shape { packages: Part::Unread, trial: Part::Unread, ..image("FROM node:20") };
     let found = compared(before, image("FROM node:22"));
     assert_eq!(found.upgrade, ["Node.js `20` → `22`."]);
     let expected = ["lockfile", "configuration"]
         .map(|name| format!("The {name} of v1.0.0 could not be read, so what it says is not compared."));
     assert_eq!(found.unread, expected);
-    // A part that one of them does not have is not news.
+    // A part that only one of the commits has is not compared.
     assert_eq!(compared(Shape { packages: Part::Absent, ..shape() }, image("FROM x")), Compared::default());
 }
 
@@ -195,7 +195,7 @@ fn hostile_names_are_shown_as_text_and_long_lists_are_cut() {
 }
 
 #[test]
-fn licences_that_no_package_had_before_are_listed_where_there_is_something_to_compare_with() {
+fn new_licences_are_listed_if_the_older_lockfile_has_licences() {
     let licensed = |licenses: &[&str]| {
         let pinned = Pinned { licenses: set(licenses), ..Pinned::default() };
         Shape { packages: Part::Read(pinned), ..shape() }
@@ -216,7 +216,7 @@ fn licences_that_no_package_had_before_are_listed_where_there_is_something_to_co
 }
 
 #[test]
-fn whatever_the_names_are_no_line_begins_a_block_or_passes_for_the_image_s() {
+fn no_name_makes_a_line_begin_a_block_or_imitate_the_image_part() {
     for bad in [
         "<pre>",
         "`<b>`",

@@ -1,4 +1,4 @@
-//! Whatever the commits say: a Markdown parser with every extension must find exactly the page's own structure, and
+//! Whatever the commits say, a Markdown parser with every extension must find exactly the page's own structure, and
 //! each commit once, as it was written.
 
 use std::collections::BTreeSet;
@@ -198,7 +198,7 @@ fn read(page: &str) -> (Vec<String>, Vec<String>) {
 }
 
 #[test]
-fn every_commit_is_there_once_and_nothing_that_it_says_is_markup() {
+fn every_commit_is_listed_once_and_none_of_its_text_becomes_markup() {
     for number in 1..=PAGES {
         let history = history(&mut Random(number.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
         let page = section(Some(REPOSITORY), &Groups::default(), &"v1.3.0".parse().unwrap(), &history, None);

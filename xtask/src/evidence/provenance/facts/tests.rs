@@ -106,7 +106,7 @@ fn a_workflow_run_is_named_by_its_number_and_attempt() {
 }
 
 #[test]
-fn a_person_is_said_to_be_one() {
+fn a_local_run_is_recorded_as_one() {
     let predicate = predicate(&local(), &[]);
     let parameters = &predicate["buildDefinition"]["externalParameters"];
     assert_eq!(parameters["localRun"]["command"], "cargo xtask rehearse");
@@ -117,7 +117,7 @@ fn a_person_is_said_to_be_one() {
 }
 
 #[test]
-fn every_input_has_its_digest_and_a_stand_in_is_said() {
+fn every_input_has_its_digest_and_a_stand_in_is_recorded() {
     let reference = format!("127.0.0.1:5000/library/node@{}", Digest::of(b"stand-in"));
     let stand_in = StandIn::parse(&reference, Some("node:22-slim")).unwrap();
     let predicate = predicate(&local(), &[("node:22-slim@sha256:…".to_owned(), stand_in)]);
@@ -143,7 +143,7 @@ fn every_input_has_its_digest_and_a_stand_in_is_said() {
 }
 
 #[test]
-fn the_program_that_ran_is_named_apart_from_the_source() {
+fn the_origin_of_the_tool_is_recorded_apart_from_the_released_source() {
     let predicate = predicate(&local(), &[]);
     assert_eq!(
         predicate["runDetails"]["builder"]["builderDependencies"],
@@ -157,7 +157,7 @@ fn the_program_that_ran_is_named_apart_from_the_source() {
 }
 
 #[test]
-fn how_each_platform_was_tried_and_what_had_a_network_is_said_of_every_run() {
+fn every_run_records_its_smoke_tests_and_the_steps_that_had_a_network() {
     let predicate = predicate(&local(), &[]);
     let parameters = &predicate["buildDefinition"]["internalParameters"];
     let smoke = json!({"linux/amd64": "native", "linux/arm64": "not run"});
@@ -172,7 +172,7 @@ fn an_unknown_parameter_is_refused_when_read_back() {
 }
 
 #[test]
-fn the_builds_secrets_are_named_and_nothing_else_is_said_of_them() {
+fn build_secrets_are_recorded_by_name_and_origin_only() {
     let named =
         |predicate: &Value| predicate["buildDefinition"]["internalParameters"].get("buildSecrets").cloned();
     assert_eq!(named(&predicate(&local(), &[])), None);
@@ -183,7 +183,7 @@ fn the_builds_secrets_are_named_and_nothing_else_is_said_of_them() {
 }
 
 #[test]
-fn a_work_tree_is_said_to_be_one() {
+fn a_work_tree_is_recorded_as_one() {
     let source = |command: &str| {
         let invocation = Invocation::Local { command: command.to_owned(), nonce: "0".repeat(32) };
         predicate(&invocation, &[])["buildDefinition"]["resolvedDependencies"][0].clone()

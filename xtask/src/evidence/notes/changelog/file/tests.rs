@@ -15,12 +15,12 @@ fn check(documents: &[&str]) {
         let document = expected.replace("NEW\n", "").replace("\n\nNEW", "");
         let expected = expected.replace("NEW", SECTION);
         assert_eq!(added(&document).unwrap(), expected, "{document}");
-        assert_eq!(added(&expected), None, "once more");
+        assert_eq!(added(&expected), None, "a second time");
     }
 }
 
 #[test]
-fn a_section_comes_below_unreleased_and_before_what_is_older() {
+fn a_section_comes_below_unreleased_and_above_older_versions() {
     check(&[
         "# C\n\n## [Unreleased]\n\n- a\n\nNEW\n## [1.1.0] - 2026-01-01\n\n- b\n",
         "# C\n\n## [Unreleased]\n\nNEW",
@@ -36,7 +36,7 @@ fn a_section_comes_below_unreleased_and_before_what_is_older() {
 }
 
 #[test]
-fn versions_are_found_in_the_shapes_of_other_programs_and_people() {
+fn version_headings_of_other_programs_and_people_are_recognized() {
     check(&[
         "C\n=\n\nNEW\n1.1.0 / 2020-01-01\n------------------\n\n- a\n\n1.0.0\n-----\n",
         "1.3.0 / 2020-01-01\n==================\n\n  * a\n\nNEW\n1.1.0 / 2019-01-01\n==================\n\n  * b\n",
@@ -60,7 +60,7 @@ fn versions_are_found_in_the_shapes_of_other_programs_and_people() {
 }
 
 #[test]
-fn what_only_looks_like_a_version_s_heading_is_none() {
+fn text_that_only_looks_like_a_version_heading_is_ignored() {
     check(&[
         "## [1.3.0]\n\n```\n## [1.1.0]\n```\n\n<!--\n## [1.0.0]\n-->\n\nNEW",
         "~~~~\n~~~\n## [1.0.0]\n~~~~\n\nNEW\n## [1.0.1]\n",
@@ -75,7 +75,7 @@ fn what_only_looks_like_a_version_s_heading_is_none() {
 }
 
 #[test]
-fn where_the_oldest_version_comes_first_the_newest_comes_last() {
+fn in_a_file_with_the_oldest_version_first_the_newest_comes_last() {
     check(&[
         "# C\n\n## 1.0.0\n\n## 1.1.0\n\n- a\n\nNEW",
         "# C\n\n## 1.0.0\n\n## 1.1.0\n\n- a\n\nNEW\n## Unreleased\n",
@@ -86,7 +86,7 @@ fn where_the_oldest_version_comes_first_the_newest_comes_last() {
 }
 
 #[test]
-fn versions_without_a_heading_that_names_them_are_refused_with_what_to_type() {
+fn versions_that_no_heading_names_are_refused_with_what_to_type() {
     let refused = |document: &str| {
         let error = with(Some(document), &"1.2.0".parse().unwrap(), SECTION).unwrap_err();
         assert_eq!(exit_code(&error), 3);
@@ -94,8 +94,8 @@ fn versions_without_a_heading_that_names_them_are_refused_with_what_to_type() {
     };
     assert_eq!(
         refused("# C\n\n**1.1.0** (2020-01-01)\n\n- a\n"),
-        "line 3 of the changelog, `**1.1.0** (2020-01-01)`, names a version and is no heading such as `## 1.1.0`, so the place \
-         of 1.2.0 is unclear; write `## 1.1.0` in its place or above it, and run the same again"
+        "line 3 of the changelog, `**1.1.0** (2020-01-01)`, names a version but is not a heading such as `## 1.1.0`, \
+         so the place of 1.2.0 is unclear; write `## 1.1.0` in its place or above it, and run the same again"
     );
     for (document, line) in [
         ("# C\r\n\r\n* 1.1.0\r\n  - a\r\n* 1.0.0\r\n", 3),
@@ -116,7 +116,7 @@ fn versions_without_a_heading_that_names_them_are_refused_with_what_to_type() {
 }
 
 #[test]
-fn a_second_time_changes_nothing_whoever_wrote_the_section() {
+fn an_existing_section_is_left_alone_whoever_wrote_it() {
     for document in ["", "# C\n\n## [Unreleased]\n", "# C\r\n\r\n## [1.0.0]\r\n\r\n- b\r\n"] {
         assert_eq!(added(&added(document).unwrap()), None, "{document:?}");
     }
@@ -138,7 +138,7 @@ fn a_second_time_changes_nothing_whoever_wrote_the_section() {
 }
 
 #[test]
-fn a_new_file_begins_with_what_it_is_and_line_ends_stay() {
+fn a_new_file_begins_with_an_introduction_and_line_endings_are_kept() {
     let new = with(None, &"1.2.0".parse().unwrap(), SECTION).unwrap().unwrap();
     assert!(
         new.starts_with("# Changelog\n\n") && new.ends_with(&format!("\n## [Unreleased]\n\n{SECTION}")),
@@ -149,7 +149,7 @@ fn a_new_file_begins_with_what_it_is_and_line_ends_stay() {
 }
 
 mod hostile {
-    //! Changelogs that nobody wrote.
+    //! Random and mutated changelogs.
 
     use super::{SECTION, with};
     use crate::process::hostile::readers;
