@@ -24,9 +24,9 @@ pub const NO_TOKEN: &str = "`FORGEJO_TOKEN` is not set; in a workflow write `FOR
 pub enum CiState {
     /// Everything that counts has passed.
     Green,
-    /// Some contexts are not decided yet, and none is red.
+    /// Some contexts are still pending or missing, and none is red.
     Pending(Awaited),
-    /// Not green, and it stays so until somebody acts: what was found, and what to do.
+    /// Not green, and it stays that way until somebody acts: what was found, and what to do.
     Red(String),
 }
 
@@ -46,20 +46,20 @@ pub struct Awaited {
 pub struct BranchHead {
     /// Its name.
     pub name: String,
-    /// The commit that it is at.
+    /// The commit that it points to.
     pub head: Commit,
 }
 
-/// What the forge's own protections of tags and branches amount to.
+/// What the forge's own protections of tags and branches cover, and what they leave open.
 #[derive(Clone, Debug, Default)]
 pub struct Protections {
-    /// The protections that exist, or why they were not asked for.
+    /// The protections that exist, or why the forge was not queried for them.
     pub said: Vec<String>,
     /// What is missing, and what exists but protects nothing.
     pub problems: Vec<Problem>,
-    /// The rules that would each solve a problem and that nobody has made.
+    /// The rules that do not exist yet. Each of them would solve one of the problems.
     pub missing: Vec<Rule>,
-    /// Whether the forge listed its rules; it does not list them for everybody.
+    /// Whether the forge listed its rules; it does so only for some accounts.
     pub were_told: bool,
 }
 
@@ -77,8 +77,8 @@ pub enum Rule {
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Tags => write!(f, "tags `v*`: the named maintainers alone may push them"),
-            Self::Approvals => write!(f, "tags `approved/*`: the named maintainers alone may push them"),
+            Self::Tags => write!(f, "tags `v*`: only the named maintainers may push them"),
+            Self::Approvals => write!(f, "tags `approved/*`: only the named maintainers may push them"),
             Self::Branch(name) => write!(f, "branch `{name}`: nobody may push to it, changes are merged"),
         }
     }
@@ -93,7 +93,8 @@ pub struct RunRecord {
     pub event: String,
     /// The commit that it was started for.
     pub commit: Commit,
-    /// The tag that it was started for, by its short name, or the full name of anything else. Forgejo has only short names.
+    /// The tag that it was started for, by its short name, or the full name of anything else. Forgejo has only short
+    /// names.
     pub reference: String,
     /// The file name of its workflow.
     pub workflow: String,
@@ -106,123 +107,124 @@ pub enum RunSaid {
     Recorded(RunRecord),
     /// It lists runs, but has none with that id.
     Missing,
-    /// It does not tell the caller, for this reason: it has no such API, Actions is off, or it wants a login.
+    /// It does not answer this caller, for this reason: it has no such API, Actions is disabled, or it requires a
+    /// login.
     Untold(String),
 }
 
-/// What anyone may ask a forge.
+/// What anyone may read from a forge.
 pub trait Read: Sync {
     /// The forge's record of the run `id`, the number that is unique on the whole instance.
     ///
     /// # Errors
-    /// When the forge cannot be asked.
+    /// When the forge cannot be queried.
     fn run(&self, id: u64) -> Result<RunSaid>;
 
-    /// CI's result for `commit`, as far as the configuration asks for it.
+    /// CI's result for `commit`, as far as the configuration requires it.
     ///
     /// # Errors
-    /// When the forge cannot be asked.
+    /// When the forge cannot be queried.
     fn ci_state(&self, commit: &Commit) -> Result<CiState>;
 
-    /// What is wrong with the forge's own `tag`, which must be at `commit`: publishing a page for a missing tag would
+    /// What is wrong with `tag` on the forge, where it must name `commit`: publishing a page for a missing tag would
     /// create the tag.
     ///
     /// # Errors
-    /// When the forge cannot be asked.
+    /// When the forge cannot be queried.
     fn check_tag(&self, tag: &ReleaseTag, commit: &Commit) -> Result<Option<Problem>>;
 
     /// The commit that `tag` names on the forge.
     ///
     /// # Errors
-    /// When the forge cannot be asked.
+    /// When the forge cannot be queried.
     fn tag(&self, tag: &ReleaseTag) -> Result<Option<Commit>>;
 
     /// The object that `tag` names on the forge: the tag object of an annotated tag, the commit of a lightweight one.
     ///
     /// # Errors
-    /// When the forge cannot be asked.
+    /// When the forge cannot be queried.
     fn tag_object(&self, tag: SignedTag<'_>) -> Result<Option<Commit>>;
 
     /// The repository's default branch on the forge; `None` if there is no forge.
     ///
     /// # Errors
-    /// When the forge cannot be asked, or the repository is empty.
+    /// When the forge cannot be queried, or the repository is empty.
     fn default_branch(&self) -> Result<Option<BranchHead>>;
 
     /// The commit that the branch `name` names on the forge.
     ///
     /// # Errors
-    /// When the forge cannot be asked, or the name cannot be put into an address.
+    /// When the forge cannot be queried, or the name cannot be put into an address.
     fn branch(&self, name: &str) -> Result<Option<Commit>>;
 
     /// The file `path` of `commit` on the forge.
     ///
     /// # Errors
-    /// When the forge cannot be asked.
+    /// When the forge cannot be queried.
     fn file(&self, commit: &Commit, path: &str) -> Result<Option<Vec<u8>>>;
 
     /// The page of `tag`, drafts included.
     ///
     /// # Errors
-    /// When the forge cannot be asked.
+    /// When the forge cannot be queried.
     fn page(&self, tag: &ReleaseTag) -> Result<Option<PublishedPage>>;
 
     /// All pages of release tags, including drafts if the credentials may see them.
     ///
     /// # Errors
-    /// When the forge cannot be asked.
+    /// When the forge cannot be queried.
     fn pages(&self) -> Result<Vec<PublishedPage>>;
 
-    /// The bytes of files of the page of `tag`, in their order: each downloaded by name as anyone would, and with the
-    /// credentials if that is not allowed. `None` for a file that does not exist.
+    /// The bytes of the `wanted` files of the page of `tag`, in the same order. Each file is downloaded by name
+    /// without credentials, as anyone would, and with them if that is refused. `None` for a file that does not exist.
     ///
     /// # Errors
-    /// For each file: when the forge cannot be asked for it.
+    /// For each file: when the download fails.
     fn assets(&self, tag: &ReleaseTag, wanted: &[&Listed]) -> Vec<Result<Option<Vec<u8>>>>;
 
     /// Whether the forge shows `highest`, the highest stable release, as its latest one. True if that release has no
     /// page.
     ///
     /// # Errors
-    /// When the forge cannot be asked.
+    /// When the forge cannot be queried.
     fn shows_as_latest(&self, highest: &ReleaseTag) -> Result<bool>;
 
-    /// The address where anyone gets the file `path` of `commit`, if the forge serves files.
+    /// The address at which anyone can download the file `path` of `commit`, if the forge serves files.
     fn raw_address(&self, commit: &Commit, path: &str) -> Option<String>;
 }
 
-/// What a release does on its forge, and what it asks first with its token.
+/// What a release writes to its forge, and what it checks there first with its token.
 pub trait Write: Read {
-    /// What is wrong with publishing `tag` at `commit` here, for any account: every problem at once.
+    /// Everything that is wrong with publishing `tag` at `commit` here, whatever the account.
     ///
     /// # Errors
-    /// When the forge cannot be asked.
+    /// When the forge cannot be queried.
     fn check_source(&self, tag: &ReleaseTag, commit: &Commit) -> Result<Vec<Problem>>;
 
-    /// The same, and whether the token may do it.
+    /// As [`Write::check_source`], and whether the token may publish.
     ///
     /// # Errors
-    /// When the forge cannot be asked.
+    /// When the forge cannot be queried.
     fn preflight(&self, tag: &ReleaseTag, commit: &Commit) -> Result<Vec<Problem>>;
 
-    /// Why `commit`, which was on a branch that may be released, is on none any more; `None` also if the clone lacks the
-    /// head of such a branch and so cannot tell.
+    /// Why `commit`, which was on a branch that may be released, is no longer on any. `None` if it still is, or if
+    /// this cannot be determined because the clone lacks the head of such a branch.
     ///
     /// # Errors
-    /// When the forge cannot be asked.
+    /// When the forge cannot be queried.
     fn has_left_branches(&self, commit: &Commit) -> Result<Option<String>>;
 
-    /// What is wrong with reaching the forge at all: address, token, clock.
+    /// What is wrong with the access to the forge: address, token, clock, permission to write pages and their files.
     ///
     /// # Errors
-    /// When the forge cannot be asked.
+    /// When the forge cannot be queried.
     fn check_access(&self) -> Result<Vec<Problem>>;
 
-    /// What the forge's protections allow to people who are not maintainers, for tags and for branches that are
+    /// What the forge's protections allow people who are not maintainers to do with tags, and with branches that are
     /// released from.
     ///
     /// # Errors
-    /// When the forge cannot be asked.
+    /// When the forge cannot be queried.
     fn protections(&self) -> Result<Protections>;
 
     /// Creates a missing rule. `maintainers`, accounts of the forge, may then push release tags.
@@ -231,7 +233,7 @@ pub trait Write: Read {
     /// When the forge refuses.
     fn protect(&self, rule: &Rule, maintainers: &[String]) -> Result<()>;
 
-    /// Creates `page` as a draft, which only people with access can see, and returns it. If there is a page by now,
+    /// Creates `page` as a draft, which only people with access can see, and returns it. If a page exists by then,
     /// returns that one.
     ///
     /// # Errors
@@ -241,7 +243,7 @@ pub trait Write: Read {
     /// Adds a file to the page.
     ///
     /// # Errors
-    /// When the forge refuses, or does not confirm; in the second case it may have the file nevertheless.
+    /// When the forge refuses, or does not confirm the upload. In the second case it may have stored the file.
     fn upload(&self, published: &PublishedPage, asset: &Asset) -> Result<()>;
 
     /// Removes a file from the page, if it is still there.

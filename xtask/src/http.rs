@@ -41,10 +41,10 @@ pub use web_url::{FileUrl, WebUrl};
 
 const INSTALL: &str = "install it, for example with `apt-get install curl`";
 
-/// The largest size of all pages of a list together, in bytes: a server could send pages without an end.
+/// The largest total size of all pages of a list, in bytes: a server could send pages endlessly.
 pub const LARGEST_LISTING: usize = 64 << 20;
 
-/// How much of an answer's body an error needs at most.
+/// The most bytes of an answer's body that an error message needs.
 const MOST_WORDS: u64 = 64 << 10;
 
 /// curl's exit code for an answer that cannot be written to its file (curl(1), "EXIT CODES").
@@ -68,7 +68,7 @@ impl Curl {
         Self { runner: runner.clone(), timeout, retries: true }
     }
 
-    /// The same client, for a caller that retries by itself.
+    /// The same client, for a caller that does its own retries or wants none.
     #[must_use]
     pub fn without_retries(self) -> Self {
         Self { retries: false, ..self }
@@ -78,16 +78,16 @@ impl Curl {
     /// has the rules).
     ///
     /// # Errors
-    /// When no complete answer came.
+    /// When no complete answer arrived.
     pub fn send(&self, request: &Request) -> Result<Response> {
         self.send_within(request, self.timeout, None)
     }
 
     /// As [`Curl::send`], but writes the body of an answer with status 200 to `file`, at most `most` bytes and within
-    /// `timeout`. For any other answer the response has the beginning of the body.
+    /// `timeout`. For any other status, the response has the beginning of the body.
     ///
     /// # Errors
-    /// When no complete answer came, or it is too large.
+    /// When no complete answer arrived, or it is too large.
     pub fn download(&self, request: &Request, file: &Path, most: u64, timeout: Duration) -> Result<Response> {
         let mut response = self.send_within(request, timeout, Some(&Sink { file, most }))?;
         if response.status != 200 {
@@ -139,7 +139,7 @@ impl Curl {
         sink.map_or(Ok(()), Sink::clear).with_context(doing)?;
         let config = request.config(left, body.as_deref(), sink).with_context(doing)?;
         let watch = sink.map(|sink| Watch::new(LOOK, || sink.check()));
-        // `-q` first: the user's own curlrc must not change what a request means.
+        // `-q` must come first: the user's own curlrc must not change what a request means.
         let call = self.runner.call(cmd!(sh, "curl -q --config -")).install_hint(INSTALL).stdin(config);
         let call = if request.is_cleanup { call.after_interrupt() } else { call };
         let call = call.timeout(left + Duration::from_secs(5));
@@ -163,7 +163,7 @@ impl Curl {
                 _ => Tried::Final(Error::msg(words)),
             });
         }
-        // curl exits with 0 when the connection ends within an answer's header section.
+        // curl also exits with 0 when the connection ends within the headers of an answer.
         Ok(match parse_response(&output.stdout, request).with_context(doing) {
             Ok(response) => Tried::Answer(response),
             Err(error) => Tried::NoAnswer(Transient::new(format!("{error:#}")).into()),

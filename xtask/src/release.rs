@@ -84,7 +84,7 @@ pub struct Tools<'a> {
     pub registry: Client,
     /// The same tools without a login: what everyone sees.
     pub anonymous: Anonymous<'a>,
-    /// What docker's engine said about itself, or why it did not, once it has been asked.
+    /// What docker's engine said about itself, or why it did not, once it has been queried.
     engine: OnceLock<Result<Engine, String>>,
 }
 
@@ -134,7 +134,7 @@ pub fn run(session: &Session<'_>, target: &Target, source: &Source) -> Result<Ou
     let first = Plan::of(&public.as_ref().map_or(nothing, |state| state.facts));
     let builds = first.does(Step::Build);
     if builds {
-        // What is public already may be of before a rule, and is finished all the same.
+        // A release that is already public may be older than a rule, and is finished nevertheless.
         inputs.ensure_kept()?;
     }
     let (state, is_put) = match public {
@@ -149,8 +149,8 @@ pub fn run(session: &Session<'_>, target: &Target, source: &Source) -> Result<Ou
 /// What is public already; `None` if there is no version tag.
 fn published(context: &Context<'_>) -> Result<Option<State>> {
     let tag = context.release.tag().registry_tag();
-    let ask = || context.tools.registry.digest_of(&tag);
-    let found = context.step(Step::Look, &context.release.tagged(), ask);
+    let read = || context.tools.registry.digest_of(&tag);
+    let found = context.step(Step::Look, &context.release.tagged(), read);
     let Some(digest) = found.map_err(|error| context.target.registry_error("nothing was changed", error))?
     else {
         return Ok(None);
@@ -159,8 +159,8 @@ fn published(context: &Context<'_>) -> Result<Option<State>> {
     context.step(Step::Verify, "version tag already published", verify).map(Some)
 }
 
-/// Everything up to the version tag, and whether this run put it. The page is composed first: nothing is published whose
-/// page cannot be written.
+/// Everything up to the version tag, and whether this run put it. The page is composed first, so that nothing is
+/// published if its page cannot be written.
 fn make_and_publish(context: &Context<'_>) -> Result<(State, bool)> {
     let of_another_run = |digest: &Digest| {
         context.step(Step::Verify, "published by a concurrent run", || gate::state(context, digest))
@@ -208,16 +208,16 @@ impl<'a> Tools<'a> {
         }
     }
 
-    /// What docker's engine says about itself. It is asked once, for all preflight checks.
+    /// What docker's engine says about itself. It is queried once, for all preflight checks.
     ///
     /// # Errors
     /// As [`Docker::engine`].
     pub(crate) fn engine(&self) -> Result<&Engine> {
-        let asked = self.engine.get_or_init(|| self.docker.engine().map_err(|error| format!("{error:#}")));
-        asked.as_ref().map_err(|words| Error::msg(words.clone()))
+        let answer = self.engine.get_or_init(|| self.docker.engine().map_err(|error| format!("{error:#}")));
+        answer.as_ref().map_err(|words| Error::msg(words.clone()))
     }
 
-    /// Whether the builder can be asked anything. Why it cannot is reported by the check of docker itself.
+    /// Whether the builder can be queried. If it cannot, the check of docker itself reports why.
     pub(crate) fn can_build(&self) -> bool {
         self.engine().is_ok_and(|engine| engine.buildx.is_some())
     }

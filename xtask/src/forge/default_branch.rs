@@ -19,11 +19,11 @@ pub struct DefaultBranch {
 }
 
 impl DefaultBranch {
-    /// Reads the default branch. The forge says which commit it is at. If `git` has that commit, its files are read
-    /// from there: an object's name fixes its content. `None` if there is no forge.
+    /// Reads the default branch. The forge says which commit its head is. If the clone in `git` has that commit, the
+    /// files are read from the clone: a commit's id determines its content. `None` if there is no forge.
     ///
     /// # Errors
-    /// When the forge cannot be asked, or the branch has no valid configuration.
+    /// When the forge cannot be queried, or the branch has no valid configuration.
     pub fn read(forge: &dyn Read, git: &Git) -> Result<Option<Self>> {
         let Some(branch) = forge.default_branch().context("asking for the forge's default branch")? else {
             return Ok(None);
@@ -46,7 +46,7 @@ impl DefaultBranch {
     /// the history is valid.
     ///
     /// # Errors
-    /// The outer result: when the forge cannot be asked.
+    /// The outer result: when the forge cannot be queried.
     pub fn keys(&self, forge: &dyn Read, git: &Git) -> Result<Result<Keys>> {
         let head = &self.branch.head;
         let is_here = git.peel(head.as_str())?.is_some();

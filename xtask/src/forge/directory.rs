@@ -44,7 +44,7 @@ impl Directory {
         self.path.join(format!("{tag}.{extension}"))
     }
 
-    /// Where the files of a page are. This program chooses their names.
+    /// The directory with the files of a page. This program chooses their names.
     fn files(&self, tag: &ReleaseTag) -> PathBuf {
         self.path.join(tag.to_string())
     }
@@ -222,7 +222,7 @@ mod tests {
     use crate::tool::git::Commit;
 
     #[test]
-    fn a_page_reads_back_as_published_and_leaves_no_part() {
+    fn a_page_reads_back_as_published_and_leaves_no_temporary_file() {
         let scratch = Scratch::new().unwrap();
         let forge = Directory::new(scratch.path());
         let page = Page {

@@ -1,5 +1,5 @@
-//! Forgejo and Gitea through their common API (docs/facts.md#recorded-answers). Decisions follow status codes and JSON
-//! fields, never the words of a message.
+//! Forgejo and Gitea through their common API (docs/facts.md#recorded-answers). Decisions depend on status codes and
+//! JSON fields, never on the words of a message.
 
 mod answers;
 mod assets;
@@ -26,10 +26,10 @@ use crate::process::failure::NotPublic;
 use crate::process::secret::Secret;
 use crate::tool::git::{Commit, Git};
 
-/// Releases per answer: the most that a forge gives unless its administrator allows more.
+/// Entries per page of a list: the most that a forge returns unless its administrator allows more.
 const PAGE_SIZE: usize = 50;
 
-/// The address where anyone gets the file `path` of `commit`, in the repository of `config`.
+/// The address at which anyone can download the file `path` of `commit`, in the repository of `config`.
 #[must_use]
 pub fn raw_address(config: &Config, commit: &Commit, path: &str) -> String {
     format!("{}/raw/commit/{commit}/{path}", config.source_url())
@@ -43,15 +43,15 @@ pub struct Forgejo {
     api: String,
     token: Option<Secret>,
     own_run: status::OwnRun,
-    /// Whether anyone may read the repository; asked only if needed.
+    /// Whether anyone may read the repository; queried only if needed.
     is_public: OnceLock<bool>,
     /// The repository's present name, if the forge has redirected from the configured one.
     renamed: OnceLock<RepositoryName>,
 }
 
 impl Forgejo {
-    /// The forge of `config`, asked with `token`, or anonymously without one. In a `run` of its own, it is asked at the
-    /// address that the runner gives, which may be an internal one.
+    /// The forge of `config`, queried with `token`, or anonymously without one. In a `run` of the forge's own
+    /// Actions, requests go to the address that the runner names, which may be an internal one.
     #[must_use]
     pub fn new(curl: Curl, git: &Git, config: &Config, token: Option<Secret>, run: Option<&Run>) -> Self {
         let api = match run.and_then(|run| run.value("API_URL")) {
@@ -74,8 +74,8 @@ impl Forgejo {
         if rest.is_empty() { address } else { format!("{address}/{rest}") }
     }
 
-    /// Sends the request to the API. If the forge answers that the repository has another name now, it has done nothing,
-    /// and gets the same request again under that name.
+    /// Sends the request to the API. If the forge answers that the repository has another name now, it has not acted
+    /// on the request, which is then sent again under that name.
     fn send(&self, request: Request) -> Result<Response> {
         let request = request.header("Accept", "application/json");
         let request = match &self.token {
@@ -96,7 +96,7 @@ impl Forgejo {
         self.answer(rest)?.map(|response| response.json()).transpose()
     }
 
-    /// As [`Forgejo::get`], for a page of a list, of which so many bytes are `left`.
+    /// As [`Forgejo::get`], for one page of a list, whose remaining pages may have `left` bytes together.
     fn get_page<T: serde::de::DeserializeOwned>(&self, rest: &str, left: &mut usize) -> Result<Option<T>> {
         self.answer(rest)?.map(|response| response.json_of_page(left)).transpose()
     }
@@ -111,8 +111,8 @@ impl Forgejo {
         }
     }
 
-    /// To someone who may not read a repository, forges answer that it does not exist. Without a token, a 404 may mean
-    /// just that.
+    /// Forges answer 404 about a repository that the caller may not read. Without a token, any 404 may mean that.
+    /// This fails if it does.
     fn check_public(&self) -> Result<()> {
         if self.token.is_some() {
             return Ok(());

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 pub struct Address<'a> {
     /// `https` or `http`.
     pub scheme: &'a str,
-    /// The host and its port. It is not empty, and may have a user.
+    /// The host and its port. It is not empty, and may include a user.
     pub authority: &'a str,
     /// What follows: nothing, or text that begins with `/`, `?` or `#`.
     pub path: &'a str,
@@ -23,13 +23,13 @@ impl<'a> Address<'a> {
         (!authority.is_empty()).then_some(Self { scheme, authority, path })
     }
 
-    /// Whether connections to it are with TLS.
+    /// Whether connections to it use TLS.
     #[must_use]
     pub fn is_https(&self) -> bool {
         self.scheme == "https"
     }
 
-    /// Whether its host is `localhost` or an address of this machine's own.
+    /// Whether its host is `localhost` or a loopback address.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         let host = match self.authority.strip_prefix('[') {

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-/// A method that a server of ours is asked with.
+/// A method that this program sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "RFC 9110 §9.3 and RFC 5789 say what each of them asks for")]
+#[expect(missing_docs, reason = "RFC 9110 §9.3 and RFC 5789 say what each of them means")]
 pub enum Method {
     Get,
     Head,
@@ -15,8 +15,8 @@ pub enum Method {
 }
 
 impl Method {
-    /// Whether a second request finds the result of the first. That of a `PATCH` does, because it only sets fields to
-    /// values.
+    /// Whether sending the request twice has the same effect as sending it once. This includes `PATCH`, because the
+    /// ones sent here only set fields to values.
     pub(super) const fn is_idempotent(self) -> bool {
         !matches!(self, Self::Post)
     }

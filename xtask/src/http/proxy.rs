@@ -1,12 +1,12 @@
-//! A proxy that refuses to connect: for curl that is the same fault as a connection that breaks.
+//! A proxy that refuses to connect: curl reports it with the same exit code as a connection that breaks.
 
 use super::retry::is_transient;
 
-/// What curl writes to standard error behind its own words: the status with which a proxy answered `CONNECT` (RFC 9110
-/// §9.3.6). It is 000 without a proxy or without an answer.
+/// What curl writes to standard error after its own message: the status with which a proxy answered `CONNECT` (RFC
+/// 9110 §9.3.6). It is 000 without a proxy or without an answer.
 pub(super) const WRITE_OUT: &str = "%{stderr}\\nproxy-answered:%{http_connect}";
 
-/// Parts what curl wrote to standard error: its own words, and the proxy's status.
+/// Splits what curl wrote to standard error into its own message and the proxy's status.
 pub(super) fn words_and_status(stderr: &str) -> (&str, Option<u16>) {
     match stderr.rsplit_once("proxy-answered:") {
         Some((words, status)) => (words.trim(), status.trim().parse().ok().filter(|status| *status > 0)),
@@ -14,7 +14,7 @@ pub(super) fn words_and_status(stderr: &str) -> (&str, Option<u16>) {
     }
 }
 
-/// Whether the proxy has refused, and would again.
+/// Whether `status` means that the proxy refused the request, and would do so again.
 pub(super) fn is_refusal(status: u16) -> bool {
     status >= 300 && !is_transient(status)
 }
@@ -22,12 +22,13 @@ pub(super) fn is_refusal(status: u16) -> bool {
 /// curl's exit code for a TLS handshake that failed (curl(1), "EXIT CODES").
 const NO_HANDSHAKE: i32 = 35;
 
-/// What to do where curl ended with `exit`, and the proxy had answered `status`; nothing if it may let the request through
-/// later. A proxy that answers 200 and then closes the connection cannot be told from a server that does.
+/// What to do if curl exited with `exit` after the proxy answered `status`. Empty if the proxy is not the cause, or
+/// if it may accept the request later. A proxy that answers 200 and then closes the connection cannot be
+/// distinguished from a server that does.
 pub(super) fn remedy(exit: Option<i32>, status: Option<u16>) -> &'static str {
     match status {
         Some(200..300) if exit == Some(NO_HANDSHAKE) => {
-            "; the proxy of `HTTPS_PROXY` let the request through, and then there was no TLS: if that stays, have this host \
+            "; the proxy of `HTTPS_PROXY` accepted the request, but no TLS handshake followed: if that persists, have this host \
              allowed there, or write the host into `NO_PROXY` if this machine reaches it without the proxy"
         }
         Some(407) => {
@@ -46,7 +47,7 @@ mod tests {
     use super::{is_refusal, remedy, words_and_status};
 
     #[test]
-    fn what_the_proxy_answered_is_told_from_the_words_of_curl() {
+    fn the_proxys_status_is_split_from_curls_own_message() {
         const REFUSED: &str = "curl: (56) CONNECT tunnel failed, response 407";
         let refused = format!("{REFUSED}\n\nproxy-answered:407");
         for (stderr, expected) in [
@@ -60,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_has_a_remedy_and_a_busy_proxy_needs_none() {
+    fn a_refusal_of_the_proxy_has_a_remedy_and_a_transient_status_has_none() {
         let remedy = |status| remedy(Some(56), status);
         for (status, refuses) in
             [(200, false), (400, true), (403, true), (407, true), (429, false), (502, false), (503, false)]
@@ -74,7 +75,7 @@ mod tests {
         assert!(remedy(None).is_empty());
         for (exit, status, expected) in [(35, Some(200), true), (35, None, false), (35, Some(503), false)] {
             assert_eq!(
-                super::remedy(Some(exit), status).contains("if that stays"),
+                super::remedy(Some(exit), status).contains("if that persists"),
                 expected,
                 "{exit} {status:?}"
             );

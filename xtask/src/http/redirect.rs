@@ -4,14 +4,14 @@ use anyhow::{Context as _, Result, ensure};
 
 use super::{Address, Request, Response};
 
-/// More than any server needs, and a limit for redirects in a circle.
+/// More than any server needs; it ends redirects that go in a circle.
 const MOST_HOPS: u32 = 5;
 
-/// The answer to `request` where the redirects from `response` lead. Each further request is anonymous. It must pass
-/// `check`, and is sent with `send`.
+/// Follows the redirects that begin with `response`, the answer to `request`, and returns the last answer. Each
+/// further request is anonymous. Its address must pass `check`, and `send` sends it.
 ///
 /// # Errors
-/// When an address is refused, no answer comes from there, or the redirects have no end.
+/// When `check` refuses an address, a request gets no answer, or the redirects do not end.
 pub fn follow(
     request: &Request,
     response: Response,
@@ -60,7 +60,7 @@ mod tests {
     use crate::http::Method;
 
     #[test]
-    fn redirects_are_followed_to_an_end_and_not_in_a_circle() {
+    fn redirects_are_followed_only_up_to_a_limit() {
         let request = Request::new(Method::Get, "https://forge.example.org/0").header("Accept", "x");
         let redirect = |to: usize| Response::of(302, &[("Location", &format!("/{to}"))], b"");
         let after = |hops: usize| {
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_resolved_against_the_one_that_was_asked() {
+    fn a_location_is_resolved_against_the_requested_address() {
         let resolved = |location| resolve("https://forge.example.org/v2/acme/carol/blobs/x", location);
         for (location, expected) in [
             ("https://s3.example.org/x?signature=y", "https://s3.example.org/x?signature=y"),

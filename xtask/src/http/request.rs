@@ -9,7 +9,8 @@ use super::{Address, Method, proxy};
 use crate::process::file::if_any;
 use crate::process::secret::Secret;
 
-/// An attempt is given up after this many seconds without a byte in either direction, so that time is left for a retry.
+/// An attempt is aborted after this many seconds without a byte in either direction, so that time is left for a
+/// retry.
 const LONGEST_SILENCE: &str = "10";
 
 /// How a request authenticates.
@@ -79,7 +80,7 @@ impl Request {
         &self.url
     }
 
-    /// What it asks for.
+    /// Its method.
     #[must_use]
     pub const fn method(&self) -> Method {
         self.method
@@ -99,14 +100,14 @@ impl Request {
         self
     }
 
-    /// One more header.
+    /// Adds a header.
     #[must_use]
     pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
     }
 
-    /// The body and its `Content-Type`.
+    /// Sets the body and its `Content-Type`.
     #[must_use]
     pub fn body(self, media_type: &str, bytes: impl Into<Vec<u8>>) -> Self {
         let mut request = self.header("Content-Type", media_type);
@@ -114,7 +115,7 @@ impl Request {
         request
     }
 
-    /// How it authenticates.
+    /// Sets how it authenticates.
     #[must_use]
     pub fn authorization(mut self, authorization: Authorization) -> Self {
         self.authorization = authorization;
@@ -154,7 +155,8 @@ impl Request {
             option("write-out", proxy::WRITE_OUT)?,
         ];
         if Address::parse(&self.url).is_some_and(|address| address.is_loopback()) {
-            // As docker and cosign do (Go's net/http, `ProxyFromEnvironment`): a proxy has another loopback.
+            // As docker and cosign do (Go's net/http, `ProxyFromEnvironment`): a proxy would connect to its own
+            // loopback.
             lines.push(option("noproxy", "*")?);
         }
         match sink {
@@ -197,7 +199,7 @@ impl Request {
     }
 }
 
-/// The file for a large answer.
+/// The file that a large answer is written to.
 pub(super) struct Sink<'a> {
     pub(super) file: &'a Path,
     /// The largest size that is accepted, in bytes.
@@ -205,7 +207,7 @@ pub(super) struct Sink<'a> {
 }
 
 impl Sink<'_> {
-    /// Removes what an earlier answer has left, which would count as part of this one.
+    /// Removes what an earlier answer left, which would otherwise be taken for part of this one.
     pub(super) fn clear(&self) -> Result<()> {
         let removed = if_any(std::fs::remove_file(self.file));
         removed.map(|_| ()).with_context(|| format!("removing `{}`", self.file.display()))
@@ -235,7 +237,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn a_value_cannot_smuggle_an_option() {
+    fn a_value_cannot_inject_an_option() {
         let request = Request::new(Method::Get, "http://localhost/\noutput = \"/etc/passwd\"");
         assert!(request.config(Duration::from_secs(1), None, None).is_err());
         let quoted = Request::new(Method::Get, "http://localhost/").header("X", "a\"b\\c");
@@ -256,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn no_proxy_is_asked_for_what_is_on_this_machine() {
+    fn requests_to_loopback_bypass_the_proxy() {
         for (url, is_own) in [
             ("http://localhost/v2/", true),
             ("http://localhost:5000", true),
@@ -277,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn a_silent_server_is_given_up_where_there_can_be_another_try() {
+    fn only_a_repeatable_request_is_aborted_after_a_silence() {
         let config = |method| {
             Request::new(method, "http://localhost/")
                 .config(Duration::from_millis(29_400), None, None)
@@ -289,7 +291,7 @@ mod tests {
         );
         assert!(
             !config(Method::Post).contains("speed"),
-            "it is not sent again: it may take all the time there is"
+            "it is not retried, so it may use the whole timeout"
         );
         let again = Request::new(Method::Post, "http://localhost/").repeatable();
         assert!(again.config(Duration::from_secs(30), None, None).unwrap().contains("speed-time"));

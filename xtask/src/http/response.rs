@@ -49,16 +49,17 @@ impl Response {
             .with_context(|| format!("{self}: the body is not the expected JSON"))
     }
 
-    /// The body of one of several answers as JSON. Together they may have as many bytes as are `left`.
+    /// The body of one of several answers as JSON. Together they may have a limited number of bytes; `left` is what
+    /// remains of it, and is reduced.
     ///
     /// # Errors
-    /// As [`Response::json`], and when it has more.
+    /// As [`Response::json`], and when the body has more bytes.
     pub fn json_of_page<T: serde::de::DeserializeOwned>(&self, left: &mut usize) -> Result<T> {
         self.take_from(left)?;
         self.json()
     }
 
-    /// Takes the size of the body from what is `left` for several answers.
+    /// Subtracts the size of the body from `left`, the number of bytes that several answers may have together.
     pub(super) fn take_from(&self, left: &mut usize) -> Result<()> {
         let size = self.body.len();
         let after = left.checked_sub(size);
@@ -95,13 +96,13 @@ pub(super) fn parse_response(bytes: &[u8], request: &Request) -> Result<Response
     Ok(response)
 }
 
-/// Takes the first of several answers off `rest`. Only its `Content-Length` tells where it ends.
+/// Splits the first of several answers off `rest`. Only its `Content-Length` says where it ends.
 pub(super) fn split_response(rest: &mut &[u8], request: &Request) -> Result<Response> {
     let mut response = parse_head(rest, request)?;
     if request.method == Method::Head || matches!(response.status, 204 | 304) {
         return Ok(response);
     }
-    let length = response.header("Content-Length").context("the answer does not say how long it is")?;
+    let length = response.header("Content-Length").context("the answer has no `Content-Length`")?;
     let length: usize = length.parse().with_context(|| format!("`{length}` is not a length"))?;
     ensure!(length <= rest.len(), "the answer ends too early");
     let (body, others) = rest.split_at(length);
@@ -110,7 +111,7 @@ pub(super) fn split_response(rest: &mut &[u8], request: &Request) -> Result<Resp
     Ok(response)
 }
 
-/// Takes an answer's status line and headers off `rest`, and those of interim answers before it.
+/// Splits an answer's status line and headers off `rest`, and those of interim answers before it.
 fn parse_head(rest: &mut &[u8], request: &Request) -> Result<Response> {
     loop {
         let end = rest
@@ -156,7 +157,7 @@ mod tests {
     use crate::process::failure::Transient;
 
     #[test]
-    fn an_answer_is_split_after_interim_heads() {
+    fn interim_answers_before_the_answer_are_skipped() {
         let bytes = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Created\r\nDocker-Content-Digest: sha256:1\r\n\r\nbody\r\n\r\nmore";
         let response = parse_response(bytes, &Request::new(Method::Put, "http://localhost/")).unwrap();
         assert_eq!((response.status, response.body.as_slice()), (201, b"body\r\n\r\nmore".as_slice()));
@@ -164,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn the_pages_of_a_list_have_a_size_together() {
+    fn the_pages_of_a_list_share_one_size_limit() {
         let page = |size: usize| Response::of(200, &[], format!("{:size$}", "[]").as_bytes());
         let mut left = 100;
         for _ in 0..2 {
@@ -176,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_are_told_apart_by_their_length() {
+    fn answers_are_split_by_their_content_length() {
         let (get, head) =
             (Request::new(Method::Get, "http://localhost/"), Request::new(Method::Head, "http://localhost/"));
         let bytes =
@@ -195,17 +196,17 @@ mod tests {
 
     #[test]
     fn an_unexpected_answer_is_shown_in_one_line_and_may_be_transient() {
-        for (status, is_passing) in [(503, true), (403, false)] {
+        for (status, is_transient) in [(503, true), (403, false)] {
             let error = Response::of(status, &[], b"no\n\x1b[2Kok").unexpected();
             assert_eq!(error.to_string(), format!("`GET http://localhost/` answered {status}: no  [2Kok"));
-            assert_eq!(error.is::<Transient>(), is_passing, "{status}");
+            assert_eq!(error.is::<Transient>(), is_transient, "{status}");
         }
         let silent = Response::of(403, &[], b"").unexpected().to_string();
         assert_eq!(silent, "`GET http://localhost/` answered 403");
     }
 
     #[test]
-    fn what_is_no_http_is_refused() {
+    fn output_that_is_not_http_is_rejected() {
         for bad in
             [&b""[..], b"hello", b"HTTP/1.1 abc\r\n\r\n", b"FTP/1 200\r\n\r\n", b"HTTP/1.1 200 OK\r\nA: b"]
         {

@@ -20,7 +20,7 @@ pub(super) enum Tried {
 pub(super) struct Moment {
     /// The number of attempts so far, this one included.
     pub(super) tries: u32,
-    /// From 0 to 1. Jitter: clients that failed together must not come back together.
+    /// From 0 to 1. Jitter: clients that failed together must not retry together.
     pub(super) random: f64,
     /// Seconds since 1970.
     pub(super) now: u64,
@@ -35,13 +35,13 @@ const MOST_PATIENCE: Duration = Duration::from_secs(20);
 /// a timeout, a failed handshake, an empty answer, and a connection that broke while sending or receiving.
 const NO_ANSWER: [i32; 10] = [5, 6, 7, 18, 28, 35, 52, 55, 56, 92];
 
-/// Whether curl's exit code means a transient fault. A proxy that refuses to connect (RFC 9110 §9.3.6) makes the same
-/// exit code as a connection that broke; `proxy` is its answer.
+/// Whether curl's exit code means a transient fault. A proxy that refuses to connect (RFC 9110 §9.3.6) causes the
+/// same exit code as a connection that broke; `proxy` is the status that it answered.
 pub(super) fn is_no_answer(exit: Option<i32>, proxy: Option<u16>) -> bool {
     exit.is_some_and(|exit| NO_ANSWER.contains(&exit)) && !proxy.is_some_and(proxy::is_refusal)
 }
 
-/// Whether curl's exit code means that the server was silent for too long: it may be away, or hang.
+/// Whether curl's exit code means that the server was silent for too long: it may be down, or hang.
 pub(super) fn is_silence(exit: Option<i32>) -> bool {
     exit == Some(28)
 }
@@ -64,7 +64,7 @@ pub(super) fn pause(is_repeatable: bool, tried: &Tried, moment: &Moment) -> Opti
         Tried::NoAnswer(_) => own,
         Tried::Answer(response) => match response.status {
             status if is_transient(status) => {
-                asked_for(response, moment.now).map_or(own, |asked| asked.max(own))
+                retry_after(response, moment.now).map_or(own, |asked| asked.max(own))
             }
             _ => return None,
         },
@@ -73,7 +73,7 @@ pub(super) fn pause(is_repeatable: bool, tried: &Tried, moment: &Moment) -> Opti
 }
 
 /// `Retry-After`, in seconds or as a date (RFC 9110 §10.2.3).
-fn asked_for(response: &Response, now: u64) -> Option<Duration> {
+fn retry_after(response: &Response, now: u64) -> Option<Duration> {
     let value = response.header("Retry-After")?;
     let seconds =
         value.parse().or_else(|_no_number| parse_http_date(value).map(|date| date.saturating_sub(now)));
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn passing_faults_of_repeatable_requests_are_tried_again() {
+    fn transient_faults_of_repeatable_requests_are_retried() {
         let again = |is_repeatable, tried: &Tried| pause(is_repeatable, tried, &moment(1, 0.5, 30)).is_some();
         assert!(again(true, &lost()));
         for status in [408, 425, 429, 500, 502, 503, 504] {
@@ -116,12 +116,12 @@ mod tests {
             assert!(!again(true, &answer(status)), "{status}");
         }
         assert!(!again(true, &Tried::Final(anyhow!("bad certificate"))));
-        assert!(!again(false, &lost()) && !again(false, &answer(503)), "it may have been taken");
-        assert!(again(false, &answer(429)), "it has not been taken");
+        assert!(!again(false, &lost()) && !again(false, &answer(503)), "the server may have acted on it");
+        assert!(again(false, &answer(429)), "the server has not acted on it");
     }
 
     #[test]
-    fn pauses_grow_spread_and_end() {
+    fn pauses_grow_with_jitter_and_attempts_are_limited() {
         let wait = |tries, random| pause(true, &lost(), &moment(tries, random, 30));
         let ms = |ms| Some(Duration::from_millis(ms));
         assert_eq!([wait(1, 0.0), wait(1, 0.5), wait(1, 1.0)], [ms(100), ms(200), ms(300)]);
@@ -130,16 +130,20 @@ mod tests {
     }
 
     #[test]
-    fn a_server_is_obeyed_within_reason() {
+    fn retry_after_is_honoured_within_limits() {
         let wait = |tried: &Tried| pause(true, tried, &moment(1, 0.5, 30));
         let seconds = |seconds| Some(Duration::from_secs(seconds));
         assert_eq!(wait(&asks("3")), seconds(3));
         assert_eq!(wait(&asks("Mon, 23 Nov 2026 18:09:07 GMT")), seconds(7));
-        assert_eq!(wait(&asks("Mon, 23 Nov 2026 18:08:00 GMT")), Some(Duration::from_millis(200)), "past");
+        assert_eq!(
+            wait(&asks("Mon, 23 Nov 2026 18:08:00 GMT")),
+            Some(Duration::from_millis(200)),
+            "in the past"
+        );
         assert_eq!(wait(&asks("0")), Some(Duration::from_millis(200)));
         assert_eq!(wait(&asks("soon")), Some(Duration::from_millis(200)));
         let long = pause(true, &asks("3600"), &moment(1, 0.5, 7200));
-        assert_eq!(long, None, "the job's hour is not ours to wait away");
+        assert_eq!(long, None, "an hour is too long to wait, even with time left");
         for absurd in [
             "18446744073709551615",
             "99999999999999999999999",
@@ -149,11 +153,11 @@ mod tests {
         ] {
             assert!(wait(&asks(absurd)).is_none_or(|pause| pause < Duration::from_secs(1)), "{absurd}");
         }
-        assert_eq!(pause(true, &asks("15"), &moment(1, 0.5, 10)), None, "it would be given up before");
+        assert_eq!(pause(true, &asks("15"), &moment(1, 0.5, 10)), None, "the request would time out before");
     }
 
     #[test]
-    fn exit_codes_tell_a_passing_fault() {
+    fn exit_codes_distinguish_transient_faults() {
         for exit in [6, 7, 18, 28, 35, 52, 55, 56] {
             assert!(is_no_answer(Some(exit), None), "{exit}");
         }

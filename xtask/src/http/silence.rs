@@ -1,4 +1,4 @@
-//! Tells a silent server from one that refuses or cannot be reached.
+//! Distinguishes a silent server from one that refuses or cannot be reached.
 
 use crate::process::failure::Transient;
 

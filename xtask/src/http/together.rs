@@ -1,5 +1,5 @@
-//! Several small requests to one server, by one curl process over one connection. The checks before a release take
-//! about as long as their processes take to start.
+//! Several small requests to one server, sent as a batch by one curl process over one connection. The checks before a
+//! release spend most of their time on starting processes.
 
 use std::time::Duration;
 
@@ -9,17 +9,17 @@ use xshell::cmd;
 use super::response::split_response;
 use super::{Curl, INSTALL, Request, Response, retry};
 
-/// What the answers may have together. An image with its evidence has a hundredth.
+/// The most bytes that the answers may have together. An image with its evidence has a hundredth of that.
 const MOST_BYTES: usize = 256 << 20;
 
 impl Curl {
-    /// Sends `requests`. The answers are in the order of `requests`. Requests that cannot be sent together, and those
-    /// that get no answer this way or a transient one, are sent one by one by [`Curl::send`].
+    /// Sends `requests` as a batch. The answers are in the order of `requests`. Requests that cannot be batched, and
+    /// those that get no answer in the batch or a transient one, are sent one by one with [`Curl::send`].
     pub fn send_all(&self, requests: &[Request]) -> Vec<Result<Response>> {
         if requests.is_empty() {
             return Vec::new();
         }
-        // A request that fails again on its own reports the reason.
+        // The error of a batch is dropped: a request that fails again on its own reports the reason.
         let together = self.send_together(requests).unwrap_or_default();
         let mut answers = together.into_iter();
         let good =
@@ -49,8 +49,8 @@ impl Curl {
         let output = call.output()?.success()?;
         let mut rest = output.stdout.as_slice();
         let answers = requests.iter().map(|request| split_response(&mut rest, request));
-        let answers = answers.collect::<Result<Vec<_>>>().context("telling answers apart")?;
-        ensure!(rest.is_empty(), "there is more than was asked for");
+        let answers = answers.collect::<Result<Vec<_>>>().context("splitting the answers of a batch")?;
+        ensure!(rest.is_empty(), "there are more answers than requests");
         Ok(answers)
     }
 }
@@ -63,7 +63,7 @@ mod tests {
     use crate::process::environment::Environment;
 
     #[test]
-    fn only_what_may_be_sent_twice_is_sent_together() {
+    fn only_repeatable_requests_without_a_body_are_batched() {
         let curl = Curl::new(&Runner::new(&Environment::default()), Duration::from_secs(1));
         let request = |method| Request::new(method, "http://localhost:1/");
         for other in [

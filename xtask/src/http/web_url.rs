@@ -13,7 +13,7 @@ use super::Address;
 pub struct WebUrl(String);
 
 impl WebUrl {
-    /// Whether connections to it are without TLS.
+    /// Whether connections to it do not use TLS.
     #[must_use]
     pub fn is_http(&self) -> bool {
         self.0.starts_with("http://")
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn an_archive_has_an_address_with_all_that_addresses_have() {
+    fn a_file_url_may_have_a_query_but_no_user_or_fragment() {
         let parse = |text: &str| FileUrl::try_from(text.to_owned());
         for good in [
             "https://archives.example.org/@img/sharp/-/sharp-0.34.1+build.tgz",

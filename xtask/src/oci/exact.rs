@@ -1,5 +1,5 @@
-//! JSON with only one reading: no object has a key twice, in any spelling and at any depth. `serde_json` by itself
-//! keeps the last of two equal keys.
+//! JSON that can be read in only one way: no object has a key twice, in any spelling and at any depth. `serde_json`
+//! by itself keeps the last of two equal keys.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -14,7 +14,7 @@ use serde_json::{Map, Number, Value};
 /// The SBOM of ten thousand packages in base64 has a third of this size.
 const MOST_BYTES: usize = 32 << 20;
 
-/// Our documents nest at most seven deep. `CycloneDX` allows components within components.
+/// Our documents nest at most seven levels deep. `CycloneDX` allows components within components.
 const MOST_DEPTH: usize = 48;
 
 /// Reads one JSON text.
@@ -27,8 +27,8 @@ pub fn value(bytes: &[u8]) -> Result<Value> {
     Ok(value)
 }
 
-/// As [`parse`], except that keys in different cases are different keys: for what only npm reads, which tells the
-/// packages `JSONStream` and `jsonstream` apart.
+/// As [`parse`], except that keys in different cases are different keys: for documents that only npm reads, which
+/// distinguishes the packages `JSONStream` and `jsonstream`.
 ///
 /// # Errors
 /// As [`parse`].
@@ -48,8 +48,8 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     Ok(T::deserialize(Fields(value(bytes)?))?)
 }
 
-/// As [`parse`], into a type without the member `key` of the object. The member is returned as it is: a large one is
-/// not built twice.
+/// As [`parse`], into a type without the member `key` of the object. The member is returned as a [`Value`], so that a
+/// large one is not built twice.
 ///
 /// # Errors
 /// As [`parse`], and when there is no such member.
@@ -174,8 +174,8 @@ impl<'de> Visitor<'de> for Depth {
     }
 }
 
-/// A value from which a struct is read only if it is an object. `serde` also accepts an array, and takes its elements
-/// for the fields in the order of their declaration.
+/// A value from which a struct is read only if it is an object. `serde` by itself also accepts an array, and reads
+/// its elements as the fields in the order of their declaration.
 struct Fields(Value);
 
 impl IntoDeserializer<'_, serde_json::Error> for Fields {
@@ -247,13 +247,13 @@ impl<'de> Deserializer<'de> for Fields {
     }
 }
 
-/// Whether `key` is surely its own [`folded`] form.
+/// Whether `key` is certainly its own [`folded`] form.
 fn is_folded(key: &str) -> bool {
     key.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase())
 }
 
-/// The same result for all spellings of a key. Upper case comes first because it unifies letters that lower case keeps
-/// apart, such as `ſ` and `s`.
+/// Gives the same result for all spellings of a key. Upper case comes first because it unifies letters that lower
+/// case keeps apart, such as `ſ` and `s`.
 fn folded(key: &str) -> String {
     if key.is_ascii() {
         return key.to_ascii_lowercase();

@@ -10,11 +10,11 @@ use crate::oci::manifest::ImageManifest;
 use crate::oci::platform::PlatformFields;
 use crate::oci::reference::Digest;
 
-/// The largest manifest or index, in bytes: registries need not take a larger one (distribution specification v1.1,
-/// "Pushing Manifests"), and nobody signed it yet when it is read.
+/// The largest manifest or index, in bytes: registries need not accept a larger one (distribution specification v1.1,
+/// "Pushing Manifests"), and it is read before any signature has been verified.
 pub const LARGEST: usize = 4 << 20;
 
-/// No image is for more platforms. Each of them is several requests.
+/// No image has more platforms, and each platform costs several requests.
 pub const MOST_PLATFORMS: usize = 32;
 
 #[derive(Deserialize)]
@@ -33,8 +33,8 @@ struct Descriptor {
 /// The platform and digest of each manifest.
 ///
 /// # Errors
-/// When the bytes are not an index, or it has more than [`MOST_PLATFORMS`] manifests. The manifest of a single platform
-/// is not one.
+/// When the bytes are not an index, or it has more than [`MOST_PLATFORMS`] manifests. The manifest of a single
+/// platform is not an index.
 pub fn platforms(bytes: &[u8]) -> Result<Vec<(String, Digest)>> {
     let named = |manifest: Descriptor| {
         let platform = manifest.platform.map_or_else(|| "no platform".to_owned(), |found| found.to_string());
@@ -80,7 +80,7 @@ pub fn check_size(bytes: &[u8]) -> Result<()> {
 pub struct Content(BTreeMap<String, Digest>);
 
 impl Content {
-    /// The content of the image with the index `index`. `manifest` gets the bytes of one of its manifests.
+    /// The content of the image with the index `index`. `manifest` returns the bytes of one of its manifests.
     ///
     /// # Errors
     /// When the index or a manifest cannot be read, or a platform is named twice.
@@ -111,7 +111,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn an_index_names_its_platforms_and_a_manifest_is_none() {
+    fn an_index_lists_its_platforms_and_a_manifest_is_not_an_index() {
         let digest = Digest::of(b"manifest");
         let index = json!({"schemaVersion": 2, "manifests": [
             {"digest": digest, "platform": {"os": "linux", "architecture": "amd64"}},
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn an_index_has_bounds_that_no_release_reaches() {
+    fn an_index_that_is_too_large_or_has_too_many_manifests_is_rejected() {
         let index = |count: usize| {
             let manifests: Vec<_> = (0..count).map(|_| json!({"digest": Digest::of(b"manifest")})).collect();
             json!({"schemaVersion": 2, "manifests": manifests}).to_string()
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn content_is_the_config_of_each_platform_and_not_how_its_layers_are_compressed() {
+    fn content_is_each_platforms_config_whatever_the_compression_of_the_layers() {
         let manifest = |config: &str, layer: &str| {
             json!({"config": descriptor(config, 1), "layers": [descriptor(layer, 1)]}).to_string()
         };

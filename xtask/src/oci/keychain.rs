@@ -6,7 +6,7 @@ use crate::oci::reference::Registry;
 use crate::oci::registry::Credentials;
 use crate::process::secret::Secret;
 
-/// The secrets that requests may carry. With an empty one, requests are anonymous.
+/// The secrets that requests may carry. With an empty keychain, requests are anonymous.
 #[derive(Clone, Default)]
 pub struct Keychain {
     registry: Option<(Registry, Credentials)>,
@@ -58,7 +58,7 @@ mod tests {
     use crate::process::secret::Secret;
 
     #[test]
-    fn each_secret_is_given_to_its_own_host_alone() {
+    fn each_secret_is_given_only_to_its_own_host() {
         let (own, other) = ("forge.example.org".parse().unwrap(), "mirror.example.org".parse().unwrap());
         let web = |text: &str| text.to_owned().try_into().unwrap();
         let chain = Keychain::default()

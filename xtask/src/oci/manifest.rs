@@ -1,5 +1,5 @@
-//! The manifest of one platform's image (image specification v1.1, "OCI Image Manifest"), as far as it is used. Builders
-//! may add fields of their own, which are ignored.
+//! The manifest of one platform's image (image specification v1.1, "OCI Image Manifest"), as far as it is used.
+//! Builders may add fields of their own, which are ignored.
 
 pub mod strict;
 
@@ -12,7 +12,7 @@ use crate::oci::exact;
 use crate::oci::index::check_size;
 use crate::oci::reference::Digest;
 
-/// Engines stack no more layers.
+/// The most layers that container engines support.
 pub const MOST_LAYERS: usize = 127;
 
 /// A manifest.
@@ -42,7 +42,8 @@ impl ImageManifest {
     /// Reads a manifest.
     ///
     /// # Errors
-    /// When the bytes are not an image manifest, are larger than any manifest, or name more than [`MOST_LAYERS`] layers.
+    /// When the bytes are not an image manifest, are larger than any manifest, or name more than [`MOST_LAYERS`]
+    /// layers.
     pub fn parse(bytes: &[u8]) -> Result<Self> {
         check_size(bytes)?;
         let manifest: Self = exact::parse(bytes).context("it is not an image manifest")?;
@@ -67,7 +68,7 @@ pub(crate) mod tests {
     use crate::oci::reference::Digest;
     use serde_json::{Value, json};
 
-    /// A descriptor of `size` bytes that are known by `name`.
+    /// A descriptor of `size` bytes. Its digest is made from `name`.
     pub(crate) fn descriptor(name: &str, size: u64) -> Value {
         let digest = Digest::of(name.as_bytes());
         json!({"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": digest, "size": size})
@@ -78,7 +79,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_size_is_that_of_the_config_and_of_every_layer() {
+    fn the_size_is_the_sum_of_the_config_and_all_layers() {
         let sizes = |sizes: &[u64]| {
             let layers: Vec<_> = sizes.iter().map(|size| descriptor("x", *size)).collect();
             parse(&json!({"config": descriptor("config", 5), "layers": layers, "more": 1})).unwrap().size()
@@ -88,7 +89,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_manifest_has_one_reading_and_a_bound_that_no_image_reaches() {
+    fn a_manifest_that_is_ambiguous_or_has_too_many_layers_is_rejected() {
         let manifest = json!({"config": descriptor("config", 5), "layers": [descriptor("x", 7)]});
         assert_eq!(parse(&manifest).unwrap().layers[0].digest, Digest::of(b"x"));
         let nothing = json!({"config": descriptor("config", 5), "layers": [], "annotations": null});

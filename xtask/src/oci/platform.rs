@@ -1,4 +1,4 @@
-//! Platforms: in the one spelling of this program, and in the fields of an image's documents.
+//! Platforms: in the only spelling that this program uses, and in the fields of an image's documents.
 
 use std::fmt;
 
@@ -33,11 +33,11 @@ impl Platform {
         }
     }
 
-    /// The platform that builders take `text` for, with or without an operating system, under any name of the
-    /// architecture.
+    /// The platform that builders understand by `text`, which may lack the operating system, and may use any name of
+    /// the architecture.
     ///
     /// # Errors
-    /// When it is none.
+    /// When it is not a platform.
     pub(crate) fn of_builder(text: &str) -> Result<Self> {
         let text = text.to_ascii_lowercase();
         let (os, architecture) = text.split_once('/').unwrap_or(("linux", &text));
@@ -57,7 +57,7 @@ const OTHER_NAMES: [(&str, &str); 8] = [
     ("i386", "386"),
 ];
 
-/// `BuildKit`'s name for an architecture under another program's name.
+/// `BuildKit`'s name for an architecture that has another program's name.
 fn ours(architecture: &str) -> Option<&'static str> {
     OTHER_NAMES.iter().find(|(name, _)| *name == architecture).map(|(_, ours)| *ours)
 }
@@ -107,7 +107,7 @@ pub struct PlatformFields {
     variant: Option<String>,
 }
 
-/// Platforms are compared in the form `linux/arm/v7`, so no part of one may look like two.
+/// Platforms are compared in the form `linux/arm/v7`, so a part with a `/` in it would look like two parts.
 fn word<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let word = String::deserialize(deserializer)?;
     if word.is_empty() || word.contains('/') {
@@ -135,7 +135,7 @@ mod tests {
     use super::Platform;
 
     #[test]
-    fn a_platform_has_the_one_spelling_that_the_index_will_have() {
+    fn a_platform_is_normalized_to_its_spelling_in_the_index() {
         for (written, meant) in [
             ("linux/amd64", "linux/amd64"),
             ("linux/amd64/v1", "linux/amd64"),
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn another_name_of_an_architecture_is_refused_with_the_right_one() {
+    fn a_wrong_name_of_an_architecture_is_rejected_with_the_right_one() {
         for (written, right) in [
             ("linux/x86_64", "`linux/amd64`"),
             ("linux/x64", "`linux/amd64`"),

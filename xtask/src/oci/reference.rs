@@ -1,5 +1,5 @@
-//! Important names as types that parse or refuse. The grammar is that of the OCI distribution specification v1.1
-//! ("Pulling manifests"), narrowed to what docker, cosign and Forgejo all accept.
+//! Names of registries, images, tags and digests as types, which accept only valid names. The grammar is that of the
+//! OCI distribution specification v1.1 ("Pulling manifests"), narrowed to what docker, cosign and Forgejo all accept.
 
 mod digest;
 mod tag;
@@ -29,13 +29,13 @@ impl Registry {
         host == "localhost" || host.parse::<std::net::Ipv4Addr>().is_ok_and(|address| address.is_loopback())
     }
 
-    /// The same registry without TLS, only for one that the configuration lists as such.
+    /// The same registry without TLS. Only for a registry that the configuration lists as such.
     #[must_use]
     pub fn over_http(self) -> Self {
         Self { is_plain: true, ..self }
     }
 
-    /// Whether it is without TLS although it is not on this machine. Docker and cosign must be told so.
+    /// Whether it has no TLS although it is not on this machine. Docker and cosign must be configured for that.
     #[must_use]
     pub fn is_plain_elsewhere(&self) -> bool {
         self.is_plain && !self.is_loopback()
@@ -75,7 +75,7 @@ impl FromStr for Registry {
                 && !label.ends_with('-')
         };
         let port_is_right = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|number| number > 0));
-        // Without a dot, a port or `localhost`, docker takes the first component for part of a Docker Hub name.
+        // Without a dot, a port or `localhost`, docker treats the first component as part of a Docker Hub name.
         let is_a_host = host.contains('.') || port.is_some() || host == "localhost";
         ensure!(
             text.len() <= 255 && host.split('.').all(label) && port_is_right && is_a_host,
@@ -138,7 +138,8 @@ pub fn undigested(text: &str) -> (&str, Option<&str>) {
     text.split_once('@').map_or((text, None), |(tagged, digest)| (tagged, Some(digest)))
 }
 
-/// Splits `name:tag`, without a digest, into the name and its tag, if it has one. The port of a registry is no tag.
+/// Splits `name:tag`, without a digest, into the name and its tag, if it has one. The port of a registry is not a
+/// tag.
 #[must_use]
 pub fn untagged(text: &str) -> (&str, Option<&str>) {
     match text.rsplit_once(':') {
@@ -175,7 +176,7 @@ mod tests {
     use super::{Image, Registry, untagged};
 
     #[test]
-    fn a_port_is_no_tag() {
+    fn a_port_is_not_a_tag() {
         for (text, expected) in [
             ("node", ("node", None)),
             ("node:22", ("node", Some("22"))),
@@ -213,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn only_loopback_and_what_is_named_is_plain_http() {
+    fn only_loopback_and_listed_registries_use_plain_http() {
         for (registry, url) in [
             ("127.0.0.1:5000", "http://127.0.0.1:5000"),
             ("localhost", "http://localhost"),

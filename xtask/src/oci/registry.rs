@@ -34,7 +34,7 @@ pub use removal::Removal;
 pub use several::{Got, Wanted};
 pub use wrong_bytes::WrongBytes;
 
-/// Parses `text` as each header that this module takes apart.
+/// Parses `text` as each kind of header that this module reads.
 #[cfg(test)]
 pub(super) fn read_headers(text: &str) {
     let challenge = challenge::Challenge::parse(text);
@@ -80,11 +80,12 @@ impl Client {
         &self.image
     }
 
-    /// Whether the registry answers at all. It requests nothing (distribution specification, "end-1").
+    /// Checks whether the registry answers at all, with the request that only probes the API (distribution
+    /// specification, "end-1").
     ///
     /// # Errors
-    /// When it stays silent, as [`http::is_silent`] tells. Any answer will do: the next request finds out whether the
-    /// registry refuses or is away.
+    /// When it stays silent, in the sense of [`http::is_silent`]. Any answer will do: the next request finds out
+    /// whether the registry refuses or is down.
     pub fn answers(&self) -> Result<()> {
         let request = Request::new(Method::Get, format!("{}/v2/", self.image.registry.base_url()));
         self.curl
@@ -137,8 +138,8 @@ impl Client {
         Ok(Some(manifest))
     }
 
-    /// The manifest with `digest`, from memory or from the registry. This is for its bytes: it does not tell whether
-    /// the registry still has it.
+    /// The manifest with `digest`, from memory or from the registry. Use it only for the bytes: it does not show
+    /// whether the registry still has them.
     ///
     /// # Errors
     /// As [`Client::manifest`], and when it does not exist.

@@ -1,5 +1,5 @@
 //! The files of the page: what is attested, and a list of their digests that the key signs. A correct file stays,
-//! no matter who uploaded it; concurrent runs end with one of each (docs/decisions/0030-files-on-the-page.md).
+//! no matter who uploaded it; concurrent runs leave one of each (docs/decisions/0030-files-on-the-page.md).
 
 use std::collections::BTreeMap;
 
@@ -20,8 +20,8 @@ use crate::verify::claim::{Claim, Verdict};
 use crate::verify::proven::Proven;
 use crate::verify::{self, Due};
 
-/// The most looks at the existing files: one if there is nothing to do, one more after each change, and some for the
-/// changes of another run.
+/// The maximum number of reads of the existing files: one if there is nothing to do, one more after each change, and
+/// some more for the changes of another run.
 const MOST_LOOKS: usize = 6;
 
 /// The files that the page of an image must have, except those that depend on a signature.
@@ -57,9 +57,9 @@ impl Wanted {
     }
 }
 
-/// The attestations of a public image, read again: the ones that were judged, or else ones that are judged now. Another
-/// run of the same release may have stored its own since, and anyone who may push can replace them, while the key is
-/// about to sign their digests.
+/// Reads the attestations of a public image again, because the key is about to sign their digests: another run of the
+/// same release may have stored its own since, and anyone who may push can replace them. If they are not the ones
+/// that were judged before, they are judged now.
 ///
 /// # Errors
 /// When they cannot be read, or do not verify.
@@ -83,7 +83,7 @@ fn judged(context: &Context<'_>, published: &Published) -> Result<Legacy> {
     Ok(found)
 }
 
-/// The version tag `name` is public by now, so this is no refusal.
+/// The version tag `name` is public by now, so this is not a refusal.
 fn replaced(name: &str, claims: &[Claim], broken: (Verdict, String)) -> Error {
     if verify::is_between_formats(claims) {
         return anyhow!(
@@ -153,11 +153,11 @@ pub(super) fn complete(context: &Context<'_>, published: &Published) -> Result<(
     })
 }
 
-/// Uploads to the page of `tag` and removes from it until it has each of the files once that `wanted` returns for the
-/// bytes of the files that are there.
+/// Uploads files to the page of `tag`, and removes files from it, until the page has each wanted file once. `wanted`
+/// gets the bytes of the files that the page has, and returns the files that it should have.
 ///
 /// # Errors
-/// Those of `wanted`; others when the forge rejects a file, or its files stay wrong.
+/// Those of `wanted`; others when the forge rejects a file, or the files are still wrong after all attempts.
 pub fn settle(
     forge: &dyn Write,
     tag: &ReleaseTag,
@@ -171,7 +171,7 @@ pub fn settle(
         let mut bytes = verify::assets(forge, &page)?;
         unread = listed_only(&page, &bytes);
         if page.draft {
-            // A forge may serve the files of a draft to nobody who has only the automatic token of a run
+            // A forge may refuse the files of a draft to the automatic token of a run
             // (docs/facts.md#files-of-a-page). What this run uploaded counts as read; once the page is public, every
             // file is compared again.
             for name in &unread {
@@ -190,8 +190,8 @@ pub fn settle(
                     Ok(()) => {
                         uploaded.insert(asset.name.clone(), asset.bytes.clone());
                     }
-                    // The upload may have succeeded although the answer was lost; the next look shows. This is
-                    // tolerated only once, because each request may take its full timeout.
+                    // The upload may have succeeded although its answer was lost; the next round shows whether it
+                    // did. This is tolerated only once, because each request may take its full timeout.
                     Err(error) if is_transient(&error) && lost.is_none() => lost = Some(error),
                     Err(error) => return Err(error),
                 },
@@ -241,7 +241,7 @@ mod tests {
     use crate::verify::claim::Claim;
 
     #[test]
-    fn what_is_replaced_below_a_public_tag_is_a_failure_and_no_refusal() {
+    fn replaced_attestations_of_a_public_image_are_a_failure_and_not_a_refusal() {
         let claim = Claim::judge(claims::SBOM, &Ok(()), |()| anyhow::bail!("it is another one"));
         let broken = broken(std::slice::from_ref(&claim)).unwrap();
         let error = replaced("forge.example.org/acme/carol:v1.2.3", &[claim], broken);

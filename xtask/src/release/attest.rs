@@ -1,7 +1,7 @@
-//! Steps 7 to 9, sign and attest. cosign signs, and does not repeat an existing signature. The attestations are written
-//! here, signed by cosign and stored together by one manifest `PUT`; even with concurrent runs, there is one of each
-//! (docs/decisions/0010-attestations-are-one-write.md). If the configuration asks for bundles, they are stored after
-//! that.
+//! Steps 7 to 9, sign and attest. cosign signs, and does not repeat an existing signature. The attestations are
+//! written here, signed by cosign and stored together by one manifest `PUT`, so that even concurrent runs leave one
+//! of each (docs/decisions/0010-attestations-are-one-write.md). If the configuration requires bundles, they are
+//! stored after that.
 
 use anyhow::Result;
 
@@ -37,15 +37,16 @@ impl Stored {
     }
 }
 
-/// Signs the index and each platform's manifest. The signatures are stored at once; an existing one stays. Returns the
-/// bundle of the index's signature, which is not stored yet; `None` if the configuration wants no bundles.
+/// Signs the index and each platform's manifest. The signatures are stored immediately; an existing one stays.
+/// Returns the bundle of the index's signature, which is not stored yet; `None` if the configuration requires no
+/// bundles.
 ///
 /// # Errors
 /// When cosign fails.
 pub(super) fn sign(context: &Context<'_>, digest: &Digest) -> Result<Option<Signature>> {
     let Context { tools, target, release, .. } = context;
-    let said = SignedAs::of(release.source, BuildType::NEWEST).annotations();
-    let mut annotations: Vec<_> = said.iter().map(|(key, value)| (*key, value.as_str())).collect();
+    let signed_as = SignedAs::of(release.source, BuildType::NEWEST).annotations();
+    let mut annotations: Vec<_> = signed_as.iter().map(|(key, value)| (*key, value.as_str())).collect();
     let legacy =
         |annotations: &[(&str, &str)]| tools.cosign.sign(target.key()?, annotations, release.image, digest);
     if !release.config.signatures.bundles {
@@ -86,7 +87,7 @@ pub(super) struct Uploaded<'a> {
     attestations: Attestations,
 }
 
-/// Uploads everything of the attestations and of the bundles that does not become visible by its upload.
+/// Uploads all parts of the attestations and bundles whose upload does not make them visible.
 ///
 /// # Errors
 /// When the registry rejects something.

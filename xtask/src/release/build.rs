@@ -33,9 +33,9 @@ pub(super) struct Candidate {
     pub(super) finished: u64,
 }
 
-/// Builds and pushes the candidate, and asks the registry what it stored. The builder pushes, because `docker push`
-/// puts each platform's manifest under the tag itself: on Forgejo, moving a tag makes its old digest unreachable, and
-/// the index would then lack its manifests.
+/// Builds and pushes the candidate, and reads back what the registry stored. The builder pushes, because
+/// `docker push` puts each platform's manifest under the tag itself: on Forgejo, moving a tag makes its old digest
+/// unreachable, and the index would then lack its manifests.
 ///
 /// # Errors
 /// When the build or the push fails, or when the registry holds something other than what was built; a
@@ -56,7 +56,7 @@ pub(super) fn run(context: &Context<'_>) -> Result<Candidate> {
 }
 
 /// Builds and pushes as `name`, within the step's timeout. A failure that is neither the commit's nor the engine's
-/// fault may be the network's; the build is then tried once more.
+/// fault may be the network's; the build is then retried once.
 fn push(context: &Context<'_>, name: &str) -> Result<Digest> {
     let is_plain_elsewhere = context.release.image.registry.is_plain_elsewhere();
     // A rehearsal is signed with a throwaway key and is repeated often, so it may share the cache.
@@ -69,7 +69,7 @@ fn push(context: &Context<'_>, name: &str) -> Result<Digest> {
         Ok(digest) => return Ok(digest),
         Err(error) => explain(context, error)?,
     };
-    // The shortest pause has already passed while docker was asked.
+    // The first, shortest pause has already passed while `explain` queried docker.
     let pause = backoff::pause(2, backoff::random()?);
     build.timeout = build.timeout.saturating_sub(began.elapsed() + pause);
     if build.timeout.is_zero() {
@@ -82,9 +82,9 @@ fn push(context: &Context<'_>, name: &str) -> Result<Digest> {
     context.build.run(&build, Some(&watch)).or_else(|error| Err(explain(context, error)?))
 }
 
-/// Why a build failed, if it would fail the same way the next time: it is refused, a source was denied, the registry is
-/// silent after several attempts, or the engine has gone and reports only `EOF`. Any other error is returned as `Ok`,
-/// with a hint about the lockfile.
+/// Fails with the reason if a build would fail the same way the next time: it is refused, a source was denied, the
+/// registry is silent after several attempts, or the engine has gone and reports only `EOF`. Any other error of the
+/// build is returned as `Ok`, with a hint about the lockfile.
 fn explain(context: &Context<'_>, error: anyhow::Error) -> Result<anyhow::Error> {
     crate::process::interrupt::check()?;
     if is_silent(&error) || error.is::<Refusal>() {
@@ -159,7 +159,7 @@ mod tests {
     use crate::inputs::config::Folder;
 
     #[test]
-    fn the_npm_that_writes_the_lockfile_is_the_one_that_reads_it() {
+    fn the_lockfile_must_be_written_with_the_npm_of_the_base_image() {
         let remedy = super::remedy(&Folder::default());
         assert!(remedy.starts_with(&crate::inputs::lockfile::remedy(&Folder::default())), "{remedy}");
         assert!(remedy.contains("such as `npx npm@10` in place of `npm`; if"), "{remedy}");

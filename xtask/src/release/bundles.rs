@@ -15,7 +15,7 @@ use crate::process::parallel::both;
 use crate::release::legacy::Legacy;
 use crate::release::{Context, stale};
 
-/// How often the bundles are made again because another run changed the attestations meanwhile.
+/// The maximum number of times that the bundles are made: another run may change the attestations meanwhile.
 const MOST_ROUNDS: u32 = 5;
 
 /// The bundle of a signature, and the key hint that bundles carry.
@@ -55,7 +55,7 @@ pub(super) struct Uploaded {
 }
 
 impl Uploaded {
-    /// Uploads everything that does not become visible by its upload.
+    /// Uploads everything whose upload does not make it visible.
     ///
     /// # Errors
     /// When the registry rejects something.
@@ -74,7 +74,8 @@ impl Uploaded {
         let manifest = |bundle: &Bundle| Ok(Manifest::new(media_type::MANIFEST, bundle.manifest(subject)?));
         let bundles = bundles.iter().map(manifest).collect::<Result<Vec<_>>>()?;
         if !lists {
-            // Measured: at once, they take twice as long on a forge with SQLite, whose writers wait for each other.
+            // Measured: in parallel, they take twice as long on a forge with SQLite, whose writers wait for each
+            // other.
             bundles.iter().try_for_each(|manifest| registry.put_untagged(manifest))?;
         }
         Ok(Self { bundles, index, lists })

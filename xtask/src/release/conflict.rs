@@ -11,9 +11,10 @@ use crate::process::interrupt;
 use crate::release::Context;
 use crate::release::step::Step;
 
-/// The refusal when claims about the public image `digest` are false, in words: a conflict that only a person can resolve.
-/// `is_signed` says whether its signature is the release's. It names both images: the public one, and the one that the tagged commit gives here. The conflict is reported before
-/// the commit is built again for that comparison. A signal during the build ends it as a signal.
+/// The refusal when claims about the public image `digest` are false: a conflict that only a person can resolve.
+/// `text` describes these claims, and `is_signed` says whether the image's signature is the release's. The refusal
+/// names both images: the public one, and the one that the tagged commit gives here. The conflict is reported before
+/// the commit is built again for that comparison. If a signal ends the build, the error is that signal.
 pub(super) fn refusal(context: &Context<'_>, digest: &Digest, text: &str, is_signed: bool) -> Error {
     let name = context.release.tagged();
     context.session.steps.line("conflict", &format!("`{name}` is public as `{digest}`: {text}"));
@@ -22,9 +23,9 @@ pub(super) fn refusal(context: &Context<'_>, digest: &Digest, text: &str, is_sig
     conflict(&name, digest, text, is_signed, compared)
 }
 
-/// Checks the page that is there already, before anything is signed. A version that was published once is not published
-/// again as another image, even if the registry no longer has the first one: its page names what people have pulled.
-/// And what people wrote on the page must be able to stay there, above the part about the image.
+/// Checks an existing page before anything is signed. A version that was published once is not published again as
+/// another image, even if the registry no longer has the first one: its page names what people have pulled. And the
+/// text that people wrote on the page must be able to stay there, above the part about the image.
 ///
 /// # Errors
 /// A [`Refusal`] when the page names an image other than `digest`, which this run made, or when its words cannot stay;
@@ -37,8 +38,8 @@ pub(super) fn check_page(context: &Context<'_>, digest: &Digest) -> Result<()> {
     }
 }
 
-/// Why a release as `digest` cannot get the page `found`, if so. `tagged` is the image by its version tag, which the
-/// registry does not have.
+/// Why a release of `digest` cannot use the existing page `found`; `None` if it can. `tagged` is the image's name
+/// with its version tag, which the registry does not have.
 fn refused_page(found: &PublishedPage, digest: &Digest, tagged: &str) -> Option<String> {
     let PublishedPage { page: Page { tag, body, .. }, address, .. } = found;
     let other = match page::pulled(body) {
@@ -65,7 +66,7 @@ fn refused_page(found: &PublishedPage, digest: &Digest, tagged: &str) -> Option<
     ))
 }
 
-/// What the commit gives here, in words; `None` for the same image.
+/// Builds the commit and describes how its image differs from the one with `digest`; `None` if they are the same.
 fn compare(context: &Context<'_>, digest: &Digest) -> Result<Option<String>> {
     let ours = Rebuilt::of(&context.build, context.session.runner)?;
     let theirs = context.tools.registry.content_of(digest)?;
@@ -83,7 +84,7 @@ fn conflict(
     const PUSHED: &str = "find out who pushed it, then release the next version, or delete this one in the registry if it \
         was never released";
     const BESIDE: &str = concat!(
-        "put right what is said above (`xtask verify` explains each claim), then run the same command again; if the registry \
+        "correct what is reported above (`xtask verify` explains each claim), then run the same command again; if the registry \
          has lost something, see ",
         document!("releasing.md#lost-data")
     );
@@ -120,7 +121,7 @@ mod tests {
     use anyhow::{Context as _, anyhow};
 
     #[test]
-    fn a_signal_during_the_rebuild_is_no_refusal() {
+    fn a_signal_during_the_rebuild_is_not_a_refusal() {
         let of = |compared| conflict("x:v1.0.0", &Digest::of(b"x"), "`signature` is false", false, compared);
         assert_eq!(exit_code(&of(Ok(Some("the commit gives another".to_owned())))), 3);
         let failed = of(Err(anyhow!("no space left")));
@@ -133,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_told_to_delete_an_image_that_is_the_release_s() {
+    fn deleting_the_releases_own_image_is_never_suggested() {
         for (is_signed, compared, is_foreign) in [
             (true, None, false),
             (false, None, true),
@@ -150,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_that_is_there_first_is_judged_before_anything_is_signed() {
+    fn an_existing_page_is_refused_if_it_names_another_image_or_its_text_cannot_stay() {
         let digest = Digest::of(b"x");
         let mark = "<!-- page format 2 -->";
         let image = |digest: &str| format!("## Image\n\n```sh\ndocker pull x@{digest}\n```\n\n{mark}\n");

@@ -1,4 +1,4 @@
-//! Step 6, contents: reads the pushed image from its layers, on every platform. A binary for another platform, or
+//! Step 6, contents: reads the pushed image from its layers, for every platform. A binary for another platform, or
 //! packages that differ from the lockfile's, end the release before anything is signed. The rest becomes the SBOM.
 
 use anyhow::{Context as _, Result, anyhow};
@@ -57,7 +57,7 @@ pub(super) fn run(context: &Context<'_>, candidate: &Candidate) -> Result<Vec<u8
         Ok(unlike) => Refusal::new(format!("{unlike}; {REMAINS}")).into(),
         Err(error) => error,
     })?;
-    // The release alone refuses this: `verify` takes what was released before.
+    // Only a release refuses this: `verify` accepts what was released before there was this rule.
     for contents in contents.iter().filter(|_| !release.inputs.own.omits_optional) {
         let lockfile = &release.inputs.lockfile;
         if let Some(wrong) = installed::without_binaries(contents, lockfile, release.config.dependencies)? {

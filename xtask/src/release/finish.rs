@@ -14,7 +14,7 @@ use crate::release::{Context, assets, conflict, gate, tags};
 use crate::verify;
 use crate::verify::known::Known;
 
-/// How often these steps are done if another run of the same release changes their result.
+/// The maximum number of times that these steps are done: another run of the same release may change their result.
 const MOST_ROUNDS: u32 = 3;
 
 /// The result of the last steps.
@@ -28,20 +28,20 @@ pub(super) struct Finished {
 }
 
 /// Everything after the version tag. Another run of the same release may move the tag to its own digest of the same
-/// content, and write its own page, until both have looked. So anything that turns out to be wrong at the end is looked
-/// at once more.
+/// content, and write its own page, until both have checked the result. So if something is wrong at the end, the
+/// state is read again, and these steps are repeated.
 ///
 /// `is_put` says whether this run put the version tag.
 ///
 /// # Errors
-/// A [`Refusal`] for a conflict, if this run has changed nothing public; other errors when a step fails, or when a claim
-/// is still false after all rounds.
+/// A [`Refusal`] for a conflict, if this run has changed nothing public; other errors when a step fails, or when a
+/// claim is still false after all rounds.
 pub(super) fn run(context: &Context<'_>, state: State, is_put: bool) -> Result<Finished> {
     let mut changed = is_put;
     rounds(context, state, &mut changed).map_err(|error| late(error, changed))
 }
 
-/// A refusal says that nothing public was changed. After a change, the same is a failure.
+/// A refusal says that nothing public was changed. After a change, the same error is a failure.
 fn late(error: Error, changed: bool) -> Error {
     let refusal = error.chain().find_map(|cause| cause.downcast_ref::<Refusal>()).filter(|_| changed);
     let Some(refusal) = refusal else { return error };
@@ -120,9 +120,9 @@ impl Image {
     }
 }
 
-/// The page's address, the image after this step, and whether the page was written. A new page takes the forge's mark,
-/// and other versions may have appeared meanwhile. So after writing it, the state is read again to see where `latest`
-/// and the mark belong.
+/// Returns the page's address, the image after this step, and whether the page was written. The forge marks a new
+/// page as its latest, and other versions may have appeared meanwhile. So after writing the page, the state is read
+/// again to see where `latest` and the mark belong.
 fn page_step(context: &Context<'_>, image: Image) -> Result<(String, Image, bool)> {
     let forge = &context.target.forge;
     if let Some(found) = image.found.as_ref().filter(|_| !image.plan.does(Step::Page)) {
@@ -137,7 +137,7 @@ fn page_step(context: &Context<'_>, image: Image) -> Result<(String, Image, bool
     context.step(Step::Page, &title, || {
         let is_new = found.as_ref().is_none_or(PublishedPage::is_unfinished);
         let page = if is_new { context.new_page(published.proven())? } else { page };
-        // Nobody sees the page before its files are there.
+        // A draft, so that nobody sees the page before its files are there.
         if found.is_none() {
             forge.draft(&page.unfinished())?;
         }
@@ -153,7 +153,7 @@ fn page_step(context: &Context<'_>, image: Image) -> Result<(String, Image, bool
         if found.draft
             && let Some(gone) = forge.check_tag(tag, &context.release.source.commit)?
         {
-            // Showing it would make a deleted tag again.
+            // Showing the page would create a deleted tag again.
             bail!("the page stays a draft: {}", gone.text);
         }
         forge.update(&found, &page)?;
@@ -178,8 +178,8 @@ fn latest_step(context: &Context<'_>, plan: &Plan, known: &Known, published: &Pu
         if !plan.does(Step::Mark) {
             return Ok(moved);
         }
-        // After a backport, the forge shows the wrong release as its latest. Which one is right is asked again: another
-        // run may have released a higher version since this run's plan was made.
+        // After a backport, the forge shows the wrong release as its latest. Which one is right is determined again:
+        // another run may have released a higher version since this run's plan was made.
         let known = Known::ask(&context.tools.registry)?;
         let marked = context.marked(known.highest())?;
         let settled = marked.map_or(Ok(false), |marked| context.target.forge.settle_latest(&marked))?;

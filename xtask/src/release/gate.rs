@@ -1,6 +1,7 @@
-//! The gates of `verify`, as a release passes them. Another run of the same release may be between its two formats at that
-//! time, or may have died there (docs/decisions/0021-both-formats.md). Then the bundles are made again from the
-//! attestations that are there. A run that is still going does the same, so in the end both formats match.
+//! The gates of `verify`, as a release passes them. Another run of the same release may have stored only one of the
+//! two formats by then, and may have died there (docs/decisions/0021-both-formats.md). In that case the bundles are
+//! made again from the attached attestations. A run that is still in progress does the same, so in the end both
+//! formats match.
 
 use anyhow::Result;
 
@@ -39,7 +40,7 @@ pub(super) fn of_public(context: &Context<'_>, digest: &Digest) -> Result<(Vec<C
     Ok((claims, proven))
 }
 
-/// The state of a release whose version tag names `digest`, behind the same gate.
+/// The state of a release whose version tag names `digest`, after the same gate.
 ///
 /// # Errors
 /// As [`State::of_public`]; others when the bundles cannot be stored.

@@ -1,5 +1,5 @@
 //! The attestations in cosign's legacy format, as one tag names them. Each run of a release overwrites that tag as a
-//! whole (docs/decisions/0010-attestations-are-one-write.md), so a reader may meet the moment at which it happens.
+//! whole (docs/decisions/0010-attestations-are-one-write.md), possibly while another run reads it.
 
 use anyhow::{Context as _, Error, Result, bail, ensure};
 
@@ -9,7 +9,7 @@ use crate::evidence::provenance::BuildType;
 use crate::oci::reference::Digest;
 use crate::oci::registry::{Client, Got, Manifest, Wanted};
 
-/// How often the attestations are read because another run keeps overwriting them.
+/// The maximum number of times that the attestations are read: another run may keep overwriting them.
 const MOST_READS: u32 = 5;
 
 /// The attestations under the legacy tag.
@@ -54,7 +54,7 @@ impl Legacy {
         let (count, expected) = (layers.len(), due.len());
         ensure!(count == expected, "there are {count} of them: expected {expected}");
         let missing = due.iter().find(|of| named.iter().all(|(named, _)| named != *of));
-        missing.map_or(Ok(found_here), |of| bail!("there is none of the {of}"))
+        missing.map_or(Ok(found_here), |of| bail!("the attestation of the {of} is missing"))
     }
 
     /// The build type of the provenance about `digest`.
@@ -63,7 +63,7 @@ impl Legacy {
     /// When this xtask does not know the build type.
     pub(super) fn build_type(&self, digest: &Digest) -> Result<BuildType> {
         let provenance = self.envelopes.iter().find(|(of, _)| *of == Attested::Provenance);
-        let (_, provenance) = provenance.context("there is none of the provenance")?;
+        let (_, provenance) = provenance.context("the attestation of the provenance is missing")?;
         build_type(provenance, digest)
     }
 
@@ -86,10 +86,10 @@ fn build_type(envelope: &[u8], digest: &Digest) -> Result<BuildType> {
         .context("reading the attached provenance")
 }
 
-/// Reads what a tag names, and what that names in turn, as one. When a tag is overwritten, the blobs of its earlier
-/// manifest may be gone at once (docs/facts.md#moved-tags), and for a moment nothing is under the tag
-/// (docs/facts.md#overwrite-gap). So if reading fails and the tag names something else by then, that is read; what
-/// stays missing or unreadable is an error.
+/// Reads what a tag names, and what that names in turn, all from the same write. When a tag is overwritten, the blobs
+/// of its earlier manifest may be gone immediately (docs/facts.md#moved-tags), and for a moment the tag does not
+/// exist (docs/facts.md#overwrite-gap). So if reading fails and the tag names something else by then, that is read;
+/// what remains missing or unreadable is an error.
 fn settled<M, D: PartialEq, T>(
     ask: impl Fn() -> Result<Option<M>>,
     digest: impl Fn(&M) -> D,
@@ -126,8 +126,8 @@ mod tests {
 
     use super::settled;
 
-    /// What is read if each question about the tag is answered by the next of `answers`, the last one again and again;
-    /// only `readable` manifests can be read.
+    /// The result if each query for the tag gets the next of `answers`, and the last one repeatedly; only `readable`
+    /// manifests can be read.
     fn read(answers: &[Option<u8>], readable: &[u8]) -> Result<u8, String> {
         let left = RefCell::new(answers.iter());
         let last = *answers.last().unwrap();
@@ -138,14 +138,14 @@ mod tests {
 
     #[test]
     fn attestations_that_another_run_overwrites_are_read_again() {
-        assert_eq!(read(&[Some(1)], &[1]), Ok(1), "nobody else");
+        assert_eq!(read(&[Some(1)], &[1]), Ok(1), "no other run");
         assert_eq!(read(&[Some(1), Some(2)], &[2]), Ok(2), "overwritten between the manifest and its blobs");
         assert_eq!(read(&[None, Some(2)], &[2]), Ok(2), "in the gap of an overwrite");
         assert_eq!(read(&[Some(1), None, Some(2)], &[2]), Ok(2), "overwritten, and in the gap");
     }
 
     #[test]
-    fn what_stays_wrong_is_an_error() {
+    fn attestations_that_remain_missing_or_unreadable_are_an_error() {
         for (answers, words) in [
             (&[Some(1)][..], "there is no blob"),
             (&[Some(1), Some(2)], "there is no blob"),

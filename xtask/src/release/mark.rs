@@ -9,7 +9,7 @@ use crate::inputs::version::ReleaseTag;
 use crate::oci::reference::Image;
 use crate::release::Context;
 
-/// The most pages that are asked for. Tags without a page are those of releases that failed.
+/// The most pages that are requested. Tags without a page are those of releases that failed.
 const MOST_PAGES: usize = 10;
 
 impl Context<'_> {
@@ -23,8 +23,8 @@ impl Context<'_> {
     }
 }
 
-/// The highest stable version: `highest`, of those that the registry of `image` has, or one of `tags`, all of the
-/// repository, whose page names an image elsewhere, from before the image moved.
+/// The highest stable version. That is `highest`, the highest in the registry of `image`, or a higher one of `tags`,
+/// the release tags of the repository, whose page names an image elsewhere: it was released before the image moved.
 ///
 /// # Errors
 /// When the forge does not answer.

@@ -1,4 +1,4 @@
-//! The page of a release. The same image gives the same text, except for what is only said when the page is new.
+//! The page of a release. The same image gives the same text, except for a part that is written only on a new page.
 
 use anyhow::Result;
 
@@ -21,7 +21,7 @@ impl Context<'_> {
     }
 
     /// The page to publish if there is none. It also says how much the image grew since the previous release. Nothing
-    /// compares that part with an existing page, so a registry that does not answer does not hold the page back.
+    /// compares that part with an existing page, so the page can be written even if the registry does not answer.
     ///
     /// # Errors
     /// As [`Context::page`].

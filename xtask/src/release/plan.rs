@@ -1,5 +1,5 @@
-//! What a release has to do, as a pure function of what was found. It holds every rule for stopping half-way and
-//! running again. `state` finds the facts, `release::run` does what the plan says, `release --plan` prints it.
+//! What a release has to do, as a pure function of what was found. It has every rule for resuming a release that
+//! stopped half-way. `state` finds the facts, `release::run` does what the plan says, `release --plan` prints it.
 
 #[cfg(test)]
 mod tests;
@@ -31,7 +31,7 @@ pub struct Facts {
     pub candidate: Found,
     /// The version tag in the registry; right if its image is the commit's and the git tag is on the forge.
     pub version_tag: Found,
-    /// The signature of that image; asked for only if the version tag exists.
+    /// The signature of that image; looked up only if the version tag exists.
     pub signature: Found,
     /// The same for the provenance.
     pub provenance: Found,
@@ -39,7 +39,7 @@ pub struct Facts {
     pub sbom: Found,
     /// The release page.
     pub page: Found,
-    /// The registry's `latest`; asked for only if it belongs to this release.
+    /// The registry's `latest`; looked up only if it belongs to this release.
     pub latest: Found,
     /// The forge's own mark of the latest page; right if it is on the highest stable version.
     pub mark: Found,
@@ -67,7 +67,7 @@ pub struct Plan {
 const WAITS: &str = "nothing is changed while another step is in conflict";
 
 impl Facts {
-    /// For a release without a version tag; everything else is asked for only if there is one.
+    /// For a release without a version tag; everything else is looked up only if there is one.
     #[must_use]
     pub fn nothing_public(stable: bool) -> Self {
         let none = Found::NotAsked;
@@ -113,7 +113,7 @@ impl Plan {
             Found::Absent | Found::Wrong if facts.stable => Action::Do,
             _ => Action::Done,
         };
-        // A new page takes the mark, unless it is a pre-release's, which no forge shows as its latest.
+        // A forge marks a new page as its latest, unless it is the page of a pre-release.
         let moves = page == Action::Do && facts.stable;
         let mark = if moves || matches!(facts.mark, Found::Absent | Found::Wrong) {
             Action::Do

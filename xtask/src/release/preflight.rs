@@ -24,12 +24,12 @@ use crate::refuse;
 use crate::release::Context;
 use crate::tool::docker::BuilderVersion;
 
-/// The exported commit, the build's metadata and the attestations must fit, with room to spare. Not counted are the layers
-/// that the step `contents` reads, two at a time: before the build, nobody knows how large they are. If they do not fit, that
-/// step says so.
+/// The exported commit, the build's metadata and the attestations must fit, with room to spare. The layers that the
+/// step `contents` reads, two at a time, are not counted: their size is unknown before the build. If they do not fit,
+/// that step reports it.
 const SCRATCH_SPACE: u64 = 256 << 20;
 
-/// What preflight learned on the way that goes into the provenance.
+/// What preflight found out that goes into the provenance.
 pub struct Toolchain {
     /// The version of each tool, by the tool's name.
     pub versions: BTreeMap<String, String>,
@@ -40,8 +40,8 @@ pub struct Toolchain {
 }
 
 impl Toolchain {
-    /// Adds the builder. It is asked for its version beside the smoke test: if there were no builder, the build would
-    /// have failed before.
+    /// Adds the builder. Its version is queried in parallel with the smoke test: without a builder, the build would
+    /// have failed already.
     pub fn add_builder(&mut self, builder: &BuilderVersion) {
         let version = format!("{} ({} driver)", builder.buildkit, builder.driver);
         self.versions.insert("buildkit".to_owned(), version);
@@ -55,16 +55,16 @@ pub(crate) struct Found {
     pub(crate) seen: Vec<(&'static str, String)>,
     /// What is wrong.
     pub(crate) problems: Vec<Problem>,
-    /// The question was not put, because of a problem that another check reports. What was seen says why.
+    /// The check was skipped because of a problem that another check reports; `seen` says why.
     pub(crate) not_asked: bool,
 }
 
-/// What a check returns that saw `words` and found `problems`.
+/// The result of a check that saw `words` and found `problems`.
 pub(crate) fn saw(words: impl Into<String>, problems: impl IntoIterator<Item = Problem>) -> Found {
     Found { seen: vec![("", words.into())], ..problems.into_iter().collect() }
 }
 
-/// What a check returns that could not ask; `why` is what another check reports.
+/// The result of a check that was skipped; `why` is what another check reports.
 pub(crate) fn not_asked(why: impl Into<String>) -> Found {
     Found { not_asked: true, ..saw(why, []) }
 }
@@ -96,7 +96,7 @@ pub fn run(context: &Context<'_>) -> Result<Toolchain> {
     let (mut versions, mut problems) = judge(results);
     versions.extend([checks::own_version(&tool)]);
     if problems.is_empty() {
-        // Last: somebody who has to fix another problem should not have to wait to hear of it.
+        // Last, so that somebody who has to fix another problem learns of it without waiting for CI.
         problems.extend(ci.wait(session, target, source)?);
     }
     if problems.is_empty() { Ok(Toolchain { versions, tool, started }) } else { Err(refusal(&problems)) }
@@ -111,8 +111,8 @@ fn of_release<'a>(context: &'a Context<'a>, ci: &'a ci::Gate) -> [Check<'a>; 3] 
     ]
 }
 
-/// What each check saw that does not depend on the machine or the account that makes the release. It needs no secret where
-/// everything is public, and waits for nothing.
+/// Runs the checks that do not depend on the machine or the account that makes the release, and returns what each of
+/// them saw. They need no secrets if everything is public, and do not wait for CI.
 ///
 /// # Errors
 /// When a signal interrupted it.
@@ -131,13 +131,13 @@ pub(crate) fn look(context: &Context<'_>) -> Result<Vec<(&'static str, Result<Fo
     side_by_side(&checks)
 }
 
-/// The versions of the tools, and every problem. What one check did not ask is a problem if no check saw the reason.
+/// The versions of the tools, and every problem. A skipped check is itself a problem if no other check reports one.
 fn judge(results: Vec<(&'static str, Result<Found>)>) -> (BTreeMap<String, String>, Vec<Problem>) {
-    let (mut versions, mut problems, mut open) = (BTreeMap::new(), Vec::new(), Vec::new());
+    let (mut versions, mut problems, mut skipped) = (BTreeMap::new(), Vec::new(), Vec::new());
     for (name, result) in results {
         match result {
             Ok(Found { seen, not_asked: true, .. }) => {
-                open.extend(seen.into_iter().map(|(_, why)| Problem::new(name, why)));
+                skipped.extend(seen.into_iter().map(|(_, why)| Problem::new(name, why)));
             }
             Ok(Found { seen, problems: found, .. }) => {
                 let of_tools = seen.into_iter().filter(|(tool, _)| !tool.is_empty());
@@ -147,7 +147,7 @@ fn judge(results: Vec<(&'static str, Result<Found>)>) -> (BTreeMap<String, Strin
             Err(error) => problems.push(Problem::of_error(name, &error)),
         }
     }
-    (versions, if problems.is_empty() { open } else { problems })
+    (versions, if problems.is_empty() { skipped } else { problems })
 }
 
 /// The result of each check, in their order.
@@ -181,8 +181,8 @@ fn problems_found(heading: &str, problems: &[Problem]) -> anyhow::Error {
     if is_transient { Transient::new(text).into() } else { Refusal::new(text).into() }
 }
 
-/// Checks that there is room for the files of a release, and returns the free bytes. Asked before the first of them is
-/// written.
+/// Checks that there is room for the files of a release, and returns the free bytes. Called before the first of these
+/// files is written.
 ///
 /// # Errors
 /// A [`Refusal`] if there is not.
@@ -211,17 +211,17 @@ mod tests {
     use anyhow::anyhow;
 
     #[test]
-    fn what_was_not_asked_is_hidden_only_behind_a_reason() {
+    fn a_skipped_check_is_a_problem_unless_another_check_reports_one() {
         let judged = |results| {
             let (versions, problems) = judge(results);
             (versions.len(), problems.iter().map(|problem| problem.check).collect::<Vec<_>>())
         };
         let engine = || Ok(Found { seen: vec![("docker", "29".to_owned())], ..Found::default() });
-        let open = || ("sources", Ok(not_asked("docker does not answer")));
+        let skipped = || ("sources", Ok(not_asked("docker does not answer")));
         let down = ("docker", Err(anyhow!("docker does not answer")));
         assert_eq!(judged(vec![("docker", engine()), ("registry", Ok(saw("x", [])))]), (1, vec![]));
-        assert_eq!(judged(vec![("docker", engine()), open()]), (1, vec!["sources"]));
-        assert_eq!(judged(vec![down, open()]), (0, vec!["docker"]));
+        assert_eq!(judged(vec![("docker", engine()), skipped()]), (1, vec!["sources"]));
+        assert_eq!(judged(vec![down, skipped()]), (0, vec!["docker"]));
     }
 
     #[test]
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_pass_by_itself_is_refused_only_beside_what_does_not() {
+    fn transient_problems_are_a_refusal_only_together_with_permanent_ones() {
         let away = Problem::of_error("forge", &Transient::new("answered 502").into());
         let waiting = Problem::transient("ci status", "did not finish");
         let code = |problems: &[Problem]| crate::process::failure::exit_code(&refusal(problems));

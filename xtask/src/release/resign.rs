@@ -1,5 +1,5 @@
-//! `cargo xtask resign`: makes the bundles that a published release lacks from its attestations. Nothing else about the
-//! release changes, and its other claims must hold first.
+//! `cargo xtask resign`: adds the bundles that a published release lacks, made from its attestations. Nothing else
+//! about the release changes, and its other claims must hold first.
 
 use anyhow::{Error, Result, anyhow, bail};
 
@@ -18,7 +18,8 @@ use crate::tool::docker::DockerConfig;
 use crate::verify::claim::{Claim, Verdict};
 use crate::verify::{self, Standing};
 
-/// How often the bundles are stored if a run of the release replaces the attestations meanwhile.
+/// The maximum number of times that the bundles are stored: a run of the release may replace the attestations
+/// meanwhile.
 const MOST_ROUNDS: u32 = 3;
 
 /// The result.
@@ -66,7 +67,7 @@ pub fn run(session: &Session<'_>, target: &Target, source: &Source) -> Result<Re
 /// As [`run`].
 pub(super) fn add(context: &Context<'_>, digest: &Digest) -> Result<()> {
     check_key(context)?;
-    // The new signature says the same about the release as its older one.
+    // The new signature says the same about the release as the older one.
     let sign = || {
         let build_type = Legacy::read(&context.tools.registry, digest)?.build_type(digest)?;
         Signature::new(context, digest, build_type)
@@ -80,7 +81,7 @@ pub(super) fn add(context: &Context<'_>, digest: &Digest) -> Result<()> {
             Standing::Lacking => {}
             Standing::Broken(claims) => {
                 return Err(broken(&claims, |text| {
-                    anyhow!("the bundles were added, and the release does not hold: {text}")
+                    anyhow!("the bundles were added, but the release does not verify: {text}")
                 }));
             }
         }
@@ -100,7 +101,7 @@ fn store(context: &Context<'_>, digest: &Digest, signature: &Signature) -> Resul
     bundles::show(registry, &subject, legacy, uploaded, signature)
 }
 
-/// A signature by another key would not be the release's.
+/// Checks that the private key belongs to the release: a signature by another key would not be the release's.
 ///
 /// # Errors
 /// A [`crate::process::failure::Refusal`] when the private key is not the one that signed the release.
@@ -119,11 +120,11 @@ pub(super) fn check_key(context: &Context<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The error about `claims`, of which one is not true; `of_false` makes it if that claim is false.
+/// The error about `claims`, one of which does not hold. If that claim is false, `of_false` makes the error.
 fn broken(claims: &[Claim], of_false: impl FnOnce(String) -> Error) -> Error {
     match verify::broken(claims) {
         Some((Verdict::Unchecked, text)) => verify::unchecked(claims, text),
         Some((_, text)) => of_false(format!("{text}; `cargo xtask verify` says more")),
-        None => anyhow!("its claims hold, and what refers to the image could not be read"),
+        None => anyhow!("its claims hold, but what refers to the image could not be read"),
     }
 }

@@ -18,7 +18,7 @@ const MAKE_TOKEN: &str = "make a token with `write:package` for an account that 
 
 /// The signing key, and which credential may be sent to which host.
 pub(crate) struct Secrets {
-    /// `None` for a reader, and while a part of it is missing.
+    /// `None` for a reader, or if a part of the key is missing.
     pub(crate) key: Option<SigningKey>,
     pub(crate) keychain: Keychain,
     pub(crate) problems: Vec<Problem>,
@@ -64,7 +64,7 @@ impl Secrets {
     }
 
     /// What else has to be in the environment to release a commit with the configuration `released`: a token for the
-    /// forge of `own`, and the build's secrets. No server is asked, so that everything is listed at once.
+    /// forge of `own`, and the build's secrets. No server is queried, so that every problem is listed at once.
     pub(crate) fn check_others(
         &self,
         environment: &Environment,
@@ -80,8 +80,8 @@ impl Secrets {
         Ok(problems)
     }
 
-    /// The problems with sending the secrets to the hosts in the released commit. The commit does not get to choose
-    /// them.
+    /// The problems with sending the secrets to the hosts that the released commit names. The commit must not be able
+    /// to choose them.
     pub(crate) fn check_hosts(
         &self,
         environment: &Environment,
@@ -185,10 +185,10 @@ mod tests {
         assert_eq!(problems(&environment.with([("REGISTRY_TOKEN", "another-token")])), "");
     }
 
-    /// The named registry is the one that holds the image, even if it is reached without TLS. Only the configuration at
-    /// hand can allow that, not the commit's.
+    /// The registry in `REGISTRY` is the one that holds the image, even if it is reached without TLS. Only the
+    /// configuration that the command was started with can allow that, not the one in the commit.
     #[test]
-    fn a_named_registry_is_spoken_to_as_the_configuration_at_hand_says() {
+    fn only_the_configuration_at_hand_can_allow_plain_http_for_the_registry() {
         let environment =
             Environment::from_pairs([("REGISTRY_TOKEN", "one-token"), ("REGISTRY", "192.168.1.10:3000")]);
         let (with_tls, without) = (
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tokens_go_where_the_configuration_at_hand_says_and_not_where_the_commit_does() {
+    fn tokens_go_to_the_hosts_of_the_configuration_at_hand_and_not_of_the_commit() {
         let environment =
             Environment::from_pairs([("REGISTRY_TOKEN", "one-token"), ("FORGEJO_TOKEN", "other-token")]);
         let (own, elsewhere) = (example(), example_with("image = \"evil.example.org/acme/carol\""));
@@ -220,7 +220,7 @@ mod tests {
         let [problem] = &problems(&environment)[..] else { panic!("one problem was expected") };
         assert!(problem.text.contains("`REGISTRY=evil.example.org`"), "{}", problem.text);
         let named = environment.with([("REGISTRY", "evil.example.org")]);
-        assert!(problems(&named).is_empty(), "the person said so");
+        assert!(problems(&named).is_empty(), "the person named that registry");
         assert!(keychain(&named, &own).unwrap().credentials(&elsewhere.image().unwrap().registry).is_some());
         let mut moved = example();
         moved.forge = "https://other.example.org".to_owned().try_into().unwrap();
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_commit_gets_no_login_and_no_secret_that_the_configuration_at_hand_does_not_name() {
+    fn a_commit_gets_only_logins_and_secrets_that_the_configuration_at_hand_names() {
         let asking = |host: &str, secret: &str| {
             let registry = format!("[{{ host = \"{host}\", user-name = \"x\", token = \"BASE_TOKEN\" }}]");
             example_with(&format!("registries = {registry}\nbuild-secrets = [\"{secret}\"]"))

@@ -70,14 +70,15 @@ pub(super) fn run(context: &Context<'_>, candidate: &Candidate) -> Result<Smoked
     Ok(tried.into_iter().collect())
 }
 
-/// More than the time that one attempt's containers may be there: each companion and the service may take `smoke`'s
-/// time to start, the service's command as much again, and the service then its time to stop.
+/// More than the time for which one attempt's containers may exist: each companion and the service may take `smoke`'s
+/// timeout for starting, the service's command as much again, and the service then its timeout for stopping.
 fn longest(smoke: &Smoke) -> Duration {
     let starts = u32::try_from(smoke.companions.len()).unwrap_or(u32::MAX).saturating_add(3);
     (smoke.start_timeout().saturating_mul(starts) + smoke.stop_timeout()).saturating_mul(EMULATED)
 }
 
-/// Whether `platform` is `own`, the engine's or one of its images', which names no variant.
+/// Whether `platform` is `own`, the platform of the engine or of one of its images. The engine names no variant in
+/// it.
 fn is_platform(platform: &str, own: &str) -> bool {
     platform.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
@@ -139,8 +140,8 @@ fn pull(context: &Context<'_>, image: &Image) -> Result<()> {
     docker.pull(&image.reference, &image.platform, timeout, Some(&context.registry_watch()))
 }
 
-/// Companions are pinned by digest, so one that the engine has is the right one, and its registry need not answer. But
-/// an engine may have an image for another platform alone.
+/// Companions are pinned by digest, so one that the engine has is the right one, and its registry need not answer.
+/// But the engine may have the image only for another platform.
 fn pull_companions(context: &Context<'_>, platform: &str) -> Result<()> {
     let (docker, timeout) = (&context.tools.docker, context.session.config.timeouts.pull());
     for companion in &context.session.config.smoke.companions {
@@ -153,7 +154,7 @@ fn pull_companions(context: &Context<'_>, platform: &str) -> Result<()> {
     Ok(())
 }
 
-/// Whether the engine can run a platform; tried with the node in its image.
+/// Tries whether the engine can run a platform, with the node in its image.
 fn look(context: &Context<'_>, image: &Image) -> Result<Ability> {
     pull(context, image)?;
     let run = runs::node(context, image, None, &["--version"]);
@@ -178,7 +179,7 @@ mod tests {
     use super::{emulation, is_platform};
 
     #[test]
-    fn an_engine_names_no_variant() {
+    fn a_platform_matches_the_engines_own_despite_a_variant() {
         for (platform, own, same) in [
             ("linux/amd64", "linux/amd64", true),
             ("linux/arm64/v8", "linux/arm64", true),

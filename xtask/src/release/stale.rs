@@ -12,8 +12,8 @@ use crate::release::withdraw::by_hand;
 /// other's would leave none.
 ///
 /// # Errors
-/// When the registry does not answer. If it refuses to remove one, the error names every bundle that the next run would
-/// meet, including those of this run: the next run makes other attestations.
+/// When the registry does not answer. If it refuses to remove one, the error names every bundle that the next run
+/// would find, including those of this run: the next run makes other attestations.
 pub fn remove(registry: &Client, digest: &Digest, ours: &[Digest], listed: &[Digest]) -> Result<()> {
     let mut refused = None;
     let mut left: Vec<_> = ours.iter().map(|own| format!("@{own}")).collect();

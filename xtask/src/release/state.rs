@@ -1,4 +1,5 @@
-//! What the registry and the forge show of a release: the facts that decide its plan, and what was seen on the way.
+//! What the registry and the forge show of a release: the facts that decide its plan, and what else was found with
+//! them.
 
 use anyhow::Result;
 
@@ -26,7 +27,8 @@ pub struct State {
     pub page: Option<PublishedPage>,
     /// The registry's tags.
     pub known: Known,
-    /// Whether only the attachments are wrong, in the way a run leaves them that dies between its two formats.
+    /// Whether only the attachments are wrong, as after a run that died when it had stored only one of the two
+    /// formats.
     pub is_between_formats: bool,
     /// Whether this run has added missing bundles.
     pub is_repaired: bool,
@@ -86,8 +88,8 @@ impl State {
         Self::new(context, &Image::of_proven(), public, || Known::ask(&context.tools.registry))
     }
 
-    /// The state of a release whose page this run has just written: where `latest` and the mark belong now. What the page
-    /// says is not asked, because the last look at everything public asks it.
+    /// The state of a release whose page this run has just written: where `latest` and the mark belong now. The page
+    /// is not read, because the last check of everything public reads it.
     ///
     /// # Errors
     /// When a server does not answer.
@@ -129,7 +131,7 @@ impl Public {
     }
 }
 
-/// The facts about a release without a version tag, with everything that can be asked anyway.
+/// The facts about a release without a version tag, including everything that can be looked up nevertheless.
 ///
 /// # Errors
 /// When a server does not answer.
@@ -196,8 +198,8 @@ fn facts(context: &Context<'_>, image: &Image, digest: Option<&Digest>, known: &
     })
 }
 
-/// Whether `latest` is where this release has to leave it, if `highest` is the highest stable version. `found` asks what
-/// it names.
+/// Whether `latest` is where this release has to leave it, if `highest` is the highest stable version. `found` looks
+/// up what `latest` names.
 fn latest(
     tag: &ReleaseTag,
     digest: Option<&Digest>,

@@ -4,7 +4,7 @@
 /// One of the steps, in their order. Some run in parallel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Looks whether the version tag exists.
+    /// Checks whether the version tag exists.
     Look,
     /// Finds every problem that can be known before anything is made.
     Preflight,
@@ -32,7 +32,7 @@ pub enum Step {
     Latest,
     /// Moves the forge's own mark; appears only in plans.
     Mark,
-    /// Removes the candidates, and takes a last look.
+    /// Removes the candidates, and checks everything public once more.
     Close,
     /// Builds the commit again if the version tag names an image that does not verify.
     Compare,

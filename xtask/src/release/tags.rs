@@ -20,11 +20,11 @@ use crate::verify;
 use crate::verify::known::Known;
 use crate::verify::proven::Proven;
 
-/// A registry may answer 404 for 10-21 ms while a tag is overwritten (docs/facts.md#overwrite-gap), so a reader asks
-/// once more.
+/// A registry may answer 404 for 10-21 ms while a tag is overwritten (docs/facts.md#overwrite-gap), so the tag is
+/// read once more after this pause.
 const OVERWRITE_GAP: Duration = Duration::from_millis(60);
 
-/// How often `latest` is moved if others move it as well.
+/// The maximum number of times that `latest` is moved: others may move it as well.
 const MOST_MOVES: usize = 6;
 
 /// The digest that `tag` names now, if another run of the same release was faster. It may differ from `digest`, which
@@ -50,10 +50,10 @@ pub(super) fn published(registry: &Client, tag: &Tag, digest: &Digest) -> Result
     Ok(Some(found))
 }
 
-/// What another image has instead of our content; `None` if it has the same.
+/// What another image has instead of our content; `None` if it has the same content.
 ///
 /// # Errors
-/// When nobody knows, because it could not be asked for.
+/// When this is unknown because the registry did not answer.
 fn other_content(found: Result<Content>, ours: &Content) -> Result<Option<String>> {
     match found {
         Ok(theirs) => Ok(theirs.difference(ours).map(|platform| format!("another image for {platform}"))),
@@ -122,7 +122,7 @@ pub enum Put {
     Other(Digest),
 }
 
-/// Puts `tag` on the proven image. Another run of the same release may have been faster, as [`published`] tells.
+/// Puts `tag` on the proven image. Another run of the same release may have been faster (see [`published`]).
 ///
 /// An image without proof is not published:
 ///
@@ -163,9 +163,9 @@ pub fn publish(registry: &Client, tag: &Tag, proven: Proven) -> Result<Put> {
     Ok(if &found == proven.digest() { Put::Ours(Published(proven)) } else { Put::Other(found) })
 }
 
-/// Puts `latest` where it belongs: on the highest stable version in the registry. That is this release, unless a higher
-/// one has appeared meanwhile. Runs of other versions may move it at the same time. Each run looks again after its own
-/// move, so the last one to look leaves it right.
+/// Puts `latest` where it belongs: on the highest stable version in the registry. That is this release, unless a
+/// higher one has appeared meanwhile. Runs of other versions may move it at the same time. Each run checks it again
+/// after its own move, so the last one to check leaves it right.
 ///
 /// # Errors
 /// When the registry does not answer, or when a higher version appears that is not signed.
@@ -205,8 +205,8 @@ pub(super) fn describe_latest(known: &Known, source: &Source, moves: bool) -> St
 }
 
 /// Removes the tags that kept the image before it was proven, from this run and from runs that ended early. Returns
-/// whether one was removed. If another run of the same release is still going, the version tag keeps the image for it.
-/// If the registry does not remove tags, that is accepted: the release is public and complete.
+/// whether one was removed. If another run of the same release is still in progress, the version tag keeps the image
+/// for it. If the registry does not remove tags, that is accepted: the release is public and complete.
 ///
 /// # Errors
 /// When the registry does not answer.

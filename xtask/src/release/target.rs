@@ -55,7 +55,7 @@ impl Target {
         self.keychain.credentials(&self.image.registry)
     }
 
-    /// The error of a request to the registry before anything was changed. If a remote registry is away or busy,
+    /// The error of a request to the registry before anything was changed. If a remote registry is down or busy,
     /// waiting is enough; in every other case the remedy is needed.
     #[must_use]
     pub fn registry_error(&self, doing: &str, error: Error) -> Error {
@@ -88,7 +88,7 @@ mod tests {
     use anyhow::anyhow;
 
     #[test]
-    fn a_registry_that_is_away_needs_time_and_one_that_refuses_or_is_ours_a_remedy() {
+    fn only_a_remote_registry_that_is_down_needs_no_remedy() {
         let away = || Transient::new("`GET /v2/` answered 503").into();
         let elsewhere = unanswered(false, "set the secrets", "nothing was changed", away());
         assert_eq!((exit_code(&elsewhere), format!("{elsewhere:#}").contains("secrets")), (75, false));

@@ -5,7 +5,7 @@ use crate::process::interrupt;
 use crate::process::progress::AtStep;
 use crate::release::step::Step;
 
-/// What comes before the next run if something failed.
+/// What has to come before the next run if something failed.
 const FIX: &str = "fix this, then ";
 
 /// What is public, what the next run will do, and what to type. `None` if the same command would end the same way.
@@ -19,7 +19,7 @@ pub fn next_run(error: &anyhow::Error) -> Option<String> {
         _ => return None,
     };
     let step = error.downcast_ref::<AtStep>().and_then(|at| Step::named(at.name()));
-    // A tag stays on its commit, so what is wrong there cannot be fixed for it.
+    // A tag stays on its commit, so a fault in the commit cannot be fixed for this version.
     let may_be_the_commit = first == FIX && matches!(step, Some(Step::Build | Step::Smoke | Step::Contents));
     let instead = if may_be_the_commit {
         "; if the commit is at fault, correct it and tag the next version"
@@ -35,8 +35,8 @@ pub fn after_the_end(error: anyhow::Error) -> anyhow::Error {
     error.context(AtStep::new(Step::Close.name()))
 }
 
-/// Depends on the step that failed. With the version tag the image becomes public; the steps after it are completed by
-/// the next run.
+/// What is public after a failure in `step`, and what the next run will do. The image becomes public with the version
+/// tag; the next run completes the steps after it.
 fn after(step: Option<Step>) -> &'static str {
     match step {
         Some(Step::Tag) => {
@@ -89,12 +89,12 @@ mod tests {
             assert!(failed(step).starts_with("the version tag is public"), "{step}");
         }
         assert!(next_run(&anyhow!("before any step")).unwrap().starts_with("this run pushed no"));
-        let untold = after_the_end(anyhow!("standard output is closed"));
-        assert!(next_run(&untold).unwrap().starts_with("the version tag is public"));
+        let unreported = after_the_end(anyhow!("standard output is closed"));
+        assert!(next_run(&unreported).unwrap().starts_with("the version tag is public"));
     }
 
     #[test]
-    fn what_would_end_the_same_way_is_not_to_be_run_again() {
+    fn the_next_run_is_suggested_only_if_it_may_end_differently() {
         assert!(at("sign", anyhow!("no answer")).ends_with("; fix this, then run the same command again"));
         let commit = "; if the commit is at fault, correct it and tag the next version";
         for step in ["build", "smoke", "contents"] {

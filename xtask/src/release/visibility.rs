@@ -9,7 +9,7 @@ use crate::oci::registry::Client;
 use crate::process::failure::NotPublic;
 use crate::refuse;
 
-/// Asks for `digest` anonymously, if it should be public.
+/// Requests `digest` anonymously, if it should be public.
 ///
 /// # Errors
 /// A [`crate::process::failure::Refusal`] when the image is hidden; other errors when the registry does not answer.

@@ -21,10 +21,10 @@ use crate::release::Context;
 use crate::release::build::Candidate;
 use crate::verify::proven::Disproved;
 
-/// The name at the start of its lines in the output.
+/// The name at the start of the lines that are printed here.
 const LINE: &str = "withdraw";
 
-/// Does `work` on a candidate that is signed or about to be. If the work ends in a refusal, what was attached to the
+/// Runs `work` on a candidate that is signed or about to be. If the work ends in a refusal, what was attached to the
 /// candidate is removed.
 ///
 /// # Errors
@@ -38,8 +38,8 @@ pub(super) fn unless_refused<T>(
         Err(error) if is_refused(&error) => error,
         other => return other,
     };
-    let (said, error) = ended(context.release.image, candidate, error, withdraw(context, candidate));
-    said.iter().for_each(|text| context.session.steps.line(LINE, text));
+    let (lines, error) = ended(context.release.image, candidate, error, withdraw(context, candidate));
+    lines.iter().for_each(|text| context.session.steps.line(LINE, text));
     Err(error)
 }
 
@@ -51,20 +51,20 @@ fn ended(
     removal: Result<Vec<String>>,
 ) -> (Vec<String>, Error) {
     let failed = match removal {
-        Ok(said) => return (said, refused),
+        Ok(lines) => return (lines, refused),
         Err(failed) => failed,
     };
     let all: Vec<_> = references(candidate, &[]).iter().map(Removable::to_string).collect();
     let command = by_hand(image, &all);
     let is_stopped = interrupt::is_reason(&failed);
-    let said = if is_stopped {
+    let line = if is_stopped {
         format!(
             "the candidate was refused ({refused:#}), and the removal of its signatures was stopped; {command}"
         )
     } else {
         format!("the signatures of the refused candidate could not be removed: {failed:#}; {command}")
     };
-    (vec![said], if is_stopped { failed } else { refused })
+    (vec![line], if is_stopped { failed } else { refused })
 }
 
 /// Whether the candidate itself was refused. After a signal, a transient failure or any other error, the next run may
@@ -89,7 +89,8 @@ impl std::fmt::Display for Removable {
     }
 }
 
-/// Why everything stays, if it does: something else may need it. `public` is the digest that the version tag names.
+/// Why nothing is removed, if something else may need it; `None` otherwise. `public` is the digest that the version
+/// tag names.
 fn why_kept(
     source: &Source,
     candidate: &Candidate,
@@ -161,7 +162,7 @@ fn withdraw(context: &Context<'_>, candidate: &Candidate) -> Result<Vec<String>>
             candidate.digest
         )]);
     }
-    // The candidate tag would tell the next run that this one is still going.
+    // The candidate tag would make the next run believe that this one is still in progress.
     registry.remove_tag(&candidate.tag)?;
     Ok(vec![format!("`{}` was refused: its signatures and attestations are removed", candidate.digest)])
 }
@@ -218,8 +219,8 @@ fn refused(removal: &Removal) -> Option<u16> {
     }
 }
 
-/// The command that removes the references by hand. As in [`remove`], what a tag names is removed if the tag alone
-/// cannot be.
+/// The command that removes the references by hand. As in [`remove`], what a tag names is removed if the tag by
+/// itself cannot be.
 pub(super) fn by_hand(image: &Image, references: &[String]) -> String {
     format!(
         "remove them with `for each in {}; do crane delete {image}$each || crane delete {image}@$(crane digest {image}$each); \

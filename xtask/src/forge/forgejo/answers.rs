@@ -1,4 +1,4 @@
-//! The API's answers, as far as they are read.
+//! The parts of the API's answers that are read.
 
 use anyhow::{Result, ensure};
 use serde::Deserialize;
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn an_existing_release_and_a_missing_one_are_told_by_status() {
+    fn both_servers_answer_with_the_same_status_codes() {
         for (probe, status) in [
             ("create on pushed tag", 201),
             ("create again: duplicate", 409),

@@ -14,7 +14,7 @@ const SETTINGS: &str = "the forge's administrator decides which files a release 
     `ALLOWED_TYPES` and, in Gitea, `FILE_MAX_SIZE` in `[repository.release]` of its `app.ini`";
 
 impl Forgejo {
-    /// Uploads the file as it is. A forge accepts two files with the same name, so the upload is not repeated.
+    /// Uploads the file unchanged. The upload is not retried, because a forge accepts two files with the same name.
     pub(super) fn attach(&self, published: &PublishedPage, asset: &Asset) -> Result<()> {
         let Asset { name, bytes } = asset;
         let url = self.url(&format!("releases/{}/assets?name={name}", published.id));
@@ -23,7 +23,7 @@ impl Forgejo {
         match response.status {
             201 => Ok(()),
             400 | 404 | 413 | 415 | 422 => {
-                let refused = format!("the forge does not take the file `{name}`; {SETTINGS}");
+                let refused = format!("the forge does not accept the file `{name}`; {SETTINGS}");
                 Err(response.unexpected().context(refused))
             }
             _ => Err(response.unexpected()),
@@ -48,8 +48,8 @@ impl Forgejo {
         answers.map(|(answer, request)| self.downloaded(request, answer?)).collect()
     }
 
-    /// Asks with the token for what was not given anonymously, as to a reader: the files of a draft or of a private
-    /// repository.
+    /// Requests again, with the token, the files that the forge does not give to anonymous readers: those of a draft
+    /// or of a private repository.
     fn ask_again(&self, requests: &[Request], answers: &mut [Result<Response>], token: &Secret) {
         let is_closed = |request: &Request, response: &Response| {
             self.asks_to_sign_in(request, response) || matches!(response.status, 401 | 403 | 404)
@@ -67,13 +67,13 @@ impl Forgejo {
         }
     }
 
-    /// The forge's own address, as the API is asked there.
+    /// The forge's own address, at which its API is queried.
     fn base(&self) -> String {
         let own = || self.config.forge.to_string();
         self.api.strip_suffix("/api/v1").map_or_else(own, str::to_owned)
     }
 
-    /// The request goes to the forge's own address, not to one named in an answer, so a token is sent nowhere else.
+    /// The request goes to the forge's own address, not to one named in an answer, so the token is sent nowhere else.
     fn file_request(&self, tag: &ReleaseTag, name: &str) -> Request {
         let (base, repository) = (self.base(), self.name());
         Request::new(Method::Get, format!("{base}/{repository}/releases/download/{tag}/{name}"))
@@ -93,15 +93,15 @@ impl Forgejo {
         }
     }
 
-    /// Whether the forge redirects to its own form for signing in, as it does where nobody may look around anonymously
-    /// (`REQUIRE_SIGNIN_VIEW`). That form is a page like any other, and would pass for the file.
+    /// Whether the forge redirects to its own sign-in form, as it does if it shows nothing to anonymous visitors
+    /// (`REQUIRE_SIGNIN_VIEW`). The form is an ordinary page, and would otherwise be taken for the file.
     fn asks_to_sign_in(&self, request: &Request, response: &Response) -> bool {
         let form = format!("{}/user/login", self.base());
         let location = response.header("Location").filter(|_| is_redirect(request, response));
         location.is_some_and(|to| resolve(request.url(), to).is_ok_and(|to| to.starts_with(&form)))
     }
 
-    /// Files may be only at addresses with TLS, unless the forge itself has none.
+    /// Files are downloaded only from addresses with TLS, unless the forge itself has none.
     fn check_address(&self, url: &str) -> Result<()> {
         let is_safe = url.starts_with("https://") || self.config.forge.is_http();
         ensure!(is_safe, "it redirects to an address without TLS");

@@ -2,10 +2,10 @@
 
 use anyhow::{Result, ensure};
 
-/// People do not type longer ones.
+/// Longer than any name that people type.
 const LONGEST: usize = 200;
 
-/// Whether `name` can be put into an address as it is, without changing the address's meaning.
+/// Checks that `name` can be put into an address without escaping and without changing the address's meaning.
 ///
 /// # Errors
 /// When it cannot; git allows such names.
@@ -17,7 +17,7 @@ pub(super) fn check_name(name: &str) -> Result<()> {
     };
     ensure!(
         name.len() <= LONGEST && name.split('/').all(plain),
-        "`{}` is not the name of a branch that can be asked for: expected letters, digits and `-_.+@=,/`, at most {LONGEST}",
+        "`{}` is not a branch name that can be put into a request: expected letters, digits and `-_.+@=,/`, at most {LONGEST}",
         name.escape_debug()
     );
     Ok(())
@@ -28,7 +28,7 @@ mod tests {
     use super::check_name;
 
     #[test]
-    fn a_branch_is_asked_for_by_its_name_and_by_nothing_else() {
+    fn only_a_plain_branch_name_is_put_into_an_address() {
         for good in ["main", "1.x", "release/v1.2", "fix_a-b+c@d"] {
             assert!(check_name(good).is_ok(), "{good}");
         }

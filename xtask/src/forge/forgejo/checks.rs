@@ -12,22 +12,23 @@ use crate::process::command_line::quote;
 use crate::process::problem::Problem;
 use crate::tool::git::Commit;
 
-/// In seconds. With a larger clock skew, tokens and time stamps are worthless.
+/// In seconds. With a larger clock skew, tokens and timestamps are worthless.
 const MOST_CLOCK_SKEW: u64 = 120;
 
 /// More pages of contexts than people would ever look at.
 const MAX_STATUS_PAGES: usize = 40;
 
-/// A commit was found on none of the branches that may be released.
+/// The finding that a commit is on none of the branches that may be released.
 pub(super) struct Off {
-    /// The branches and where they are.
+    /// The branches and the commits that they are at.
     pub(super) text: String,
     /// Whether the clone has the head of each of them.
     pub(super) is_certain: bool,
 }
 
 impl Forgejo {
-    /// Whether this run may see the repository at all, and under the configured name: a run and a provenance name it.
+    /// Whether this run may see the repository at all, and whether the repository still has the configured name,
+    /// which runs and provenance refer to.
     pub(super) fn check_sight(&self) -> Result<Option<Problem>> {
         let response = self.send(Request::new(Method::Get, self.url("")))?;
         let repository = self.config.source_url();
@@ -71,7 +72,7 @@ impl Forgejo {
         Ok(Some(Problem::new("branch", text)))
     }
 
-    /// Why `commit` is on no branch that may be released, as far as this clone can tell.
+    /// Why `commit` is on no branch that may be released, as far as this clone shows.
     pub(super) fn off_branches(&self, commit: &Commit) -> Result<Option<Off>> {
         let (mut seen, mut is_certain) = (Vec::new(), true);
         for name in &self.config.branches {
@@ -125,8 +126,8 @@ impl Forgejo {
         }))
     }
 
-    /// Whether the forge accepts files for its pages at all. Its settings for types and sizes are those of issues, and
-    /// it may not answer at all; then the upload shows it.
+    /// Whether the forge accepts files for its pages at all. The types and sizes that it reports are those for
+    /// issues, and it may not answer this query: whether it accepts a file shows only at the upload.
     pub(super) fn check_attachments(&self) -> Result<Option<Problem>> {
         let response = self.send(Request::new(Method::Get, format!("{}/settings/attachment", self.api)))?;
         if matches!(response.status, 401 | 403 | 404) {
@@ -135,14 +136,14 @@ impl Forgejo {
         ensure!(response.status == 200, response.unexpected());
         let AttachmentSettings { enabled } = response.json()?;
         Ok((!enabled).then(|| {
-            let text = "the forge takes no files for a release page, which has the attestations and the SBOM; its administrator switches \
-                        them on with `ENABLED = true` in `[attachment]` of its `app.ini`";
+            let text = "the forge accepts no files for release pages, which need them for the attestations and the SBOM; its administrator \
+                        can allow them with `ENABLED = true` in `[attachment]` of its `app.ini`";
             Problem::new("attachments", text)
         }))
     }
 
-    /// Whether the token may write release pages. A forge checks that before it looks for the page, and no page has the id
-    /// 0 (docs/facts.md#right-to-write).
+    /// Whether the token may write release pages. A forge checks that before it looks for the page, and no page has
+    /// the id 0 (docs/facts.md#right-to-write).
     pub(super) fn check_right(&self) -> Result<Option<Problem>> {
         if self.token.is_none() {
             return Ok(None);
@@ -169,7 +170,7 @@ impl Forgejo {
     }
 }
 
-/// A branch's name may hold what a shell would run.
+/// The branch name is quoted, because it may contain a shell command.
 fn not_here(name: &str, head: &Commit) -> String {
     format!("`{name}` is at {head}, which is not in this clone (`git fetch origin {}`)", quote(name))
 }
@@ -180,7 +181,7 @@ mod tests {
     use crate::tool::git::Commit;
 
     #[test]
-    fn the_name_of_a_branch_is_one_word_of_a_command() {
+    fn a_branch_name_is_quoted_in_a_suggested_command() {
         let head = Commit::parse(&"a".repeat(40)).unwrap();
         assert!(not_here("main", &head).ends_with("(`git fetch origin main`)"));
         assert!(not_here("x;$(id)", &head).ends_with("(`git fetch origin 'x;$(id)'`)"));

@@ -15,7 +15,7 @@ use crate::process::problem::Problem;
 
 use pattern::matches;
 
-/// The command that makes what is missing. Cargo would keep the token in its environment.
+/// The command that creates what is missing. It does not use `cargo`, which would keep the token in its environment.
 const FIX: &str = "`target/debug/xtask doctor --fix ACCOUNT`, with the accounts that may push release tags";
 
 /// A rule that covers these tags counts as covering every release.
@@ -38,14 +38,14 @@ pub(super) struct BranchRule {
 }
 
 impl Forgejo {
-    /// Asks for the rules and judges them.
+    /// Queries the rules and judges them.
     pub(super) fn read_protections(&self) -> Result<Protections> {
         let tags: Option<Vec<TagRule>> = self.rules("tag_protections")?;
         let branches: Option<Vec<BranchRule>> = self.rules("branch_protections")?;
         let (Some(tags), Some(branches)) = (tags, branches) else {
-            let why = if self.token.is_some() { "the token may not ask" } else { "not asked" };
+            let why = if self.token.is_some() { "the token may not read them" } else { "not asked" };
             let text =
-                format!("{why}: it takes a `FORGEJO_TOKEN` of somebody who administers the repository");
+                format!("{why}: this needs a `FORGEJO_TOKEN` of somebody who administers the repository");
             return Ok(said(text));
         };
         let address = self.url("");
@@ -73,7 +73,7 @@ impl Forgejo {
         Ok(())
     }
 
-    /// `None` if the token may not ask, or if there is no token.
+    /// `None` if the token may not read them, or if there is no token.
     pub(super) fn rules<T: serde::de::DeserializeOwned>(&self, rest: &str) -> Result<Option<Vec<T>>> {
         if self.token.is_none() {
             return Ok(None);
@@ -107,10 +107,10 @@ fn of_tags(wanted: &Rule, rules: &[TagRule], config: &Config, address: &str) -> 
     if let Some(rule) = rules.iter().find(covers) {
         return said(format!("{kind} by `{}`", rule.name_pattern.escape_debug()));
     }
-    // `/…/` is a regular expression, which this code does not read.
+    // `/…/` is a regular expression, which this code does not interpret.
     if let Some(rule) = rules.iter().find(|rule| rule.name_pattern.starts_with('/')) {
         return said(format!(
-            "{kind} by the regular expression `{}`, which is not read here",
+            "{kind} by the regular expression `{}`, which is not interpreted here",
             rule.name_pattern.escape_debug()
         ));
     }
@@ -118,7 +118,7 @@ fn of_tags(wanted: &Rule, rules: &[TagRule], config: &Config, address: &str) -> 
     missing(wanted.clone(), found, &format!("{call}, with the names of those who may push it"))
 }
 
-/// Whether commits reach the released branch only by merging, not by a push from anybody.
+/// Whether commits reach the released branch only through merges, not through a push by anybody.
 fn of_branch(name: &str, rules: &[BranchRule], config: &Config, address: &str) -> Protections {
     // A rule with exactly this name takes precedence over a pattern.
     let exact = rules.iter().find(|rule| rule.rule_name == name);
@@ -132,7 +132,7 @@ fn of_branch(name: &str, rules: &[BranchRule], config: &Config, address: &str) -
             );
             missing(rule, &found, &remedy)
         }
-        // Somebody made that rule, so it is theirs to change.
+        // Somebody made that rule, so only they should change it.
         Some(rule) if rule.enable_push && !rule.enable_push_whitelist => problem(
             &format!(
                 "the rule `{}` lets everybody who may write push to `{name}`",
@@ -182,13 +182,14 @@ fn body(rule: &Rule, config: &Config, maintainers: &[String]) -> Value {
     body
 }
 
-/// The pattern for `context` of any event. A release waits for the context of the push, which a pull request from a fork
-/// does not have, and while only merges reach the branch, requiring it would keep every fork out (docs/facts.md#status-contexts).
+/// The pattern for `context` of any event. A release waits for the context of the push. A pull request from a fork
+/// does not have it, so if a branch that only merges can reach required it, no fork could contribute
+/// (docs/facts.md#status-contexts).
 fn of_any_event(context: &str) -> String {
     context.strip_suffix(" (push)").map_or_else(|| context.to_owned(), |job| format!("{job} (*)"))
 }
 
-/// The shell command that creates a rule. It puts no token on a command line.
+/// The shell command that creates a rule. The token is on no command line.
 fn call(address: &str, rule: &Rule, body: &Value) -> String {
     // Escapes every `'`, which could end the shell's string; in JSON it stays the same character.
     let body = body.to_string().replace('\'', "\\u0027");
@@ -213,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_are_protected_by_a_rule_for_all_of_them() {
+    fn tags_count_as_protected_only_if_one_rule_covers_all_of_them() {
         for (patterns, expected) in [
             (&["v*"][..], "tags by `v*`"),
             (&["x", "*"], "tags by `*`"),
@@ -232,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn approvals_are_protected_by_a_rule_for_all_of_them() {
+    fn approvals_count_as_protected_only_if_one_rule_covers_all_of_them() {
         for (pattern, expected) in [
             ("approved/*", "approvals by `approved/*`"),
             ("*", "approvals by `*`"),
@@ -249,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_branch_is_protected_where_not_everybody_may_push() {
+    fn a_branch_is_protected_unless_everybody_may_push() {
         let rule = |name: &str, push, listed| BranchRule {
             rule_name: name.to_owned(),
             enable_push: push,

@@ -1,5 +1,5 @@
-//! The pull requests that brought the commits of a range. Nothing depends on them, so their cost is bounded, and an
-//! incomplete answer counts as none.
+//! The pull requests that brought the commits of a range. Nothing depends on them, so the time spent on them is
+//! bounded, and an incomplete answer counts as no answer.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -21,7 +21,7 @@ pub const BUDGET: Duration = Duration::from_secs(5);
 /// After this many pages, the answer counts as incomplete.
 const MOST_PAGES: usize = 20;
 
-/// One below the smallest number with ten digits; no forge has that many.
+/// The greatest number with nine digits; no forge has that many pull requests.
 const GREATEST_NUMBER: u32 = 999_999_999;
 
 /// `GET /repos/{o}/{r}/pulls`
@@ -29,16 +29,16 @@ const GREATEST_NUMBER: u32 = 999_999_999;
 struct Pull {
     number: u32,
     merged: bool,
-    /// A commit on the default branch: the merge, or the last commit of a squash, rebase or fast-forward. Gitea sets it
-    /// before the merge as well. Nothing else names a commit reliably: `head` is the present end of the branch, which may
-    /// have had other commits since.
+    /// A commit on the default branch: the merge, or the last commit of a squash, rebase or fast-forward. Gitea sets
+    /// it before the merge as well. No other field names a commit reliably: `head` is the current head of the branch,
+    /// which may have received other commits since.
     merge_commit_sha: Option<String>,
     /// RFC 3339.
     updated_at: String,
 }
 
-/// Asks the forge of `config` anonymously which merged pull requests brought `commits`. None of these came before
-/// `since`, in seconds since 1970.
+/// Queries the forge of `config` anonymously for the merged pull requests that brought `commits`. None of them was
+/// merged before `since`, in seconds since 1970.
 ///
 /// # Errors
 /// When a complete answer did not arrive within `budget`, or has another format.
@@ -119,7 +119,7 @@ mod tests {
         serde_json::from_value(value).unwrap()
     }
 
-    /// The results for the commits `a` to `d`, and how many pages were asked for.
+    /// The results for the commits `a` to `d`, and how many pages were requested.
     fn found(pages: Vec<Vec<Pull>>, since: u64) -> (Vec<Option<u32>>, usize) {
         let (ids, mut pages, mut asked) = (["a", "b", "c", "d"].map(id), pages.into_iter(), 0);
         let pulls = read(&ids.iter().map(String::as_str).collect(), since, |page| {
@@ -132,11 +132,11 @@ mod tests {
     }
 
     #[test]
-    fn a_merged_one_is_known_by_its_merge_alone_and_the_first_one_has_the_commit() {
+    fn only_the_merge_commit_counts_and_the_lowest_pull_request_number_wins() {
         let pages = || {
             vec![
                 vec![pull(9, true, Some("a"), "e", 30), pull(8, false, Some("b"), "b", 20)],
-                // The head of a merged one may be whatever its branch has become since.
+                // The branch of a merged pull request may have received other commits since.
                 vec![pull(7, true, Some("a"), "c", 10), pull(6, true, Some("d"), "c", 5)],
             ]
         };
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_does_not_end_within_the_pages_counts_for_nothing() {
+    fn a_list_of_too_many_pages_is_an_error() {
         let none = BTreeSet::new();
         let of_page = |last: usize| {
             let asked = |page: usize| {
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_of_another_form_counts_for_nothing() {
+    fn a_pull_request_with_an_invalid_number_or_time_is_an_error() {
         let none = BTreeSet::new();
         for number in [0, 1_000_000_000] {
             assert!(read(&none, 0, |_| Ok(vec![pull(number, true, None, "a", 0)])).is_err(), "{number}");
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_forge_that_is_silent_costs_no_more_than_the_budget() {
+    fn a_silent_forge_costs_no_more_than_the_budget() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut config = example();
         config.forge = format!("http://{}", listener.local_addr().unwrap()).try_into().unwrap();

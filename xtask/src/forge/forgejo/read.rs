@@ -1,4 +1,4 @@
-//! What anyone may ask a forge.
+//! What anyone may read from a forge.
 
 use anyhow::{Context as _, Result, bail};
 
@@ -13,7 +13,7 @@ use crate::inputs::version::ReleaseTag;
 use crate::process::problem::Problem;
 use crate::tool::git::Commit;
 
-/// More pages than one repository's releases can fill.
+/// More pages than the releases of one repository fill.
 const MOST_PAGES: usize = 200;
 
 impl Read for Forgejo {

@@ -1,5 +1,5 @@
-//! A repository, or its owner, that has another name now. The forge redirects requests for the old name to the new one,
-//! until somebody takes the old name (docs/facts.md#renamed-repositories).
+//! A repository that was renamed, or whose owner was. The forge redirects requests for the old name to the new one,
+//! until somebody else takes the old name (docs/facts.md#renamed-repositories).
 
 use anyhow::Result;
 
@@ -9,11 +9,11 @@ use crate::inputs::config::RepositoryName;
 /// The repository and its owner may each have been renamed, more than once.
 const MOST_HOPS: usize = 5;
 
-/// The answer to `request` under the repository's present name, and that name if it is another one. `send` sends the
-/// request, with whatever authorization it has.
+/// The answer to `request` under the repository's present name, and that name if it differs from the one in
+/// `request`. `send` sends a request with the authorization that it has.
 ///
 /// # Errors
-/// When no answer comes.
+/// When no answer arrives.
 pub(super) fn follow(
     api: &str,
     mut request: Request,
@@ -29,9 +29,9 @@ pub(super) fn follow(
     Ok((response, present))
 }
 
-/// The present name of the repository that `request` names below `api`, and the request's address under that name. `None`
-/// if `response` is anything else than a redirect to the same question about another repository of the same API. Only such
-/// a redirect may get the token.
+/// The present name of the repository that `request` names below `api`, and the request's address under that name.
+/// `None` unless `response` is a redirect to the same path and query of another repository of the same API. Only such
+/// a redirect may be followed with the token.
 fn read(api: &str, request: &Request, response: &Response) -> Option<(RepositoryName, String)> {
     if !matches!(response.status, 301 | 302 | 307 | 308) {
         return None;
@@ -57,7 +57,7 @@ mod tests {
     use crate::http::{Method, Request, Response};
 
     #[test]
-    fn only_the_same_question_about_another_name_on_the_same_forge_is_a_renaming() {
+    fn only_a_redirect_to_the_same_path_of_another_repository_is_a_rename() {
         let api = "https://forge.example.org/api/v1/repos/";
         let asked = "https://forge.example.org/api/v1/repos/acme/carol";
         for (rest, status, location, expected) in [

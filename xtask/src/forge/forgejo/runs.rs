@@ -36,8 +36,8 @@ impl RunAnswer {
             }
             _ => bail!("run {} names neither its workflow nor its ref", self.id),
         };
-        // Anything else than a tag keeps its full name: a branch may have the name of a tag. Forgejo has only the short
-        // form, which does not tell the two apart.
+        // Every ref but a tag keeps its full name, because a branch may have the name of a tag. Forgejo has only the
+        // short form, which does not distinguish the two.
         let tag = reference.strip_prefix("refs/tags/");
         Ok(RunRecord {
             number: self.run_number,
@@ -57,10 +57,10 @@ impl Forgejo {
         match response.status {
             200 => {
                 let answer: RunAnswer = response.json()?;
-                ensure!(answer.id == id, "{response} with the run {}, and {id} was asked for", answer.id);
+                ensure!(answer.id == id, "{response} with the run {}: expected {id}", answer.id);
                 answer.record().with_context(|| format!("{response}: reading it")).map(RunSaid::Recorded)
             }
-            // A forge without this API answers the same as one that has no such run.
+            // A forge without this API gives the same answer as one that has no such run.
             404 => of_missing(&response, &ask("?limit=1")?),
             _ => untold(&response),
         }
@@ -76,7 +76,7 @@ fn of_missing(response: &Response, listed: &Response) -> Result<RunSaid> {
     }
 }
 
-/// [`RunSaid::Untold`] for a status that refuses the question for good; an error for any other status.
+/// [`RunSaid::Untold`] for a status that refuses the query permanently; an error for any other status.
 fn untold(response: &Response) -> Result<RunSaid> {
     match response.status {
         401 | 403 | 405 | 410 | 501 => Ok(RunSaid::Untold(response.to_string())),
@@ -93,7 +93,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn both_forges_are_read_as_the_same_record() {
+    fn forgejo_and_gitea_answers_are_read_as_the_same_record() {
         let commit = "8".repeat(40);
         let expected = RunRecord {
             number: 42,
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_of_a_branch_with_the_name_of_a_tag_is_not_one_of_the_tag() {
+    fn a_run_of_a_branch_named_like_a_tag_is_not_a_run_of_the_tag() {
         for (at, expected) in [
             ("refs/tags/v0.1.0", "v0.1.0"),
             ("refs/heads/v0.1.0", "refs/heads/v0.1.0"),

@@ -7,11 +7,11 @@ use crate::inputs::run::Run;
 use crate::process::shown::one_line;
 
 /// The `name:` that this repository gives the workflow that releases. Its state says nothing about the commit, and is
-/// pending while it runs. Both forges write contexts as `<name> / <job> (<event>)`, without outer blanks: a workflow
-/// without a name has `/ <job> (<event>)`.
+/// pending while it runs. Both forges write contexts as `<name> / <job> (<event>)`, without leading or trailing
+/// spaces: a workflow without a name has `/ <job> (<event>)`.
 const RELEASE_WORKFLOW_NAME: &str = "release";
 
-/// A change after the tag does not help this tag, whose commit has its own configuration.
+/// A change after the tag has no effect on this tag, whose commit has its own configuration.
 const LIFT: &str = "to lift the rule, set `ci-status = \"off\"` in `Cargo.toml` on the default branch, and tag the next version there";
 
 /// `GET /repos/{o}/{r}/commits/{sha}/status`: a page with the newest status of each context.
@@ -48,11 +48,12 @@ impl OwnRun {
 }
 
 /// The result from a commit's statuses. `required` names the contexts that must exist and be green. If it is empty,
-/// there must be at least one context, and all must be green. A skipped one does not count (Gitea has that state).
+/// there must be at least one context, and all must be green. A skipped context does not count (Gitea has that
+/// state).
 pub(super) fn judge(statuses: &[Status], required: &[String], own_run: &OwnRun) -> CiState {
     let counts = |status: &&Status| {
-        let is_asked = required.is_empty() || required.contains(&status.context);
-        is_asked && status.status != "skipped" && !own_run.is(status)
+        let is_relevant = required.is_empty() || required.contains(&status.context);
+        is_relevant && status.status != "skipped" && !own_run.is(status)
     };
     let counted: Vec<_> = statuses.iter().filter(counts).collect();
     let is = |status: &&&Status, state: &str| status.status == state;
@@ -115,7 +116,7 @@ mod tests {
     const LINT: &str = "release-notes / lint (push)";
 
     #[test]
-    fn green_is_a_success_and_nothing_else_besides_the_release_itself() {
+    fn green_needs_a_success_and_nothing_red_apart_from_the_release_itself() {
         let own = [("publish / job (push)", "pending"), ("release / release (push)", "failure")];
         assert_eq!(state(&[CI], &[]), CiState::Green);
         assert_eq!(state(&[CI, own[0], own[1]], &[]), CiState::Green);
@@ -150,14 +151,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_pending_is_waited_for_and_what_was_skipped_says_nothing() {
+    fn pending_contexts_are_awaited_and_skipped_ones_are_ignored() {
         let present = ["`ci / test (push)` is success", "`release-notes / lint (push)` is pending"];
         assert_eq!(state(&[CI, (LINT, "pending")], &[]), waits_for(&[LINT], &[], &present));
         assert_eq!(state(&[CI, (LINT, "skipped")], &[]), CiState::Green);
     }
 
     #[test]
-    fn contexts_that_are_named_must_be_there_and_no_other_counts() {
+    fn required_contexts_must_exist_and_no_others_count() {
         assert_eq!(state(&[CI, (LINT, "failure")], &[CI.0]), CiState::Green);
         let own = ("release / release (push)", "pending");
         let present = "`release-notes / lint (push)` is success";

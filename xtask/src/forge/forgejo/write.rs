@@ -1,4 +1,4 @@
-//! What a release does on a forge, and what it asks first with its token.
+//! What a release writes to a forge, and what it checks there first with its token.
 
 use std::thread;
 use std::time::Duration;
@@ -26,14 +26,14 @@ const SETTLING: [Duration; 5] = [
     Duration::from_millis(1600),
 ];
 
-/// After it, a date is another one.
+/// The resolution of a page's date: after this pause, a new date is a later one.
 const ONE_SECOND: Duration = Duration::from_secs(1);
 
-/// A question to the forge that may have a problem as its answer.
+/// A query to the forge that may find a problem.
 type Check<'a> = &'a (dyn Fn() -> Result<Option<Problem>> + Sync);
 
 impl Forgejo {
-    /// What is wrong with publishing `tag` at `commit` here, and what `more` finds, asked in parallel.
+    /// What is wrong with publishing `tag` at `commit` here, and what `more` finds. The checks run in parallel.
     fn of_source(&self, tag: &ReleaseTag, commit: &Commit, more: &[Check<'_>]) -> Vec<Problem> {
         let checks: [Check<'_>; 5] = [
             &|| self.check_sight(),
@@ -49,7 +49,7 @@ impl Forgejo {
         let mut found = found
             .into_iter()
             .map(|result| result.unwrap_or_else(|error| Some(Problem::of_error("forge", &error))));
-        // Who may not see the repository gets the same answer to each question about it.
+        // An account that may not see the repository gets the same answer to every query about it.
         match found.next().flatten() {
             Some(unseen) => vec![unseen],
             None => found.flatten().collect(),
@@ -67,7 +67,7 @@ impl Write for Forgejo {
     }
 
     fn has_left_branches(&self, commit: &Commit) -> Result<Option<String>> {
-        // While a release runs, others merge. A head that the clone does not have is most likely a later one.
+        // Others may merge while a release runs. A head that the clone lacks is most likely a later commit.
         Ok(self.off_branches(commit)?.filter(|off| off.is_certain).map(|off| off.text))
     }
 
@@ -143,18 +143,19 @@ impl Write for Forgejo {
         // The forge shows the page with the newest date, which is the wrong one after a backport. Hiding and showing a
         // page gives it a new date (docs/facts.md#latest-page); nothing else about it changes.
         let Some(page) = self.page(highest)? else { return Ok(false) };
-        // Somebody took the mark from it by hand, and a new date does not give it back.
+        // Somebody made it a prerelease by hand. The forge marks none of these as latest, whatever its date.
         if page.page.prerelease {
             return Ok(false);
         }
-        // Showing a page whose tag was deleted would make that tag again.
+        // Showing a page whose tag was deleted would create that tag again.
         let Some(tagged) = self.tag(highest)? else { return Ok(false) };
-        // A draft may be a person's, or one whose own run is still uploading its files and shows it when they are there.
+        // A draft may belong to a person, or to a run that is still uploading its files and will then show it.
         if page.draft && !(page.is_complete() && page.page.commit == tagged) {
             return Ok(false);
         }
         self.renew(&page)?;
-        // Dates have whole seconds: within the second of the other page's date, this one need not be the newest.
+        // Dates are in whole seconds: if the other page has the date of this same second, this page need not be the
+        // newest.
         if !self.shows_as_latest(highest)? {
             crate::process::interrupt::pause(ONE_SECOND)?;
             self.renew(&page)?;
@@ -167,8 +168,8 @@ impl Forgejo {
     /// Hides the page and shows it again, which gives it a new date.
     fn renew(&self, page: &PublishedPage) -> Result<()> {
         let hidden = self.patch(page.id, &json!({ "draft": true }));
-        // The first change may have arrived although it failed or a signal ended it, and this may be another release's
-        // page.
+        // The page is shown even if hiding it failed or was interrupted: the request may have taken effect, and the
+        // page may belong to another release.
         self.show(page.id).with_context(|| {
             format!(
                 "the page of {} may be hidden now: run this again, or publish that draft at {}",
@@ -185,8 +186,8 @@ fn changes(published: &PublishedPage, page: &Page) -> serde_json::Map<String, se
     if found.body != page.body {
         changes.insert("body".to_owned(), page.body.clone().into());
     }
-    // A page that a person began names a branch. Without the commit, a run that ends while it is hidden for the mark
-    // would leave it so: the next one could not tell it from a draft of somebody.
+    // A page that a person began names a branch. `settle_latest` hides a page for a moment. If a run ends then, the
+    // next run shows the page again only if it names the commit: otherwise it could be a person's draft.
     if found.commit != page.commit {
         changes.insert("target_commitish".to_owned(), page.commit.as_str().into());
     }
@@ -218,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_differs_is_changed_and_a_page_by_hand_gets_its_commit() {
+    fn only_differing_fields_are_changed_and_a_page_made_by_hand_gets_its_commit() {
         let published = |page: Page, draft: bool| {
             let (address, assets) = (String::new(), Vec::new());
             PublishedPage { id: 1, page, draft, address, assets }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::Forgejo;
 use crate::process::shown::few;
 
-/// So many names are shown.
+/// The most names that are shown.
 const MOST_NAMES: usize = 10;
 
 /// `GET /repos/{o}/{r}/assignees`: who may write code, issues or pull requests. The list of collaborators lacks the
@@ -18,7 +18,7 @@ struct Account {
 }
 
 impl Forgejo {
-    /// Names those who may write. `None` if the forge does not tell.
+    /// Names those who may write. `None` if the forge does not list them.
     pub(super) fn writers(&self) -> Result<Option<String>> {
         let accounts: Option<Vec<Account>> = self.rules("assignees")?;
         Ok(said(accounts.into_iter().flatten().map(|account| account.login).collect()))

@@ -1,11 +1,11 @@
-//! JSON that has another reading, or none.
+//! JSON that can be read in one way, in several, or in none.
 
 use super::{MOST_DEPTH, parse, parse_all, parse_as_spelled, parse_without, value};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 #[test]
-fn a_type_with_fields_is_read_from_an_object_alone() {
+fn a_struct_is_read_only_from_an_object() {
     #[derive(Debug, PartialEq, Deserialize)]
     struct Outer {
         inner: Vec<Inner>,
@@ -26,7 +26,7 @@ fn a_type_with_fields_is_read_from_an_object_alone() {
 }
 
 #[test]
-fn a_member_is_taken_out_whole_and_must_be_there() {
+fn a_member_is_returned_whole_and_must_exist() {
     #[derive(Debug, PartialEq, Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Rest {
@@ -42,7 +42,7 @@ fn a_member_is_taken_out_whole_and_must_be_there() {
 }
 
 #[test]
-fn what_has_each_key_once_is_read_as_it_is() {
+fn json_with_unique_keys_is_read_unchanged() {
     let text = json!({"a": [1, -2, 1.5, true, null, "x"], "b": {"a": {}, "ä": "\u{1F600}"}, "": []});
     assert_eq!(value(text.to_string().as_bytes()).unwrap(), text);
     let all: Vec<Value> = parse_all("\n[1]\n\n{\"a\": 2}").unwrap();
@@ -50,7 +50,7 @@ fn what_has_each_key_once_is_read_as_it_is() {
 }
 
 #[test]
-fn a_key_twice_is_refused_in_every_spelling_and_at_every_depth() {
+fn a_duplicate_key_is_rejected_in_every_spelling_and_at_every_depth() {
     for pair in [
         r#""key": 1, "key": 1"#,
         r#""key": 1, "KEY": 1"#,
@@ -75,7 +75,7 @@ fn a_key_twice_is_refused_in_every_spelling_and_at_every_depth() {
 }
 
 #[test]
-fn as_spelled_only_the_same_key_is_refused() {
+fn parse_as_spelled_accepts_keys_that_differ_in_case() {
     let text = r#"{"key": 1, "KEY": {"A": 1, "a": 2}}"#;
     assert_eq!(
         parse_as_spelled::<Value>(text.as_bytes()).unwrap(),
@@ -94,7 +94,7 @@ fn as_spelled_only_the_same_key_is_refused() {
 }
 
 #[test]
-fn what_is_too_deep_too_long_or_followed_by_more_is_refused() {
+fn json_that_is_too_deep_too_long_or_has_trailing_text_is_rejected() {
     let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
     assert!(value(nested(MOST_DEPTH).as_bytes()).is_ok());
     assert!(value(nested(MOST_DEPTH + 1).as_bytes()).is_err());

@@ -54,10 +54,10 @@ impl Manifest {
     }
 }
 
-/// A text that may be left out but not `null`.
+/// A string that may be absent but not `null`.
 ///
 /// # Errors
-/// When it is not a text.
+/// When it is not a string.
 pub fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     String::deserialize(deserializer).map(Some)
 }
@@ -65,10 +65,10 @@ pub fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>
 /// Checks the version and the type of an index or a manifest.
 ///
 /// # Errors
-/// When the version is another one, or the type is not `known`.
+/// When the version is not 2, or the type is not `known`.
 pub fn check_type(what: &str, schema: u64, media_type: Option<&str>, known: &[&str]) -> Result<()> {
     ensure!(schema == SCHEMA, "{what} is of version {schema}: expected {SCHEMA}");
-    // The specification recommends it but does not require it.
+    // The specification recommends the media type but does not require it.
     let is_known = media_type.is_none_or(|media_type| known.contains(&media_type));
     ensure!(is_known, "{what} is a `{}`", media_type.unwrap_or_default());
     Ok(())

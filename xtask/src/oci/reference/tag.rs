@@ -31,7 +31,7 @@ impl Tag {
         Ok(Self(text.to_owned()))
     }
 
-    /// The tag of something that belongs to `digest`. Its `kind` has no other signs than a tag.
+    /// The tag of something that belongs to `digest`. `kind` may only have characters that are allowed in a tag.
     pub(crate) fn of(digest: &Digest, kind: &str) -> Self {
         Self(format!("sha256-{}{kind}", digest.hex()))
     }

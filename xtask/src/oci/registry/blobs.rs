@@ -1,5 +1,5 @@
-//! Blobs: reads small ones into memory, downloads large ones to a file, and stores those of attestations. Also the
-//! address of an upload.
+//! Blobs: reads small ones into memory, downloads large ones to a file, and stores those of attestations. Also
+//! decides which address an upload may go to.
 
 use std::fs::File;
 use std::path::Path;
@@ -13,10 +13,10 @@ use crate::http::{Method, Request, Response};
 use crate::oci::reference::Digest;
 use crate::process::parallel::at_once;
 
-/// A service has no larger layer.
+/// No service has a larger layer.
 const LARGEST_FILE: u64 = 4 << 30;
 
-/// For one layer over a slow line. A silent server is given up much earlier.
+/// For one layer over a slow connection. A request to a silent server ends much earlier.
 const LONGEST_DOWNLOAD: Duration = Duration::from_secs(15 * 60);
 
 impl Client {
@@ -62,7 +62,7 @@ impl Client {
         Ok(Digest::of(bytes))
     }
 
-    /// Stores each of `blobs` that does not exist, all at once.
+    /// Stores those of `blobs` that do not exist, in parallel.
     ///
     /// # Errors
     /// As [`Client::put_blob`].
@@ -75,11 +75,13 @@ impl Client {
         at_once(&missing, |(digest, bytes)| self.put_missing(digest, bytes)).map(|_| ())
     }
 
-    /// Stores a blob that did not exist. The upload is in one piece ("POST then PUT" in the distribution specification).
+    /// Stores a blob that did not exist. The upload is in one piece ("POST then PUT" in the distribution
+    /// specification).
     fn put_missing(&self, digest: &Digest, bytes: &[u8]) -> Result<()> {
         let mut response = self.upload(digest, bytes)?;
         if matches!(response.status, 400 | 404 | 416) {
-            // The request was repeated because its first answer was lost, and an upload takes its bytes once.
+            // An upload accepts its bytes once. If the answer to the first request was lost, its retry gets such a
+            // status.
             if self.has_blob(digest)? {
                 return Ok(());
             }
@@ -105,8 +107,9 @@ impl Client {
     /// When the registry does not let these credentials push.
     pub fn check_push(&self) -> Result<()> {
         let cancelled = self.send_as(Scope::Delete, &Request::new(Method::Delete, self.open_upload()?))?;
-        // The rest of them: the server cannot cancel, or takes that for a deletion, which is another right than to push
-        // (the distribution registry with token authentication). It drops the empty upload after a while.
+        // With a 4xx status, the server cannot cancel an upload, or requires the right to delete for it, which is not
+        // the right to push (the distribution registry with token authentication). It drops the empty upload after a
+        // while.
         let is_fine = matches!(cancelled.status, 200 | 202 | 204 | 400 | 401 | 403 | 404 | 405);
         ensure!(is_fine, cancelled.unexpected());
         Ok(())
@@ -163,7 +166,7 @@ mod tests {
     use crate::http::Response;
 
     #[test]
-    fn an_upload_goes_on_at_the_same_host_alone() {
+    fn an_upload_continues_only_on_the_same_host() {
         const BASE: &str = "https://forge.example.org";
         let address =
             |location: &str| upload_address(&Response::of(202, &[("Location", location)], b""), BASE);

@@ -1,4 +1,4 @@
-//! Where a registry says that its tokens are issued, and which of these servers may get our password.
+//! The token server that a registry names, and whether that server may get our password.
 
 use anyhow::{Result, ensure};
 
@@ -22,8 +22,8 @@ impl Challenge {
         Some(Self { realm: value("realm")?, service: value("service") })
     }
 
-    /// The registry names the server that gets our password. Accepted are the registry itself and any server that
-    /// proves its name by TLS, and for a loopback registry another one on this machine.
+    /// Checks the server that gets our password, because the registry chooses it. Accepted are the registry itself,
+    /// any server that proves its name by TLS, and, for a loopback registry, any server on this machine.
     pub(super) fn check_realm(&self, registry: &Registry) -> Result<()> {
         let is_loopback = |host: &str| host.parse::<Registry>().is_ok_and(|host| host.is_loopback());
         let is_safe = |realm: Address<'_>| {
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_goes_to_the_registry_itself_or_over_tls() {
+    fn a_password_is_sent_only_to_the_registry_itself_or_over_tls() {
         let realm = |realm: &str| Challenge { realm: realm.to_owned(), service: None };
         let public = "forge.example.org".parse().unwrap();
         let loopback = "127.0.0.1:3000".parse().unwrap();

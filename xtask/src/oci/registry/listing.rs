@@ -1,5 +1,5 @@
 //! The tags of an image, page by page. The registry itself says where the next page is (distribution specification,
-//! "Listing Tags"), because some registries take an opaque cursor in place of the last tag.
+//! "Listing Tags"), because some registries use an opaque cursor in place of the last tag.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,8 @@ impl Client {
     /// All tags, in the registry's order; empty when the image does not exist.
     ///
     /// # Errors
-    /// When a request fails, an answer has another form, the registry points to another host, or the list has no end.
+    /// When a request fails, an answer has an unexpected form, the registry points to another host, or the list does
+    /// not end.
     pub fn tags(&self) -> Result<Vec<String>> {
         list(&self.image, self.url("tags/list?n=100"), |url| self.send(&Request::new(Method::Get, url)))
             .with_context(|| format!("listing the tags of `{}`", self.image))
@@ -57,7 +58,7 @@ fn list(image: &Image, first: String, ask: impl Fn(String) -> Result<Response>) 
 /// The address of the next page. It must be on this registry, because the request for it carries our credentials.
 fn next_page(image: &Image, response: &Response) -> Result<Option<String>> {
     let Some(link) = response.headers("Link").find_map(next_link) else { return Ok(None) };
-    // Behind a proxy a registry may name itself with the other scheme. The scheme of the connection stays.
+    // Behind a proxy, a registry may put the wrong scheme into its own address. The scheme of the connection is kept.
     let path = match Address::parse(link) {
         Some(address) if address.authority == image.registry.host() => address.path,
         _ => link,
@@ -92,7 +93,7 @@ mod tests {
     use crate::http::{LARGEST_LISTING, Response};
 
     #[test]
-    fn a_list_without_an_end_is_no_list() {
+    fn an_endless_list_is_an_error() {
         let image = "registry.example.org/acme/carol".parse().unwrap();
         let pages = |size: usize| {
             let more = [("Link", "</v2/acme/carol/tags/list?last=a>; rel=\"next\"")];
@@ -107,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn the_next_page_is_told_among_other_links() {
+    fn the_next_page_is_found_among_other_links() {
         let path = "/v2/acme/carol/tags/list?n=100&last=v1";
         for header in [
             format!("<{path}>; rel=\"next\""),

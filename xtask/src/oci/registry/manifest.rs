@@ -42,14 +42,14 @@ fn essence(media_type: &str) -> &str {
 pub(super) fn read(response: Response, reference: Reference<'_>) -> Result<Manifest> {
     let media_type =
         response.header("Content-Type").with_context(|| format!("{response} without a type"))?.to_owned();
-    // The HTML page of a proxy is not an answer of the registry, and must not count as a false manifest.
+    // The HTML page of a proxy is not an answer of the registry, and must not count as a digest mismatch.
     ensure!(is_manifest(&media_type), "{response} with `{}`: expected a manifest", essence(&media_type));
     index::check_size(&response.body).with_context(|| response.to_string())?;
-    let asked = match reference {
+    let requested = match reference {
         Reference::Digest(digest) => Some(digest),
         Reference::Tag(_) => None,
     };
-    for named in asked.into_iter().chain(&said_digest(&response)?) {
+    for named in requested.into_iter().chain(&said_digest(&response)?) {
         WrongBytes::check(&response, named)?;
     }
     Ok(Manifest::new(media_type, response.body))
@@ -71,7 +71,7 @@ mod tests {
     use crate::oci::registry::WrongBytes;
 
     #[test]
-    fn a_page_is_no_manifest_and_not_a_false_one_either() {
+    fn an_html_page_is_an_error_but_not_a_digest_mismatch() {
         let page = || Response::of(200, &[("Content-Type", "text/html; charset=utf-8")], b"<html>");
         for reference in [Reference::Tag(&Tag::latest()), Reference::Digest(&Digest::of(b"index"))] {
             let error = read(page(), reference).unwrap_err();
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn a_manifest_is_of_the_digest_that_was_asked_for_and_of_the_one_that_is_said() {
+    fn a_manifest_must_match_the_requested_digest_and_the_one_in_the_header() {
         let (these, those) = (Digest::of(b"these"), Digest::of(b"those"));
         let answered = |reference: Reference<'_>, said: &Digest| {
             let headers = [("Content-Type", INDEX), ("Docker-Content-Digest", said.as_str())];
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_manifest_is_not_larger_than_any() {
+    fn a_manifest_that_is_too_large_is_rejected() {
         let answered = |size: usize| {
             let answer = Response::of(200, &[("Content-Type", INDEX)], &vec![b' '; size]);
             read(answer, Reference::Tag(&Tag::latest()))

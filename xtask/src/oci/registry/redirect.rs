@@ -1,7 +1,7 @@
 //! Registries that store their bytes elsewhere, or under another name. Forgejo with direct serving and most hosted
-//! registries answer `GET` of a blob or a manifest with a redirect to a storage server. For an owner's old name, Forgejo
-//! redirects to the new one (docs/facts.md#renamed-repositories). The request that follows is anonymous, and the bytes
-//! that it brings are checked against the digest.
+//! registries answer `GET` of a blob or a manifest with a redirect to a storage server. For an owner's old name,
+//! Forgejo redirects to the new one (docs/facts.md#renamed-repositories). The request that follows is anonymous, and
+//! the bytes that it brings are checked against the digest.
 
 use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
@@ -23,7 +23,7 @@ impl Client {
     /// Follows the redirect in `response`, if it is one. `request` is the request that it answers.
     ///
     /// # Errors
-    /// When requests may not go to that address, or no answer comes from there.
+    /// When requests may not go to that address, or get no answer there.
     pub(super) fn follow(&self, request: &Request, response: Response) -> Result<Response> {
         self.follow_by(request, response, &|request| self.curl.send(request))
     }
@@ -44,8 +44,8 @@ impl Client {
         Ok(as_of_registry(stored, said.as_deref(), kind.as_deref()))
     }
 
-    /// The answer to `request` under the name that the image has now, and the request for it. Each further request is
-    /// anonymous: neither the password nor a token that it gave is for another name.
+    /// The request for the name that the image has now, and its answer. Each further request is anonymous: neither
+    /// the password nor a token obtained with it is meant for another name.
     fn under_present_name(
         &self,
         request: &Request,
@@ -107,11 +107,11 @@ fn may_lead_to(url: &str, own: &Registry, plain_http: &[Registry]) -> bool {
     is_local || plain_http.iter().chain(own).any(|named| named.as_str() == host.as_str())
 }
 
-/// Whether a registry answers the request for a list of referrers with 303, "See Other" (RFC 9110 §15.4.4), to another
-/// host: it has no such list. GHCR does so, and what answers there limits how often anyone may ask.
+/// Whether the registry redirects a request for a list of referrers to another host with 303, "See Other" (RFC 9110
+/// §15.4.4), which means that it has no such list. GHCR does so, and the server there limits the rate of requests.
 ///
 /// # Errors
-/// When the answer leads to no address.
+/// When the `Location` is not an address.
 fn leads_to_no_list(request: &Request, response: &Response) -> Result<bool> {
     let is_list = request.url().rsplit_once('/').is_some_and(|(before, _)| before.ends_with("/referrers"));
     let Some(location) = response.header("Location").filter(|_| is_list && response.status == 303) else {
@@ -122,7 +122,7 @@ fn leads_to_no_list(request: &Request, response: &Response) -> Result<bool> {
     Ok(origin(&to) != origin(request.url()))
 }
 
-/// The image's path in an address of the registry at `base`: what is before the kind of thing that is asked for.
+/// The image's path in an address of the registry at `base`: what comes before `/manifests/`, `/blobs/` and so on.
 fn present_name<'a>(base: &str, url: &'a str) -> Option<&'a str> {
     let path = url.strip_prefix(base)?.strip_prefix("/v2/")?;
     let kinds = ["/manifests/", "/blobs/", "/tags/list", "/referrers/"];
@@ -134,8 +134,8 @@ fn own(response: &Response, name: &str) -> Option<String> {
     response.header(name).map(str::to_owned)
 }
 
-/// The storage server's answer under the registry's headers: its digest, and a manifest's media type if one is found.
-/// The registry's type comes first, then the storage server's, then the one in the manifest itself.
+/// The storage server's answer with the registry's headers: its digest, and the media type of a manifest if one is
+/// found. The registry's type takes precedence, then the storage server's, then the one in the manifest itself.
 fn as_of_registry(response: Response, said: Option<&str>, kind: Option<&str>) -> Response {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -160,7 +160,7 @@ mod tests {
     use crate::oci::reference::Registry;
 
     #[test]
-    fn without_tls_a_registry_leads_only_to_a_named_host_or_on_this_machine() {
+    fn without_tls_a_registry_may_redirect_only_to_configured_hosts_or_within_loopback() {
         let registry = |text: &str| text.parse::<Registry>().unwrap();
         let (public, local) = (registry("forge.example.org"), registry("127.0.0.1:3000"));
         let (lan, named) = (registry("forge.lan:3000").over_http(), [registry("storage.lan:9000")]);
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_registry_said_counts_and_not_what_the_storage_says() {
+    fn the_registrys_headers_override_those_of_the_storage_server() {
         let stored = |headers: &[(&str, &str)], body: &str| Response::of(200, headers, body.as_bytes());
         let other = stored(&[("Docker-Content-Digest", "sha256:other"), ("Content-Type", MANIFEST)], "{}");
         let found = as_of_registry(other, Some("sha256:said"), Some(INDEX));
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_read_from_an_address_of_the_same_registry_alone() {
+    fn a_name_is_read_only_from_an_address_of_the_same_registry() {
         let base = "https://forge.example.org";
         for (url, expected) in [
             ("https://forge.example.org/v2/new/carol/manifests/v1.0.0", Some("new/carol")),

@@ -9,7 +9,7 @@ use crate::http::{Method, Request, Response};
 use crate::oci::exact;
 use crate::oci::reference::Digest;
 
-/// No image of ours has more referrers. Each of them is a request.
+/// No image of ours has more referrers, and each of them costs a request.
 pub const MOST_REFERRERS: usize = 1000;
 
 impl Client {
@@ -34,8 +34,8 @@ impl Client {
     }
 }
 
-/// The list in an answer; `None` if the registry does not support this request, which registries say by different
-/// statuses; 303 is one that was not followed.
+/// The list in an answer; `None` if the registry does not support this request, for which registries use different
+/// statuses. 303 is a redirect that was not followed.
 pub(super) fn read(response: &Response) -> Result<Option<Vec<Digest>>> {
     #[derive(Deserialize)]
     struct Index {
@@ -79,7 +79,7 @@ mod tests {
     use crate::oci::reference::Digest;
 
     #[test]
-    fn a_list_is_whole_or_an_error_and_a_registry_may_have_none() {
+    fn an_incomplete_list_is_an_error_and_a_registry_may_have_no_list() {
         let one = Digest::of(b"one");
         let answer = |status: u16, body: &str| read(&Response::of(status, &[], body.as_bytes()));
         let list = format!(r#"{{"schemaVersion":2,"manifests":[{{"digest":"{one}","size":1}}]}}"#);

@@ -1,4 +1,4 @@
-//! Removes a tag or a manifest, and tells whether the registry allowed it.
+//! Removes a tag or a manifest, and reports whether the registry allowed it.
 
 use anyhow::Result;
 
@@ -14,8 +14,8 @@ pub enum Removal {
     Gone,
     /// It did not exist.
     Missing,
-    /// It stays: the registry refused with this status. It cannot remove a single tag, never removes tags, or does not
-    /// allow it to this account.
+    /// It still exists: the registry refused with this status, because it cannot remove a single tag, never removes
+    /// tags, or does not allow this account to do so.
     Refused(u16),
 }
 

@@ -1,4 +1,4 @@
-//! Several requests at once.
+//! A batch of requests.
 
 use anyhow::Result;
 
@@ -49,7 +49,8 @@ impl Got {
 
 impl Client {
     /// Sends all of `wanted` over one connection. The answers are in the order of `wanted`, each as
-    /// [`Client::manifest`], [`Client::blob`], [`Client::has_blob`] or [`Client::referrers`] returns it; `None` for what does not exist.
+    /// [`Client::manifest`], [`Client::blob`], [`Client::has_blob`] or [`Client::referrers`] returns it; `None` for
+    /// what does not exist.
     pub fn several(&self, wanted: &[Wanted]) -> Vec<Result<Option<Got>>> {
         let requests: Vec<_> = wanted.iter().map(|wanted| self.request(wanted)).collect();
         let answers = self.send_all(&requests);

@@ -33,7 +33,7 @@ impl Client {
     /// Sends all requests with the current token. Those for which the registry requires another token are sent again,
     /// one by one.
     pub(super) fn send_all(&self, requests: &[Request]) -> Vec<Result<Response>> {
-        let authorization = self.at_hand();
+        let authorization = self.current_authorization();
         let authorized = requests.iter().map(|request| request.clone().authorization(authorization.clone()));
         let answers = self.curl.send_all(&authorized.collect::<Vec<_>>());
         let checked = requests.iter().zip(answers).map(|(request, answer)| match answer {
@@ -62,7 +62,7 @@ impl Client {
     }
 
     fn authorized(&self, scope: Scope, request: &Request, send: &Send<'_>) -> Result<Response> {
-        let response = send(&request.clone().authorization(self.at_hand()))?;
+        let response = send(&request.clone().authorization(self.current_authorization()))?;
         let Some(challenge) = response.header("WWW-Authenticate").filter(|_| response.status == 401) else {
             return Ok(response);
         };
@@ -104,7 +104,7 @@ impl Client {
         hidden.context(response.unexpected())
     }
 
-    fn at_hand(&self) -> Authorization {
+    fn current_authorization(&self) -> Authorization {
         let token = self.token.lock().unwrap_or_else(PoisonError::into_inner).clone();
         token.map_or(Authorization::Anonymous, Authorization::Bearer)
     }
@@ -113,7 +113,7 @@ impl Client {
         format!("getting a token for `{}`", self.image)
     }
 
-    /// The scope in the words of a token server.
+    /// The scope in the form that a token server expects.
     fn scope(&self, scope: Scope) -> String {
         let actions = match (&self.credentials, scope) {
             (None, _) => "pull",
@@ -123,8 +123,8 @@ impl Client {
         format!("repository:{}:{actions}", self.image.path)
     }
 
-    /// Sends `request`, which has no authorization and is about the image `name` in this registry. If the registry wants
-    /// a token, it gets one that anyone is given.
+    /// Sends `request`, which has no authorization and is about the image `name` in this registry. If the registry
+    /// requires a token, the request is sent again with one that is issued without credentials.
     pub(super) fn anonymously(&self, name: &str, request: &Request, send: &Send<'_>) -> Result<Response> {
         let response = send(request)?;
         let challenge = response.header("WWW-Authenticate").filter(|_| response.status == 401);

@@ -5,8 +5,8 @@ use std::fmt;
 use crate::http::Response;
 use crate::oci::reference::Digest;
 
-/// A registry's answer does not match the digest that names it. This is not a transient fault: the registry's claim is
-/// false.
+/// A registry's answer does not match the digest that it was requested by or that it names. This is not a transient
+/// fault: the registry serves wrong bytes.
 #[derive(Debug)]
 pub struct WrongBytes {
     answer: String,
@@ -52,7 +52,7 @@ mod tests {
     use anyhow::Context as _;
 
     #[test]
-    fn it_is_told_by_type_under_any_context() {
+    fn a_digest_mismatch_is_recognized_by_its_type_under_any_context() {
         let answer = Response::of(200, &[], b"these");
         assert!(WrongBytes::check(&answer, &Digest::of(b"these")).is_ok());
         let error = WrongBytes::check(&answer, &Digest::of(b"those")).context("asking").unwrap_err();

@@ -40,7 +40,7 @@ fn reachable() -> Vec<Facts> {
 
 fn is_reachable(facts: &Facts) -> bool {
     let image = [facts.signature, facts.provenance, facts.sbom];
-    // What the version tag names is asked about only if the tag exists. Then each question has an answer, unless
+    // What the version tag names is looked up only if the tag exists. Then each of these facts is known, unless
     // something else is known to be wrong.
     match facts.version_tag {
         NotAsked => false,
@@ -73,15 +73,15 @@ fn every_combination_keeps_the_rules() {
         ensure(!plan.is_conflict() || !is_finished(&plan), "a conflict is not finished");
         ensure(
             public || (does(Step::Build) && does(Step::Sign) && does(Step::Attest) && does(Step::Tag)),
-            "what is not public is made, whole",
+            "what is not public is made completely",
         );
         ensure(
             !does(Step::Page) || proven || does(Step::Tag),
-            "a page is for an image that is proven or will be",
+            "a page is only for an image that is proven or will be",
         );
         ensure(
             !does(Step::Latest) || (facts.stable && (proven || does(Step::Tag))),
-            "`latest` is for a proven stable version",
+            "`latest` is only for a proven stable version",
         );
         ensure(facts.latest != Right || !does(Step::Latest), "what is right is left alone");
         ensure(!(facts.page == Right && does(Step::Page)), "what is right is left alone");
@@ -91,7 +91,7 @@ fn every_combination_keeps_the_rules() {
             && facts.mark != Absent
             && (!facts.stable || matches!(facts.latest, Right | NotAsked))
             && matches!(facts.candidate, Absent | NotAsked);
-        ensure(is_finished(&plan) == all_right, "finished is when all is right, and then nothing is done");
+        ensure(is_finished(&plan) == all_right, "a plan is finished exactly when everything is right");
     }
 }
 

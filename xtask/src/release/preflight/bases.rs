@@ -16,8 +16,8 @@ use crate::release::preflight::{Found, checks, not_asked, saw};
 use crate::release::target::Target;
 use crate::release::{Session, Tools};
 
-/// Stand-ins for base images are only for trying things out: what is published must be made of what the Dockerfile
-/// says.
+/// Stand-ins for base images are only for trying things out: a published image must be built from the base images
+/// that the Dockerfile names.
 pub(super) fn stand_ins(target: &Target) -> Result<Found> {
     let mut problems = Vec::new();
     for stand_in in &target.stand_ins {
@@ -58,7 +58,8 @@ pub(super) fn base_images(
                 problems.extend(without_platform(session.config, reference, &manifest)?);
             }
             Ok(_) => {}
-            // The layers of the final stage's base image are told apart by its manifests: the builder alone is not enough.
+            // The manifests of the final stage's base image are needed to recognize its layers, so it is not enough
+            // that the builder has the image.
             Err(unread) if *pinned == inputs.base.last && !is_known(session, &place)? => {
                 problems.push(Problem::new("base image", unreadable(reference, &unread)));
             }
@@ -94,7 +95,7 @@ fn without_platform(config: &Config, reference: &str, manifest: &[u8]) -> Result
     };
     let lacking = config.platforms.iter().filter(|wanted| !has(wanted)).map(|wanted| {
         let text = format!(
-            "`{reference}` has no `{wanted}`; pin another, or take the platform off `platforms` in `Cargo.toml`"
+            "`{reference}` has no `{wanted}`; pin another, or remove the platform from `platforms` in `Cargo.toml`"
         );
         Problem::new("base image", text)
     });
@@ -122,7 +123,8 @@ fn by_builder(
     Ok(vec![Problem::new("base image", text)])
 }
 
-/// What a trial of the builder writes after `FROM`, so that it asks for the image as the Dockerfile does.
+/// What a trial build has after `FROM`, so that the builder requests the image for the same platforms as for the
+/// Dockerfile.
 fn from(reference: &str, is_on_target: bool) -> String {
     if is_on_target { reference.to_owned() } else { format!("--platform=$BUILDPLATFORM {reference}") }
 }
@@ -132,7 +134,7 @@ mod tests {
     use super::{from, without_platform};
 
     #[test]
-    fn the_builder_is_asked_as_the_dockerfile_asks() {
+    fn a_trial_build_requests_a_base_image_as_the_dockerfile_does() {
         assert_eq!(from("node:22@sha256:x", true), "node:22@sha256:x");
         assert_eq!(from("node:22@sha256:x", false), "--platform=$BUILDPLATFORM node:22@sha256:x");
     }

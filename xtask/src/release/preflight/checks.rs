@@ -21,7 +21,7 @@ use crate::release::{Session, Tools};
 use crate::tool::cosign::Generation;
 use crate::tool::docker::INSTALL;
 
-/// The oldest buildx and engine that the build recipe was tried with.
+/// The oldest buildx and engine that the build recipe was tested with.
 const OLDEST_BUILDX: (u64, u64) = (0, 13);
 const OLDEST_ENGINE: (u64, u64) = (26, 0);
 
@@ -59,8 +59,8 @@ pub(crate) fn of_commit<'a>(
     ]
 }
 
-/// The source of the running xtask: the pin at HEAD, or HEAD itself. The provenance records it, also when a newer xtask
-/// finishes an older tag.
+/// The source of the running xtask: the pin at HEAD, or HEAD itself. The provenance records it, even when a newer
+/// xtask releases an older tag.
 pub(crate) fn own_source(session: &Session<'_>) -> Result<ToolSource> {
     let head = session.git.peel("HEAD")?.context("HEAD has no commit")?;
     let is_modified = session.git.differs(&head, &DECIDES_TOOL)? || session.git.adds_to(&DECIDES_TOOL)?;
@@ -73,7 +73,7 @@ pub(crate) fn own_source(session: &Session<'_>) -> Result<ToolSource> {
     Ok(ToolSource { url, commit, is_modified })
 }
 
-/// The same, in the form of a version.
+/// The source of the running xtask in the form of a version, with the name of the tool.
 pub(crate) fn own_version(ToolSource { commit, is_modified, .. }: &ToolSource) -> (String, String) {
     let dirty = if *is_modified { ".dirty" } else { "" };
     (XTASK.to_owned(), format!("{}+{}{dirty}", env!("CARGO_PKG_VERSION"), commit.short()))
@@ -131,7 +131,7 @@ fn unreachable(registry: &str, builder: &str, of_variable: Option<&str>) -> Stri
     )
 }
 
-/// An older git would go by settings of the machine and its user: `GIT_CONFIG_GLOBAL` came with 2.32. Signatures by SSH
+/// An older git would obey settings of the machine and its user: `GIT_CONFIG_GLOBAL` came with 2.32. SSH signatures
 /// came with 2.34.
 fn git(session: &Session<'_>) -> Result<Found> {
     let version = session.git.version()?;
@@ -145,11 +145,11 @@ fn old_git(version: &str, tags: TagPolicy) -> Option<Problem> {
     (!at_least(version, (major, minor))).then(|| Problem::new("git", text))
 }
 
-/// Why a check does not ask the builder.
+/// Why a check does not query the builder.
 pub(crate) const NO_BUILDER: &str = "not asked: docker's engine does not answer, or buildx is missing";
 
-/// The builder's denial of other sources is what guarantees the content of an image, so first check that it denies
-/// anything.
+/// The content of an image is guaranteed by the builder's denial of all other sources, so this checks that the
+/// builder denies anything at all.
 fn denies_sources(session: &Session<'_>, tools: &Tools<'_>) -> Result<Found> {
     if !tools.can_build() {
         return Ok(not_asked(NO_BUILDER));
@@ -235,7 +235,7 @@ fn key(tools: &Tools<'_>, target: &Target, inputs: &Inputs) -> Result<Found> {
 fn registry(tools: &Tools<'_>, target: &Target) -> Result<Found> {
     let doing = || format!("cannot push to `{}`", target.image);
     tools.registry.check_push().map_err(|error| target.registry_error(&doing(), error))?;
-    Ok(saw(format!("takes pushes to `{}`", target.image), []))
+    Ok(saw(format!("accepts pushes to `{}`", target.image), []))
 }
 
 /// Whether a version such as `26.1.5+dfsg1` or `0.13.1` is at least `(major, minor)`.

@@ -1,5 +1,5 @@
-//! CI's result for the commit. A pending result is waited for: a tag is often pushed right after its commit, and a
-//! workflow that runs on every push starts again for the tag.
+//! CI's result for the commit. A release waits for a pending result: a tag is often pushed right after its commit,
+//! and a workflow that runs on every push starts again for the tag.
 
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ use crate::release::Session;
 use crate::release::preflight::{Found, saw};
 use crate::release::target::Target;
 
-/// The pause between two questions; the first pauses are shorter.
+/// The longest pause between two queries; the first pauses are shorter.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
@@ -29,7 +29,7 @@ impl Gate {
     /// Looks once; a pending result is not a problem yet.
     ///
     /// # Errors
-    /// When the forge cannot be asked.
+    /// When the forge cannot be queried.
     pub(super) fn look(&self, target: &Target, source: &Source) -> Result<Found> {
         let state = target.forge.ci_state(&source.commit)?;
         let words = match &state {
@@ -44,7 +44,7 @@ impl Gate {
     /// Waits until nothing is pending, at most `timeouts.ci`.
     ///
     /// # Errors
-    /// When the forge cannot be asked, or a signal interrupts it.
+    /// When the forge cannot be queried, or a signal interrupts the waiting.
     pub(super) fn wait(
         &self,
         session: &Session<'_>,
@@ -54,7 +54,7 @@ impl Gate {
         let limit = session.config.timeouts.ci();
         let deadline = Instant::now() + limit;
         let (mut state, mut pause) = (self.0.get().cloned(), FIRST_PAUSE);
-        let mut said = String::new();
+        let mut printed = String::new();
         loop {
             let now = match state.take() {
                 Some(state) => state,
@@ -65,9 +65,9 @@ impl Gate {
                 return Ok(timed_out(&awaited, limit));
             }
             let waits = format!("waiting for {}", names(&awaited));
-            if said != waits {
+            if printed != waits {
                 session.steps.line("ci status", &waits);
-                said = waits;
+                printed = waits;
             }
             crate::process::interrupt::pause(pause)?;
             pause = (pause * 2).min(LONGEST_PAUSE);
@@ -82,7 +82,7 @@ fn problem(state: &CiState) -> Option<Problem> {
     }
 }
 
-/// What is waited for.
+/// The contexts that the release waits for.
 fn names(awaited: &Awaited) -> String {
     let Awaited { pending, missing, .. } = awaited;
     let names = [&pending[..], missing].concat().join("`, `");
@@ -92,7 +92,7 @@ fn names(awaited: &Awaited) -> String {
     format!("`{names}`; the forge has no status of `{}` yet", missing.join("`, `"))
 }
 
-/// What is pending may end by itself. A context that was never there may have another name.
+/// A pending context may still finish, so that problem is transient. A missing one may have another name.
 fn timed_out(awaited: &Awaited, limit: Duration) -> Vec<Problem> {
     let (Awaited { pending, missing, present }, limit) = (awaited, limit.as_secs());
     let mut problems = Vec::new();
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_there_is_worth_waiting_for_again() {
+    fn a_timeout_is_transient_only_if_no_context_is_missing() {
         for (pending, missing, code) in
             [(&["a"][..], &[][..], 75), (&[], &["tset"], 3), (&["a"], &["tset"], 3)]
         {

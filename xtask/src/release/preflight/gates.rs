@@ -1,6 +1,6 @@
-//! What the forge's default branch requires of the tag. The tagged commit must have the same gates as that branch; if
-//! the branch requires signatures on tags, those must be there. The right to push a branch and tag it does not include
-//! deciding what a release needs.
+//! What the forge's default branch requires of the tag. The tagged commit must have the same gates as that branch,
+//! and the tag must be signed if the branch requires that. The right to push a branch and tag it does not include the
+//! right to decide what a release needs.
 
 use anyhow::{Context as _, Result};
 
@@ -76,7 +76,7 @@ fn unsigned(
     Ok(problems)
 }
 
-/// Says that nobody who counts has signed `tag`, and what they type.
+/// Says that nobody who may sign `tag` has signed it, and what they have to type.
 fn not_signed(tag: SignedTag<'_>, words: &str, commit: &Commit, branch: &str) -> String {
     let list = format!("`{ALLOWED_SIGNERS}` of `{branch}`");
     let push = format!("`git push --force origin {tag}`");
@@ -93,7 +93,7 @@ fn not_signed(tag: SignedTag<'_>, words: &str, commit: &Commit, branch: &str) ->
     }
 }
 
-/// Whether the forge has another object as `tag` than this clone, where it is signed.
+/// What is wrong if `tag`, which is signed in this clone, is another object on the forge.
 fn other_on_forge(
     session: &Session<'_>,
     target: &Target,
@@ -120,7 +120,7 @@ mod tests {
     const SIGN: &str = "git -c gpg.format=ssh -c user.signingKey=~/.ssh/id_ed25519.pub tag";
 
     #[test]
-    fn a_refusal_says_who_has_to_type_what() {
+    fn a_missing_signature_is_reported_with_the_commands_to_type() {
         let (tag, commit) = ("v1.2.3".parse().unwrap(), Commit::parse(&"b".repeat(40)).unwrap());
         let first = not_signed(SignedTag::Release(&tag), "why", &commit, "main");
         let second = not_signed(SignedTag::Approval(&tag), "why", &commit, "main");

@@ -35,15 +35,15 @@ pub(super) fn wrong(context: &Context<'_>, default: &DefaultBranch) -> Result<Op
     if tools.cosign.program().digest().is_err() {
         return Ok(None);
     }
-    for asked in keys.endorsements() {
-        let doing = || format!("asking cosign for the endorsement of key {}", asked.number);
-        let said =
-            tools.cosign.verify_blob(asked.by.pem().as_bytes(), asked.signature, asked.statement.as_bytes());
-        if let Err(words) = said.with_context(doing)? {
+    for endorsement in keys.endorsements() {
+        let doing = || format!("asking cosign about the endorsement of key {}", endorsement.number);
+        let (pem, statement) = (endorsement.by.pem(), endorsement.statement.as_bytes());
+        let verified = tools.cosign.verify_blob(pem.as_bytes(), endorsement.signature, statement);
+        if let Err(words) = verified.with_context(doing)? {
             return Ok(Some(format!(
                 "{place}, cosign rejects the endorsement of key {}: {words}; make it again from the key before it \
                  ({})",
-                asked.number,
+                endorsement.number,
                 document!("keys.md")
             )));
         }
@@ -86,7 +86,7 @@ mod tests {
     use crate::inputs::keys::{HISTORY, Keys, PublicKey};
 
     #[test]
-    fn a_version_is_released_by_the_key_that_the_history_names() {
+    fn a_version_may_be_signed_only_by_the_key_that_the_history_names() {
         let mut files = repository();
         let read = |files: &std::collections::BTreeMap<String, Vec<u8>>| {
             let found = |paths: &[String]| Ok(paths.iter().map(|path| files.get(path).cloned()).collect());

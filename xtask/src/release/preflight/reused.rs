@@ -1,5 +1,6 @@
-//! Whether the version was signed before, for another commit. A version is never published twice. Its page says so while
-//! it is there; what is attached to an image stays in the registry even if page, version tag and git tag were deleted.
+//! Whether the version was signed before, for another commit. A version is never published twice. While it exists,
+//! the page of the earlier release shows that; what is attached to an image stays in the registry even if page,
+//! version tag and git tag were deleted.
 
 use std::collections::HashSet;
 
@@ -16,7 +17,7 @@ use crate::process::problem::Problem;
 use crate::release::Context;
 use crate::release::preflight::{Found, saw};
 
-/// How many questions are asked at once.
+/// How many requests are sent in one batch.
 const TOGETHER: usize = 100;
 
 /// Looks at the signatures of the images that no version tag names any more.
@@ -37,13 +38,14 @@ pub(super) fn look(context: &Context<'_>) -> Result<Found> {
     Ok(saw("not signed before for another commit", problem))
 }
 
-/// Whether `name` is a tag of an image that was released or may still be: any version tag, or a candidate of this one.
-/// The git tag of a candidate may be moved before the release.
+/// Whether `name` is a tag of an image that was released or may still be: any version tag, or a candidate tag of this
+/// version. A git tag may be moved while its image is only a candidate.
 fn may_name(source: &Source, name: &str) -> bool {
     name.parse::<ReleaseTag>().is_ok() || candidate::is_of(&source.tag, name)
 }
 
-/// What the signatures of `images` say, each with its image. What has not the form of a signature is none of a release.
+/// The payloads of the signatures of `images`, each with its image. What does not have the form of a signature was
+/// not written by a release, and is ignored.
 fn payloads(registry: &Client, images: &[Digest]) -> Result<Vec<(Digest, Vec<u8>)>> {
     let wanted: Vec<_> = images.iter().map(|digest| Wanted::Tagged(Kind::Signatures.tag(digest))).collect();
     let manifests = read(registry, &wanted)?;
@@ -65,7 +67,7 @@ fn read(registry: &Client, wanted: &[Wanted]) -> Result<Vec<Option<Vec<u8>>>> {
     answers.map(|answer| Ok(answer?.map(Got::into_bytes))).collect()
 }
 
-/// The problem if `payload`, a signature of `digest`, is one of this version for another commit.
+/// The problem if `payload`, of a signature of `digest`, is about this version and another commit.
 fn problem(source: &Source, digest: &Digest, payload: &[u8]) -> Option<Problem> {
     let commit = statement::other_commit(payload, source)?;
     let attached = [Kind::Signatures.tag(digest), Kind::Attestations.tag(digest), bundle::tag(digest)];
@@ -107,7 +109,7 @@ mod tests {
             (payload("1.2.3", Some(&other)), true),
             (payload("1.2.3", Some(&ours)), false),
             (payload("1.2.4", Some(&other)), false),
-            // Of a release from before signatures named the commit: nobody can tell.
+            // From a release before signatures named the commit: which commit it was is unknown.
             (payload("1.2.3", None), false),
             ("{}".to_owned(), false),
             ("\u{0}".to_owned(), false),
@@ -120,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_still_to_be_released_is_no_earlier_release() {
+    fn images_with_a_version_or_candidate_tag_are_not_treated_as_removed_releases() {
         for (name, expected) in [
             ("v1.2.4", true),
             ("v1.2.3", true),

@@ -1,4 +1,5 @@
-//! One platform's image, in a network of its own: starts the companions, then the service, queries it and stops it.
+//! Tries one platform's image in the network of the smoke test: starts the companions, then the service, queries it
+//! and stops it.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -19,7 +20,7 @@ use super::{report, runs};
 /// The pause between two tries of a command in a container that is still starting.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// How long the service is queried before a look at whether it still runs, and at its log.
+/// How long the service is queried before its state and its log are checked.
 const GLANCE: Duration = Duration::from_secs(5);
 
 /// Extra time for docker and the start of node.
@@ -31,8 +32,8 @@ pub(super) struct Attempt<'a, 'r> {
     pub(super) image: &'a Image,
     /// The factor by which every time limit grows.
     pub(super) factor: u32,
-    /// The image whose node queries the service from beside it. Without one, the node in the service's own container
-    /// does.
+    /// The image whose node queries the service from a container of its own. Without one, the node in the service's
+    /// container does.
     pub(super) asker: Option<&'a Image>,
 }
 
@@ -91,7 +92,7 @@ impl<'a> Attempt<'a, '_> {
     }
 
     /// Queries the service over its network until it is healthy or the time is up. What the service logs meanwhile is
-    /// shown: it often tells at once why the service will not be healthy.
+    /// shown, because it often says early why the service will not become healthy.
     fn ask(&self, http: &Http<'_>, service: &Container<'_>, network: &Network<'_>) -> Result<()> {
         let deadline = Instant::now() + self.patience();
         let mut shown = String::new();
@@ -109,7 +110,7 @@ impl<'a> Attempt<'a, '_> {
                 return judged.map_err(|error| of_running(service, error));
             }
             ensure_runs(service)?;
-            // Not every engine keeps logs. A failure says so.
+            // Not every engine keeps logs. The report of a failure says so.
             if let Ok(log) = service.logs() {
                 for line in report::added(&shown, &log) {
                     self.context.line(Step::Smoke, &format!("the service's log: {line}"));
@@ -120,19 +121,19 @@ impl<'a> Attempt<'a, '_> {
     }
 
     /// Queries with the node in the service's container: if the service ends, the query ends with it, and the failure
-    /// shows at once.
+    /// is reported immediately.
     fn ask_from_within(&self, question: &str, service: &Container<'_>) -> Result<Answers> {
         let command = [self.image.node(), "-e", probe::PROGRAM, question];
         // What an image's `NODE_OPTIONS` loads is meant for the service only.
         let output = service.exec(&["NODE_OPTIONS="], &command, GLANCE + DOCKER);
-        self.answers(&output.context("asking the service")?)
+        self.answers(&output.context("querying the service")?)
     }
 
     /// Queries with a node in a container of its own.
     fn ask_from_beside(&self, asker: &Image, question: &str, network: &Network<'_>) -> Result<Answers> {
         let run = runs::node(self.context, asker, Some(network), &["-e", probe::PROGRAM, question]);
         let output = self.context.tools.docker.run(&run, GLANCE + DOCKER);
-        self.answers(&output.context("asking the service")?)
+        self.answers(&output.context("querying the service")?)
     }
 
     fn answers(&self, output: &Output) -> Result<Answers> {
@@ -144,16 +145,16 @@ impl<'a> Attempt<'a, '_> {
         match output.status.code() {
             // docker's exit codes for a program that does not exist.
             Some(126 | 127) => anyhow!(
-                "the image has no `{node}`, which asks the service; for a service without node set `smoke.command` in \
+                "the image has no `{node}`, which queries the service; for a service without node set `smoke.command` in \
                  place of `port` and `health`"
             ),
-            // The end of the service ends it, and the engine may be late to tell that.
+            // The end of the service also kills this node, and the engine may report that end late.
             Some(137) => anyhow!(
-                "`{node}`, which asks the service from within its container, was killed: the service ended, or memory \
+                "`{node}`, which queries the service from within its container, was killed: the service ended, or memory \
                  ran out (`smoke.memory`)"
             ),
             code => anyhow!(
-                "`{node}`, which asks the service from within its container, ended with {}: {}",
+                "`{node}`, which queries the service from within its container, ended with {}: {}",
                 code.map_or_else(|| "a signal".to_owned(), |code| code.to_string()),
                 output.stderr.trim()
             ),
@@ -179,14 +180,14 @@ impl<'a> Attempt<'a, '_> {
         }
     }
 
-    /// Stops the service, which ran when the time was `began`.
+    /// Stops the service, which was running at `began`.
     fn stop(&self, container: &Container<'_>, began: Instant) -> Result<()> {
         let smoke = self.smoke();
         let patience = smoke.stop_timeout() * self.factor;
         let asked = began.elapsed();
         container.stop(patience)?;
         let state = container.state()?;
-        // For docker, one that has ended by itself is stopped.
+        // docker reports a container that ended by itself in the same way as one that was stopped.
         ensure!(!ended_before(&state, asked), "the service {}, before it was asked to", ended(&state));
         match wrong_end(&state, &smoke.exit_codes, patience) {
             None => Ok(()),
@@ -195,13 +196,14 @@ impl<'a> Attempt<'a, '_> {
     }
 }
 
-/// Whether a container that was asked to stop when it had run for `asked`, or a little longer, ended before. The engine's
-/// clock may show another time than ours, and runs at another rate by less than a thousandth.
+/// Whether a container ended before it was asked to stop. That was after it had run for `asked`, or a little longer.
+/// Only durations are compared: the engine's clock may show another time than ours, and its rate differs by less than
+/// a thousandth.
 fn ended_before(state: &ContainerState, asked: Duration) -> bool {
     state.ran_for().is_some_and(|ran| ran + asked / 1000 < asked)
 }
 
-/// One that ended was not there for the service, which may answer nevertheless.
+/// Checks that every companion still runs: the service may answer even if one of them has ended.
 fn ensure_all_run(companions: &[(&Companion, Container<'_>)]) -> Result<()> {
     for (companion, container) in companions {
         let state = container.state()?;
@@ -217,7 +219,7 @@ fn wrong_end(state: &ContainerState, expected: &[u8], patience: Duration) -> Opt
     }
     let expected = expected.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ");
     let seconds = patience.as_secs();
-    // What docker's SIGKILL gives.
+    // The exit code after docker's SIGKILL.
     if state.running || state.exit_code == 137 {
         return Some(format!(
             "the service did not end within {seconds} s of SIGTERM, so it was killed: expected exit code {expected} \
@@ -232,7 +234,7 @@ fn wrong_end(state: &ContainerState, expected: &[u8], patience: Duration) -> Opt
     ))
 }
 
-/// The error of a question to the service; if the service has ended, that is the reason.
+/// The error of a query to the service, or, if the service has ended, an error that says so.
 fn of_running(service: &Container<'_>, error: Error) -> Error {
     ensure_runs(service).err().unwrap_or(error)
 }
@@ -257,18 +259,18 @@ mod tests {
     use crate::tool::docker::ContainerState;
 
     #[test]
-    fn one_that_ended_by_itself_did_not_end_at_sigterm() {
+    fn a_service_that_ended_before_sigterm_is_detected() {
         let state = r#"{"Running": false, "ExitCode": 0, "StartedAt": "2026-11-28T11:12:36Z", "FinishedAt": "2026-11-28T11:12:38Z"}"#;
         let state: ContainerState = serde_json::from_str(state).unwrap();
         for (asked, expected) in [(1_900, false), (2_001, false), (2_010, true), (30_000, true)] {
             assert_eq!(ended_before(&state, Duration::from_millis(asked)), expected, "{asked}");
         }
-        let untold: ContainerState = serde_json::from_str(r#"{"Running": false, "ExitCode": 0}"#).unwrap();
-        assert!(!ended_before(&untold, Duration::from_secs(1)));
+        let undated: ContainerState = serde_json::from_str(r#"{"Running": false, "ExitCode": 0}"#).unwrap();
+        assert!(!ended_before(&undated, Duration::from_secs(1)));
     }
 
     #[test]
-    fn a_service_that_ignores_sigterm_is_told_from_one_that_exits_with_another_code() {
+    fn ignoring_sigterm_is_distinguished_from_exiting_with_another_code() {
         for (state, expected) in [
             (r#"{"Running": false, "ExitCode": 0}"#, None),
             (

@@ -1,5 +1,5 @@
-//! One platform's image as described by its config, read from the registry: where its node is, and what a failure
-//! names.
+//! One platform's image as described by its config, read from the registry: where its node is, and the settings that
+//! the report of a failure shows.
 
 use std::collections::BTreeMap;
 
@@ -65,7 +65,7 @@ pub(super) fn all(context: &Context<'_>, candidate: &Candidate) -> Result<Vec<Im
 fn fetch(registry: &Client, wanted: &[Wanted]) -> Result<Vec<Vec<u8>>> {
     let answers = wanted.iter().zip(registry.several(wanted));
     let bytes = |(wanted, got): (&Wanted, Result<Option<Got>>)| {
-        got?.map(Got::into_bytes).ok_or_else(|| anyhow!("the registry does not have {wanted:?} any more"))
+        got?.map(Got::into_bytes).ok_or_else(|| anyhow!("the registry no longer has {wanted:?}"))
     };
     answers.map(bytes).collect()
 }
@@ -119,7 +119,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn node_is_where_the_images_own_command_or_its_path_has_it() {
+    fn node_is_found_by_the_images_own_command_or_its_path() {
         for (config, expected) in [
             (json!({"Entrypoint": ["node", "/app/server.js"]}), "node"),
             (json!({"Entrypoint": ["docker-entrypoint.sh"], "Cmd": ["node"]}), "node"),

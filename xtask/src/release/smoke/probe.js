@@ -1,5 +1,5 @@
-// Asks the service by its name in its network, and prints one line of JSON. Runs on the image's own node, of whichever
-// version: nothing but what every node has. The question is the last argument.
+// Queries the service by its name in its network, and prints one line of JSON. Runs on the image's own node, of
+// whatever version, so it uses only what every node has. The last argument says what to query.
 const http = require('http');
 const { host, port, health, version, patience } = JSON.parse(process.argv[process.argv.length - 1]);
 const deadline = Date.now() + patience;

@@ -14,12 +14,12 @@ use crate::process::secret::redact;
 /// The program.
 pub(super) const PROGRAM: &str = include_str!("probe.js");
 
-/// The start of a wrong answer that is shown, in characters. More would not help a reader.
+/// How much of the start of a wrong answer is shown, in characters. More would not help a reader.
 const SHOWN: usize = 200;
 
 /// The usual reason when nothing listens although the service runs: many frameworks listen on loopback by default.
 const REFUSED: &str =
-    " (does the service listen on all addresses, such as `0.0.0.0`, and not on `127.0.0.1` alone?)";
+    " (does the service listen on all addresses, such as `0.0.0.0`, and not only on `127.0.0.1`?)";
 
 /// The program's output.
 #[derive(Deserialize)]
@@ -73,7 +73,7 @@ pub(super) fn judge(answers: &Answers, http: &Http<'_>, patience: Duration, sour
     ensure!(
         answers.is_healthy(),
         "`{}` on port {} did not answer 200 within {} s: {}; `smoke.health` and `smoke.port` in `Cargo.toml` say what is \
-         asked",
+         queried",
         http.health,
         http.port,
         patience.as_secs(),
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_that_is_starting_is_asked_again() {
+    fn only_an_answer_with_status_200_is_healthy() {
         for (printed, is_healthy) in [
             (json!({"health": {"status": 200}}), true),
             (json!({"health": {"status": 503}}), false),
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn the_question_has_what_the_program_needs() {
+    fn the_probe_gets_the_host_the_port_the_paths_and_the_patience() {
         let question: Value = serde_json::from_str(&question(&HTTP, PATIENCE)).unwrap();
         assert_eq!(
             question,
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_is_healthy_and_what_it_should_be() {
+    fn a_service_must_be_healthy_and_report_the_right_version_and_commit() {
         let said =
             |version: &str| json!({"version": version, "commit": "7".repeat(40), "more": 1}).to_string();
         let answers = |version: Value| json!({"health": {"status": 200, "body": "ok"}, "version": version});

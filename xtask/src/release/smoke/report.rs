@@ -31,11 +31,11 @@ pub(super) fn explain(attempt: &Attempt<'_, '_>, error: Error, containers: &Cont
     anyhow!("{}", parts.join("\n"))
 }
 
-/// The lines of `log`, the end of a log, that are not in `before`, its end some time ago.
+/// The lines added to a log between two reads of its end: those of `log` that are not in the earlier `before`.
 pub(super) fn added<'a>(before: &str, log: &'a str) -> Vec<&'a str> {
     let lines: Vec<_> = log.lines().collect();
     let known: Vec<_> = before.lines().collect();
-    // As much as possible of what is known is at the beginning of what there is now.
+    // The longest end of `before` that is also the beginning of `log`.
     let overlap = (0..=known.len().min(lines.len())).rev().find(|count| known.ends_with(&lines[..*count]));
     lines[overlap.unwrap_or(0)..].to_vec()
 }

@@ -9,7 +9,7 @@ use crate::verify::claim::{Claim, Verdict};
 use crate::verify::known::Known;
 
 #[test]
-fn latest_is_asked_for_only_where_this_release_may_have_to_move_it() {
+fn latest_is_judged_only_if_this_release_may_have_to_move_it() {
     let (ours, other) = (Digest::of(b"ours"), Digest::of(b"other"));
     let (own, higher) = ("v1.2.3".parse().unwrap(), "v1.3.0".parse().unwrap());
     for (digest, highest, found, expected) in [
@@ -30,7 +30,7 @@ fn latest_is_asked_for_only_where_this_release_may_have_to_move_it() {
 }
 
 #[test]
-fn a_false_claim_is_about_what_is_there_or_about_what_is_missing() {
+fn a_false_claim_makes_a_fact_wrong_or_absent_depending_on_what_is_attached() {
     const HOLDS: [&str; 6] = [
         claims::IMAGE_PRESENT,
         claims::SIGNATURE,

@@ -1,4 +1,4 @@
-//! What is said about `latest`, a candidate that is kept, and another image under the version tag.
+//! The messages about `latest` and a candidate that is kept, and how another image under the version tag is judged.
 
 use super::{describe_latest, kept, other_content};
 use crate::inputs::source::Source;
@@ -11,7 +11,7 @@ use anyhow::anyhow;
 use serde_json::json;
 
 #[test]
-fn nothing_is_said_to_stay_that_is_about_to_be_moved() {
+fn latest_is_not_reported_as_staying_when_it_is_about_to_be_moved() {
     let commit = Commit::parse(&"a".repeat(40)).unwrap();
     let source = Source { tag: "v1.2.2".parse().unwrap(), commit, time: 0, is_tagged: true };
     for (tags, moves, words) in [
@@ -25,7 +25,7 @@ fn nothing_is_said_to_stay_that_is_about_to_be_moved() {
     }
 }
 
-/// The content of an image for one platform, whose config is known by `name`.
+/// The content of an image for one platform. Its config digest is made from `name`.
 fn content(name: &str) -> Content {
     let manifest =
         json!({"config": {"mediaType": "x", "digest": Digest::of(name.as_bytes()), "size": 1}, "layers": []});
@@ -36,7 +36,7 @@ fn content(name: &str) -> Content {
 }
 
 #[test]
-fn a_version_tag_is_right_with_the_same_content_alone_and_unknown_if_nobody_answers() {
+fn only_the_same_content_is_accepted_and_a_transient_error_decides_nothing() {
     let ours = content("ours");
     assert_eq!(other_content(Ok(content("ours")), &ours).unwrap(), None);
     let other = other_content(Ok(content("theirs")), &ours).unwrap();
@@ -47,7 +47,7 @@ fn a_version_tag_is_right_with_the_same_content_alone_and_unknown_if_nobody_answ
 }
 
 #[test]
-fn a_candidate_that_is_kept_says_why() {
+fn a_kept_candidate_is_reported_with_the_reason() {
     for (status, why) in [
         (400, "this registry cannot delete tags (400)"),
         (401, "the registry does not let this account delete tags (401)"),

@@ -1,4 +1,4 @@
-//! What a refused candidate loses, and what is said about it.
+//! What is removed from a refused candidate, and what is printed about it.
 
 use super::{Removable, ended, is_refused, manifests, references, why_kept};
 use crate::evidence::candidate::new_tag;
@@ -22,7 +22,7 @@ fn candidate() -> Candidate {
 }
 
 #[test]
-fn only_a_refusal_withdraws_and_nothing_that_may_pass() {
+fn only_a_refusal_withdraws_a_candidate_and_no_other_error() {
     let refused: [Error; 3] = [
         Refusal::new("the git tag was moved").into(),
         Disproved::new("`attachments` is false").into(),
@@ -31,19 +31,19 @@ fn only_a_refusal_withdraws_and_nothing_that_may_pass() {
     for error in refused {
         assert!(is_refused(&error), "{error:#}");
     }
-    let passing: [Error; 4] = [
+    let others: [Error; 4] = [
         Transient::new("`GET` answered 503").into(),
         Interrupted::by(15).into(),
         anyhow!("cosign exited with 1"),
         Error::from(Transient::new("503")).context("verifying"),
     ];
-    for error in passing {
+    for error in others {
         assert!(!is_refused(&error), "{error:#}");
     }
 }
 
 #[test]
-fn whatever_stops_the_removal_the_command_for_it_is_printed() {
+fn the_command_to_remove_by_hand_is_printed_whatever_stopped_the_removal() {
     let image = "forge.example.org/acme/carol".parse().unwrap();
     let ended = |removal| ended(&image, &candidate(), Refusal::new("moved").into(), removal);
     let (said, error) = ended(Ok(vec!["removed".to_owned()]));
@@ -61,7 +61,7 @@ fn whatever_stops_the_removal_the_command_for_it_is_printed() {
 }
 
 #[test]
-fn what_is_public_or_of_another_run_stays() {
+fn signatures_that_are_public_or_that_another_run_may_need_are_kept() {
     let (source, candidate) = (source(), candidate());
     let kept = |public: Option<&Digest>, tags: &[&str]| {
         let tags: Vec<_> = tags.iter().map(|tag| (*tag).to_owned()).collect();
@@ -80,7 +80,7 @@ fn what_is_public_or_of_another_run_stays() {
 }
 
 #[test]
-fn an_image_of_one_platform_that_somebody_pushed_has_only_itself() {
+fn an_image_of_one_platform_has_only_its_own_manifest() {
     let (digest, other) = (Digest::of(b"public"), Digest::of(b"amd"));
     let image = format!(
         r#"{{"schemaVersion": 2, "config": {{"mediaType": "x", "digest": "{other}", "size": 1}}, "layers": []}}"#
@@ -94,7 +94,7 @@ fn an_image_of_one_platform_that_somebody_pushed_has_only_itself() {
 }
 
 #[test]
-fn the_platforms_lose_theirs_as_well_but_not_those_that_are_public() {
+fn platform_signatures_are_removed_too_except_those_of_the_public_image() {
     let candidate = candidate();
     let tag = |name: &str, end: &str| Removable::Tag(Tag::of(&Digest::of(name.as_bytes()), end));
     let rest = [tag("image", ".att"), tag("image", "")];

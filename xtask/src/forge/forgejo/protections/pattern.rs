@@ -1,5 +1,5 @@
-//! The patterns of the forge's rules, read as Forgejo and Gitea read them, as far as people use them: a name, or a
-//! pattern with `*`.
+//! The patterns of the forge's rules, interpreted as Forgejo and Gitea do. Only what people use is supported: a name,
+//! or a pattern with `*`.
 
 use std::collections::BTreeSet;
 
@@ -31,7 +31,7 @@ mod tests {
     use super::matches;
 
     #[test]
-    fn a_pattern_covers_what_the_forge_takes_it_for() {
+    fn a_pattern_matches_the_same_names_as_on_the_forge() {
         for (pattern, name, expected) in [
             ("v*", "v1.2.3", true),
             ("*", "main", true),

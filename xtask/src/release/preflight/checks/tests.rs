@@ -1,4 +1,4 @@
-//! What the checks make of versions, settings and answers.
+//! How the checks judge versions, settings and answers.
 
 use super::{at_least, old_git, secrets_set, speaks_http, unreachable};
 use crate::inputs::config::TagPolicy;
@@ -12,7 +12,7 @@ fn the_secrets_of_the_build_are_named() {
 }
 
 #[test]
-fn an_engine_speaks_http_to_what_it_was_told() {
+fn an_engine_uses_http_for_its_insecure_registries() {
     let insecure = ["127.0.0.0/8", "10.99.0.0/16", "::1/128", "forge.lan:3000", "x/y"].map(str::to_owned);
     for (registry, expected) in [
         ("127.0.0.1:5000", true),
@@ -50,7 +50,7 @@ fn versions_are_compared_by_number() {
 }
 
 #[test]
-fn a_builder_that_cannot_reach_the_registry_is_named_by_where_it_was_set() {
+fn a_builder_that_cannot_reach_the_registry_is_named_with_where_it_was_set() {
     for (builder, of_variable, expected) in [
         (
             "",
