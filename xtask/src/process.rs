@@ -1,6 +1,6 @@
-//! The lowest layer: this process (its environment, secrets, signals, terminal, exit codes) and THE place that starts
-//! another program. Every child gets an allow-listed environment, its own process group, a timeout that ends the whole
-//! group, a bound on what is read of its output, and redaction of what goes into an error.
+//! The lowest layer: this process (its environment, secrets, signals, terminal, exit codes) and the only place that
+//! starts other programs. Every child gets an allow-listed environment, its own process group, a timeout that ends
+//! the whole group, a limit on the output that is read, and redaction of what appears in an error.
 
 pub mod backoff;
 mod call;
@@ -90,8 +90,8 @@ impl Runner {
         Call::new(written.get_program().to_owned(), command, is_found)
     }
 
-    /// The same command with the path of its program, and whether there is such a program. A name with a slash is a path
-    /// itself.
+    /// The same command with its program's name resolved to a path, and whether the program was found. A name with a
+    /// slash is already a path.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that starts programs")]
     fn located(&self, written: &Command) -> (Command, bool) {
         let name = written.get_program();

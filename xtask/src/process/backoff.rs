@@ -6,14 +6,14 @@ use anyhow::{Context as _, Result};
 
 use crate::process::scratch::random_hex;
 
-/// How often one request is attempted.
+/// The maximum number of attempts for one request.
 pub const MOST_TRIES: u32 = 4;
 
 /// The first pause, before jitter shortens or lengthens it by up to half. Each further pause is three times as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
-/// The pause after `tries` attempts (counted from 1). `random` is from 0 to 1 and adds jitter, so that clients which
-/// failed together do not come back together.
+/// The pause after `tries` attempts (counted from 1). `random` is from 0 to 1 and adds jitter, so that clients that
+/// failed together do not retry together.
 #[must_use]
 pub fn pause(tries: u32, random: f64) -> Duration {
     let backoff = FIRST_PAUSE * 3_u32.pow(tries.clamp(1, MOST_TRIES) - 1);

@@ -27,8 +27,8 @@ pub use dialogue::Dialogue;
 /// The timeout when the caller sets none.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Larger than any answer that is parsed: a registry's manifest has at most 10 MiB (docs/facts.md#manifest-size), the
-/// SBOM of a large service a few.
+/// Larger than any answer that is parsed: a registry's manifest has at most 10 MiB (docs/facts.md#manifest-size), and
+/// the SBOM of a large service a few.
 const STDOUT_LIMIT: usize = 64 << 20;
 
 /// How much of the end of a child's standard error an error shows. When a compiler fails in a build, another 6 KiB
@@ -38,9 +38,9 @@ const STDERR_TAIL: usize = 8 << 10;
 /// One call of a program, before it is made.
 #[must_use = "a call does nothing until it is run"]
 pub struct Call {
-    /// The program as it was written. `command` has the file.
+    /// The program's name, as it was given. `command` has its path.
     name: OsString,
-    /// Whether there is such a program.
+    /// Whether the program was found.
     is_found: bool,
     command: Command,
     stdin: Option<Vec<u8>>,
@@ -53,7 +53,8 @@ pub struct Call {
 }
 
 impl Call {
-    /// `command` has its own process group, and its environment lacks only the variables of this one child.
+    /// `command` starts its own process group, and its environment is complete except for variables that only this
+    /// child gets.
     pub(super) fn new(name: OsString, command: Command, is_found: bool) -> Self {
         Self {
             name,
@@ -109,8 +110,8 @@ impl Call {
         self
     }
 
-    /// For an idempotent request of a tool that asks a server and explains a failure only in prose. Any exit code but 0
-    /// may be transient, so the tool is run up to three more times within its timeout.
+    /// For an idempotent call of a tool that queries a server and explains a failure only in prose. Any exit code but
+    /// 0 may be transient, so the tool is retried up to three times within its timeout.
     pub fn repeatable(mut self) -> Self {
         self.may_be_repeated = true;
         self
@@ -156,8 +157,8 @@ impl Call {
     /// Runs it and leaves it to the caller to judge the exit status.
     ///
     /// # Errors
-    /// When it cannot start, is ended by a signal, takes too long, or prints more than the bound, and when a process that
-    /// it left behind keeps its standard output open: the output may be a part.
+    /// When it cannot start, is ended by a signal, takes too long, or prints more than the limit, and when a process
+    /// that it left behind keeps its standard output open, because the output may then be incomplete.
     pub fn output(self) -> Result<Output> {
         self.output_watched(None)
     }
@@ -204,14 +205,11 @@ impl Call {
         let stdout = join(stdout).with_context(|| format!("reading what `{line}` printed"));
         let stderr = join(stderr)?;
         join(feeder).with_context(|| format!("writing to the standard input of `{line}`"))?;
-        // The timeout is the first reason, and the output that it cut off a consequence.
+        // A timeout is reported first, because incomplete output is only its consequence.
         let status = status?;
         let output = Output { status, stdout: stdout?, stderr: stderr.text(), command_line: line };
         if self.stdout.is_some() && stderr.is_open && output.status.success() {
-            bail!(
-                "`{}` left a process behind, which may still write what it should print",
-                output.command_line
-            );
+            bail!("`{}` left a process behind that may still be writing its output", output.command_line);
         }
         interrupt::check().or_else(|stopped| if self.after_interrupt { Ok(()) } else { Err(stopped) })?;
         Ok(output)
@@ -229,7 +227,7 @@ impl Call {
         let _registration = self.register(&child)?;
         let group = group_of(&child)?;
         let status = wait(child, group, self.timeout, None, &line);
-        // As in `once`: what the child left behind would go on, and hold this process's streams.
+        // As in `once`: processes that the child left behind would keep running and hold this process's streams.
         interrupt::end(group, Signal::SIGKILL);
         let status = status?;
         interrupt::check()?;
@@ -259,7 +257,7 @@ impl Call {
         if !self.after_interrupt {
             interrupt::check()?;
         }
-        // A child would go on searching in directories that depend on where it is.
+        // A child would also search the directories of the PATH that are relative to its own.
         let started =
             if self.is_found { start::start(&mut self.command) } else { Err(io::ErrorKind::NotFound.into()) };
         started.map_err(|error| {
@@ -280,8 +278,8 @@ impl Call {
         })
     }
 
-    /// Adds the child to the list of process groups that a signal ends. A signal that arrived between start and
-    /// registration is noticed here.
+    /// Adds the child to the list of process groups that are ended after a signal. A signal that arrived between
+    /// start and registration is noticed here.
     fn register(&self, child: &Child) -> Result<Option<Registration>> {
         if self.after_interrupt {
             return Ok(None);

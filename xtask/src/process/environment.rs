@@ -1,5 +1,5 @@
-//! The one place that reads the process environment. It takes a snapshot at start, which is then read by name, and has
-//! the allow-list of the variables that children may see.
+//! The one place that reads the process environment. It takes a snapshot at start, which is then read by name, and
+//! holds the allow-list of the variables that children may see.
 
 #[cfg(test)]
 mod tests;
@@ -20,7 +20,8 @@ const TMPDIR: &str = "TMPDIR";
 pub const BUILDX_BUILDER: &str = "BUILDX_BUILDER";
 
 /// What every child sees: where programs are, who the user is, how to reach the network and docker. Nothing that a
-/// forge's runner adds (tokens, event files), no `COSIGN_*` (cosign binds each flag to one), no `GIT_*`.
+/// forge's runner adds (tokens, event files), no `COSIGN_*` (cosign binds each flag to one), and of `GIT_*` only the
+/// CA certificates.
 pub(crate) const INHERITED: [&str; 25] = [
     "PATH",
     "HOME",
@@ -113,7 +114,7 @@ impl Environment {
         self
     }
 
-    /// The non-empty variables whose names are `is_wanted`, with their values.
+    /// The non-empty variables whose names satisfy `is_wanted`, with their values.
     #[must_use]
     pub fn only(&self, is_wanted: impl Fn(&OsStr) -> bool) -> Vec<(&OsStr, &OsStr)> {
         let variables = self.variables.iter().filter(|(_, value)| !value.is_empty());
@@ -123,7 +124,7 @@ impl Environment {
             .collect()
     }
 
-    /// The variable's value. An empty one counts as unset, because forges set what they do not know to the empty
+    /// The variable's value. An empty one counts as unset, because forges set a variable without a value to the empty
     /// string.
     ///
     /// # Errors
@@ -153,7 +154,8 @@ impl Environment {
     /// A secret of one line, such as a token.
     ///
     /// # Errors
-    /// When it holds a control character, which would end the header or the line in which it is sent.
+    /// When it is not UTF-8, or holds a control character, which would end the header or the line in which it is
+    /// sent.
     pub fn token(&self, name: &str) -> Result<Option<Secret>> {
         self.get(name)?.map(|value| Secret::single_line(name, value)).transpose()
     }
@@ -191,7 +193,7 @@ impl Environment {
         Ok(search::program(name, OsStr::new(self.get("PATH")?.unwrap_or_default())))
     }
 
-    /// The names of the set proxy variables, among those that `BuildKit` knows.
+    /// The names of the proxy variables that are set. `BuildKit` knows all of [`PROXIES`].
     ///
     /// # Errors
     /// When one is not UTF-8.
@@ -215,7 +217,7 @@ impl Environment {
         }
     }
 
-    /// [`SSH_AGENT`], as it is set.
+    /// The value of [`SSH_AGENT`].
     #[must_use]
     pub fn ssh_agent(&self) -> Option<&OsStr> {
         self.variables.get(OsStr::new(SSH_AGENT)).map(OsString::as_os_str)
@@ -247,8 +249,8 @@ pub fn temporary_directory() -> PathBuf {
     named.unwrap_or_else(|| PathBuf::from("/tmp"))
 }
 
-/// The directory that `named`, the value of `TMPDIR`, names for every program, wherever it is started; `None` if it is
-/// empty.
+/// The directory that `named`, the value of `TMPDIR`, means as an absolute path, so that it is the same for every
+/// program wherever it is started; `None` if the value is empty.
 fn usable(named: &OsStr) -> Option<PathBuf> {
     // Without a current directory, the name stays relative, and the first use of it fails with a message.
     let absolute = || std::path::absolute(named).unwrap_or_else(|_no_directory| named.into());

@@ -21,7 +21,7 @@ pub enum ExitCode {
     TryAgain = 75,
 }
 
-/// A rule forbids it, and nothing public was changed. Exit code 3.
+/// A rule forbids what was requested, and nothing public was changed. Exit code 3.
 #[derive(Debug)]
 pub struct Refusal(String);
 
@@ -51,7 +51,8 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
-/// A server was away, busy or silent, and may answer the same request later. Exit code 75, and never a refusal.
+/// A server was unreachable, busy or silent, and may answer the same request later. Exit code 75, and never a
+/// refusal.
 #[derive(Debug)]
 pub struct Transient {
     message: String,
@@ -92,12 +93,13 @@ pub fn is_transient(error: &anyhow::Error) -> bool {
     exit_code(error) == ExitCode::TryAgain as u8
 }
 
-/// It cannot be read anonymously, and this run has no login. It has no exit code of its own: the caller decides.
+/// Something cannot be read anonymously, and this run has no login. This error has no exit code of its own: the
+/// caller decides.
 #[derive(Debug)]
 pub struct NotPublic(String);
 
 impl NotPublic {
-    /// `what` cannot be read.
+    /// `what` names the thing that cannot be read.
     #[must_use]
     pub fn new(what: impl Into<String>) -> Self {
         Self(what.into())
@@ -201,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_transient_is_a_class_of_its_own_and_never_a_refusal() {
+    fn a_transient_error_has_its_own_exit_code_and_never_becomes_a_refusal() {
         let away = || anyhow!(Transient::new("`GET /v2/` answered 503")).context("looking");
         assert_eq!(exit_code(&away()), 75);
         assert_eq!(exit_code(&refused(away())), 75);

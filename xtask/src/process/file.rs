@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 
-/// What an operation on a file answers; `None` if there is no such file.
+/// The result of an operation on a file; `None` if there is no such file.
 ///
 /// # Errors
 /// All other errors of the operation.
@@ -21,11 +21,12 @@ pub fn if_any<T>(answer: io::Result<T>) -> io::Result<Option<T>> {
     }
 }
 
-/// The regular file at `path`, if it has at most `most` bytes; `None` if there is none. Somebody else may have made it: a
-/// pipe or a device, or a link to one, may never end, and a link may lead to a file that is not theirs.
+/// Opens the regular file at `path`, of at most `most` bytes; `None` if there is none. Somebody else may have made
+/// it: a pipe or a device, or a link to one, may never end, and a link may lead to a file that its maker must not
+/// read.
 ///
 /// # Errors
-/// When it is something else than a regular file, is larger, or cannot be read.
+/// When it is not a regular file, is larger, or cannot be read.
 pub fn open(path: &Path, most: u64) -> Result<Option<Take<File>>> {
     // Opening a pipe would wait for somebody to write into it.
     let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
@@ -38,7 +39,7 @@ pub fn open(path: &Path, most: u64) -> Result<Option<Take<File>>> {
     let found = file.metadata()?;
     ensure!(found.is_file(), "it is not a file");
     ensure!(found.len() <= most, "it is larger than {} MiB", most >> 20);
-    // A file that grows meanwhile is read no further.
+    // If the file grows meanwhile, the added bytes are not read.
     Ok(Some(file.take(found.len())))
 }
 
@@ -53,8 +54,8 @@ pub fn read(path: &Path, most: u64) -> Result<Option<Vec<u8>>> {
     Ok(Some(bytes))
 }
 
-/// Writes `bytes` to `path`, in a directory that is made if there is none. Readers see the old file or the new one, and
-/// never a part of it; the new one has the permissions of the old one. A run that is killed leaves `<path>.part` behind,
+/// Writes `bytes` to `path`, and makes its directory if there is none. Readers see the old file or the new one, never
+/// a part of it. The new one has the permissions of the old one. A run that is killed leaves `<path>.part` behind,
 /// which the next one removes.
 ///
 /// # Errors
@@ -69,7 +70,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     let part = PathBuf::from(part);
     let old = if_any(fs::metadata(path)).with_context(doing)?;
     let permissions = old.filter(Metadata::is_file).map(|old| old.permissions());
-    // It may have permissions that keep it from being written.
+    // Its permissions may forbid writing to it.
     if_any(fs::remove_file(&part)).with_context(doing)?;
     let written = write(&part, permissions, bytes).and_then(|()| fs::rename(&part, path));
     if written.is_err() {
@@ -78,7 +79,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     written.with_context(doing)
 }
 
-/// The permissions come first: nobody else may read the bytes for a moment.
+/// Sets the permissions first, so that nobody else can read the bytes even briefly.
 fn write(path: &Path, permissions: Option<Permissions>, bytes: &[u8]) -> io::Result<()> {
     let mut file = File::create_new(path)?;
     if let Some(permissions) = permissions {
@@ -119,11 +120,11 @@ mod tests {
         assert_eq!(found(), Err("it is a symbolic link".to_owned()));
         fs::remove_file(&path).unwrap();
         nix::unistd::mkfifo(&path, Mode::S_IRWXU).unwrap();
-        assert_eq!(found(), Err("it is not a file".to_owned()), "nobody waits for somebody to write into it");
+        assert_eq!(found(), Err("it is not a file".to_owned()), "opening a pipe does not wait for a writer");
     }
 
     #[test]
-    fn only_a_file_that_is_not_there_is_none() {
+    fn only_a_missing_file_is_none() {
         let scratch = Scratch::new().unwrap();
         let path = scratch.path().join("file");
         assert_eq!(if_any(fs::read(&path)).unwrap(), None);

@@ -15,7 +15,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner
 
 use crate::process::environment::Environment;
 
-/// No document of a case takes longer, even on a busy machine.
+/// Reading one document never takes longer, even on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How many documents every test run tries on each reader.
@@ -135,7 +135,7 @@ fn change() -> impl Strategy<Value = Change> {
     ]
 }
 
-/// The size of a large document, in bytes. A reader whose time grows with the square of that would need hours.
+/// The size of a large document, in bytes. A reader with quadratic time would need hours for it.
 const LARGE: usize = 2_000_000;
 
 /// The size of a large document in a long run, in bytes.

@@ -1,9 +1,9 @@
 //! Ctrl-C, SIGTERM and the end of a terminal: end the children's process groups, let every guard on the stack clean up,
 //! exit 130, 143 or 129.
 //!
-//! The signals are blocked in every thread and taken by one that waits for them, so no code runs in a handler. Children
-//! inherit the mask. Programs in Go unblock the signals; git and curl do not, and end by SIGKILL after the grace period.
-//! Nothing of theirs needs cleaning up.
+//! The signals are blocked in every thread, and one thread waits for them, so no code runs in a signal handler.
+//! Children inherit the mask. Programs in Go unblock the signals; git and curl do not, and are ended by SIGKILL after
+//! the grace period. They leave nothing that needs cleaning up.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -23,7 +23,7 @@ use crate::process::stderr;
 /// How long a child has between SIGTERM and SIGKILL.
 pub(crate) const GRACE: Duration = Duration::from_secs(3);
 
-/// How often a pause looks for a signal.
+/// How often a pause checks for a signal.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// The received signal; 0 before there is one.
@@ -37,7 +37,7 @@ static CHILDREN: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
 pub struct Interrupted(i32);
 
 impl Interrupted {
-    /// As if the signal of that number had been received, in a test.
+    /// The error after the signal with this number, for tests.
     #[cfg(test)]
     pub(crate) fn by(signal: i32) -> Self {
         Self(signal)
@@ -67,7 +67,8 @@ impl std::error::Error for Interrupted {}
 pub fn watch() -> Result<()> {
     let mut signals = SigSet::empty();
     let ignored = ignored()?;
-    // `nohup` ignores SIGHUP, and a shell SIGINT of what it runs in the background: that stays as it is.
+    // `nohup` makes a program ignore SIGHUP, and a shell makes its background jobs ignore SIGINT: such signals stay
+    // ignored.
     for signal in
         [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP].into_iter().filter(|one| !has(ignored, *one))
     {
@@ -85,7 +86,7 @@ pub fn watch() -> Result<()> {
     Ok(())
 }
 
-/// The signals that this process was started to ignore. No other interface says so without unsafe code.
+/// The signals that this process has ignored since its start. No other interface reports them without unsafe code.
 fn ignored() -> Result<u64> {
     const FILE: &str = "/proc/self/status";
     // `None` on an operating system other than Linux.
@@ -108,7 +109,7 @@ fn has(mask: u64, signal: Signal) -> bool {
     mask >> (signal as i32 - 1) & 1 == 1
 }
 
-/// `Err` once a signal was received. It is called before each new child, so that none starts after the signal.
+/// Fails once a signal was received. It is called before each new child, so that none starts after the signal.
 ///
 /// # Errors
 /// [`Interrupted`].
@@ -180,7 +181,7 @@ mod tests {
     use super::{Signal, has, ignored_in};
 
     #[test]
-    fn what_was_ignored_at_the_start_is_read_from_the_mask() {
+    fn signals_that_were_ignored_at_the_start_are_read_from_the_mask() {
         for (status, expected) in [
             ("Name:\txtask\nSigIgn:\t0000000000001001\nSigCgt:\t0\n", Some([true, false, false])),
             ("SigIgn:\t0000000000004002\n", Some([false, true, true])),

@@ -1,6 +1,6 @@
 //! Finds strings that look like secrets, by the shapes that their issuers give them. The purpose is to catch what
-//! somebody pasted into a commit by accident. A secret without a shape goes unnoticed, such as Forgejo's tokens, which
-//! look like commit ids.
+//! somebody pasted into a commit by accident. A secret without a distinctive shape goes unnoticed, such as a Forgejo
+//! token, which looks like a commit id.
 
 use std::borrow::Cow;
 
@@ -98,7 +98,7 @@ const SCHEME_END: &str = "://";
 /// What people write in place of a password.
 const PLACEHOLDERS: [&str; 6] = ["password", "pass", "passwd", "secret", "token", "user"];
 
-/// A secret in a text. The text before `hidden` shows its kind and stays.
+/// A secret in a text. The text before `hidden` shows its kind and stays; the text from `hidden` to `end` is masked.
 struct Found {
     hidden: usize,
     end: usize,
@@ -138,7 +138,8 @@ pub fn is_in(text: &str) -> bool {
     false
 }
 
-/// By first byte, the second bytes of what begins a secret, as a set of bits. No secret is shorter, and all are ASCII.
+/// By the first byte of a secret, the possible second bytes, as a set of bits. Every prefix has both bytes, and all
+/// are ASCII.
 static BEGINNINGS: [u128; 128] = {
     let mut table = [0; 128];
     let mut at = 0;
@@ -156,8 +157,8 @@ const fn add(table: &mut [u128; 128], prefix: &[u8]) {
     table[prefix[0] as usize] |= 1 << prefix[1];
 }
 
-/// The next place from `at` on at which a secret may begin. Almost none does, and a page has many words, which are read
-/// by unoptimized code: a loop looks at each byte once, in a table.
+/// The next position from `at` on at which a secret may begin. Pages are long, secrets are rare, and this code runs
+/// unoptimized, so the loop does no more than one table lookup for each byte.
 fn next_beginning(text: &str, mut at: usize) -> Option<usize> {
     let bytes = text.as_bytes();
     while at + 1 < bytes.len() {
@@ -170,8 +171,9 @@ fn next_beginning(text: &str, mut at: usize) -> Option<usize> {
     None
 }
 
-/// The secret that begins at `at`, where one may begin. The time stays linear because each shape looks at a bounded number of bytes before
-/// it is certain, or only as far as the next place where the same shape can begin.
+/// The secret that begins at `at`, a result of [`next_beginning`], if there is one. The time stays linear because
+/// each shape reads a bounded number of bytes before it decides, or only as far as the next position at which the
+/// same shape can begin.
 fn found_at(text: &str, at: usize) -> Option<Found> {
     let bytes = text.as_bytes();
     match bytes[at] {
@@ -206,8 +208,8 @@ fn token(bytes: &[u8], at: usize) -> Option<Found> {
         .then(|| Found { hidden, end: hidden + length(tail, dashed) })
 }
 
-/// From the end of the frame's first line to the end of its last line, or to the end of the text. In a commit's subject
-/// the lines of a key are joined into one.
+/// A private key, hidden from the end of the frame's first line to the end of its last line, or to the end of the
+/// text. In a commit's subject the lines of a key are joined into one.
 fn private_key(text: &str, at: usize) -> Option<Found> {
     let rest = text.as_bytes()[at..].strip_prefix(BEGIN.as_bytes())?;
     let near = &rest[..rest.len().min(LONGEST_LABEL)];
@@ -229,7 +231,8 @@ fn end_of_key(text: &str, from: usize) -> Option<usize> {
     Some(last + text[last..].find(FRAME)? + FRAME.len())
 }
 
-/// `user:password` in `scheme://user:password@host`. With http also a user alone, because tokens are given there too.
+/// `user:password` in `scheme://user:password@host`. With http also a user without a password, because tokens are
+/// given there too.
 fn user_of_address(text: &str, at: usize) -> Option<Found> {
     let rest = text[at..].strip_prefix(SCHEME_END)?;
     let is_end = |c: char| c.is_whitespace() || c.is_control() || "/?#\"<>`".contains(c);

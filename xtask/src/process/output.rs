@@ -55,7 +55,7 @@ impl Output {
     }
 }
 
-/// The beginning of a command line and the length of the rest. Whole, the arguments of a build would hide why it
+/// The beginning of a command line and the length of the rest. In full, the arguments of a build would hide why it
 /// failed.
 fn shortened(line: &str) -> String {
     const SHOWN: usize = 400;
@@ -70,7 +70,7 @@ mod tests {
     use super::shortened;
 
     #[test]
-    fn a_long_command_line_does_not_hide_what_went_wrong() {
+    fn a_long_command_line_is_shortened_in_an_error() {
         assert_eq!(shortened("git status"), "git status");
         let long = shortened(&format!("docker {}", "ä".repeat(1000)));
         assert!(long.starts_with("docker ää") && long.ends_with("… (607 more characters)"), "{long}");

@@ -1,5 +1,5 @@
-//! Independent work in parallel: one task per item, on as many threads as there are processors or on one each, or two
-//! tasks, or the two halves of a list.
+//! Independent work in parallel: a list of items on as many threads as there are processors, a list of items with a
+//! thread for each, two tasks, or the two halves of a list.
 
 use std::num::NonZero;
 use std::panic::resume_unwind;
@@ -30,8 +30,8 @@ pub fn side_by_side<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> Result<R
     results.into_iter().map(|(_, result)| result).collect()
 }
 
-/// Works on all of `items` at once, each on a thread of its own: for few items that wait for a server. The results are in
-/// the order of `items`.
+/// Works on all of `items` at once, each on its own thread: for a few items that wait for a server. The results are
+/// in the order of `items`.
 ///
 /// # Errors
 /// The first error, in the order of `items`.
@@ -82,15 +82,15 @@ pub fn halves<T: Sync, R: Send>(items: &[T], work: impl Fn(&[T]) -> Vec<R> + Syn
     })
 }
 
-/// The result of a thread. Its panic becomes an error with the panic's own words: nobody but the people who work on
-/// `xtask` can do anything about it.
+/// The result of a thread. A panic becomes an error with the panic's message and a request to report it, because only
+/// the developers of `xtask` can fix it.
 ///
 /// # Errors
 /// When the thread panicked.
 pub fn joined<T>(result: thread::Result<T>) -> Result<T> {
     result.map_err(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
-        let words = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without words");
+        let words = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without a message");
         anyhow!("a defect of xtask itself; report it with this line and those above: {words}")
     })
 }
@@ -102,7 +102,7 @@ mod tests {
     use anyhow::{Result, bail};
 
     #[test]
-    fn a_panic_is_an_error_with_its_words() {
+    fn a_panic_becomes_an_error_with_the_panics_message() {
         let of = |work: fn()| joined(std::thread::spawn(work).join()).map_err(|error| error.to_string());
         assert_eq!(of(|| {}), Ok(()));
         for work in [(|| panic!("at byte {}", 7)) as fn(), || panic!("at byte 7")] {
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn work_at_once_waits_for_all_and_keeps_the_order() {
+    fn at_once_works_on_all_items_concurrently_and_keeps_their_order() {
         // Each waits until all three have begun.
         let begun = std::sync::Barrier::new(3);
         let work = |number: &u32| {
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn side_by_side_work_reports_either_error() {
+    fn both_reports_the_errors_and_is_transient_only_if_both_errors_are() {
         assert_eq!(both(|| Ok(1), || Ok(2)).unwrap(), (1, 2));
         assert!(both(|| Ok(1), || -> Result<()> { bail!("no") }).is_err());
         let error = both(|| -> Result<()> { bail!("one") }, || -> Result<()> { bail!("two") }).unwrap_err();

@@ -17,28 +17,29 @@ use crate::process::interrupt;
 use crate::process::parallel::joined;
 use crate::process::secret;
 
-/// How long the rest of a child's output may take after the child has ended. All of it is in the pipe by then.
+/// How long reading the rest of a child's output may take after the child has ended. All of it is in the pipe by
+/// then.
 const REST: Duration = Duration::from_secs(3);
 
-/// A pipe that can be written to takes this many bytes at once (`PIPE_BUF` in pipe(7)).
+/// A pipe that is ready for writing accepts this many bytes at once (`PIPE_BUF` in pipe(7)).
 const AT_ONCE: usize = 4096;
 
-/// Tells readers and writers that the child has ended, when it is dropped.
+/// Dropping this tells readers and writers that the child has ended.
 pub(super) struct Running(#[expect(dead_code, reason = "dropping it is the message")] PipeWriter);
 
-/// The side of [`Running`] that is told.
+/// The receiving end of [`Running`].
 #[derive(Clone)]
 pub(super) struct Ended(Arc<PipeReader>);
 
 impl Running {
     pub(super) fn new() -> io::Result<(Self, Ended)> {
-        let (told, telling) = io::pipe()?;
-        Ok((Self(telling), Ended(Arc::new(told))))
+        let (receiver, sender) = io::pipe()?;
+        Ok((Self(sender), Ended(Arc::new(receiver))))
     }
 }
 
-/// The output of a child. Reading fails with [`io::ErrorKind::TimedOut`] when the output has not ended [`REST`] after
-/// the child: what was read until then may be a part.
+/// The output of a child. Reading fails with [`io::ErrorKind::TimedOut`] when the output is still open [`REST`] after
+/// the child has ended: what was read until then may be incomplete.
 pub(super) struct Printed<R> {
     pipe: R,
     ended: Ended,
@@ -68,7 +69,8 @@ impl<R: Read + AsFd> Read for Printed<R> {
                 }
             };
             if is_over {
-                let words = "a process that it left behind keeps this open, so there may be more";
+                let words =
+                    "a process that it left behind keeps this stream open, so there may be more output";
                 return Err(io::Error::new(io::ErrorKind::TimedOut, words));
             }
         }
@@ -94,7 +96,8 @@ fn wait(pipe: std::os::fd::BorrowedFd<'_>, flags: PollFlags, ended: &Ended) -> i
     Ok(if both[1].any().unwrap_or(true) { Woken::ByTheEnd } else { Woken::ByThePipe })
 }
 
-/// Writes `bytes`. A child that ends without reading all of its input gives the reason by its exit code.
+/// Writes `bytes`. It is no error when the child ends without reading all of them: its exit code says whether it
+/// failed.
 pub(super) fn feed(
     mut pipe: impl Write + AsFd + Send + 'static,
     bytes: Vec<u8>,
@@ -114,7 +117,7 @@ pub(super) fn feed(
     })
 }
 
-/// Reads everything. Past `limit` it ends the child, because the rest will not be read.
+/// Reads everything. Ends the child when it prints more than `limit` bytes, because the rest will not be read.
 pub(super) fn collect(
     pipe: impl Read + Send + 'static,
     limit: usize,
@@ -163,7 +166,7 @@ pub(super) fn collect_tail(
                 Err(error) if error.kind() == io::ErrorKind::TimedOut => break true,
                 read => kept.extend_from_slice(&chunk[..read?]),
             }
-            // A secret of which a part was dropped would not be recognized any more.
+            // A secret of which a part was dropped would no longer be recognized.
             kept.drain(..kept.len().saturating_sub(limit + secret::longest()));
         };
         Ok(Tail { bytes: secret::tail(&kept, limit).to_vec(), is_open })

@@ -27,7 +27,7 @@ pub struct Steps {
     began: Instant,
     style: Style,
     finished: Mutex<Vec<(String, Duration)>>,
-    /// Keeps the lines of different threads apart, live ones included.
+    /// Keeps lines of different threads, including live ones, from mixing.
     terminal: Arc<Mutex<()>>,
     /// Also prints steps as events, if requested.
     print_event: Option<fn(&Event<'_>) -> Result<()>>,
@@ -110,7 +110,7 @@ impl Steps {
         }
     }
 
-    /// The same steps, each also an event on standard output.
+    /// The same steps, which are also printed as events on standard output.
     #[must_use]
     pub fn with_events(self) -> Self {
         Self { print_event: Some(print_event), ..self }
@@ -144,13 +144,13 @@ impl Steps {
         self.print_event.map_or(Ok(()), |print| print(event))
     }
 
-    /// One line that belongs to no step of its own.
+    /// Prints one line without beginning a step.
     pub fn line(&self, name: &str, detail: &str) {
         let _one_at_a_time = self.terminal.lock().unwrap_or_else(PoisonError::into_inner);
         stderr::print(&self.style.line(self.began.elapsed(), name, detail));
     }
 
-    /// The duration of each step and of the whole, as lines.
+    /// The duration of each step and of the whole command, as lines.
     #[must_use]
     pub fn table(&self) -> String {
         let row = |name: &str, took: Duration| format!("  {name:<12} {:>7.2}s\n", took.as_secs_f64());
@@ -209,7 +209,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn the_table_has_every_step_in_order_and_errors_name_theirs() {
+    fn the_table_lists_the_steps_in_order_and_an_error_names_its_step() {
         let steps = Steps::new(&Environment::default()).unwrap();
         steps.run("first", "", || Ok(())).unwrap();
         let error = steps.run("second", "", || -> Result<()> { bail!("no") }).unwrap_err();
@@ -220,14 +220,14 @@ mod tests {
     }
 
     #[test]
-    fn a_line_takes_the_place_of_the_live_line_of_a_step_beside_it() {
+    fn a_line_replaces_the_live_line_of_a_parallel_step() {
         let line = |live| Style { live, color: false }.line(Duration::from_millis(340), "sbom", "x");
         assert_eq!(line(true), "\r\x1b[K   0.34s  sbom          x\n");
         assert_eq!(line(false), "   0.34s  sbom          x\n");
     }
 
     #[test]
-    fn an_event_that_nobody_reads_is_an_error_of_its_step_and_hides_none() {
+    fn an_event_that_cannot_be_printed_fails_its_step_without_hiding_the_steps_own_error() {
         let steps = |print| Steps { print_event: Some(print), ..Steps::plain() };
         let gone = steps(|_: &Event<'_>| bail!("standard output is closed"));
         let error = gone.run("page", "", || Ok(())).unwrap_err();

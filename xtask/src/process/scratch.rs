@@ -1,4 +1,5 @@
-//! Private temporary directories: mode 0700, an unguessable name, removed however the process ends its work.
+//! Private temporary directories: mode 0700, an unguessable name, removed when the work ends, also after an error or
+//! a signal.
 
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io::{self, Read as _};
@@ -13,7 +14,7 @@ use crate::process::environment::temporary_directory;
 use crate::process::file::if_any;
 use crate::process::stderr;
 
-/// How the name of a directory with secrets begins. Only directories with a lock have such a name.
+/// The prefix of a directory's name when it holds secrets. A directory gets such a name only after it was locked.
 const SECRETS: &str = "xtask-secrets-";
 
 /// A directory that only this user can read. Dropping the value removes it.
@@ -64,18 +65,18 @@ impl Scratch {
         let lock = open(&made.path).context("opening a private directory")?;
         match lock.try_lock() {
             Ok(()) => {}
-            // A file system without locks: without the name, nobody takes it for left.
+            // The file system has no locks. Without the prefix, no other process takes the directory for a leftover.
             Err(_) => return Ok(made),
         }
-        // It has its name only now: another process removes what has the name and no lock.
+        // The directory gets this name only now, because another process removes one that has the name but no lock.
         let path = parent.join(format!("{SECRETS}{}", random_hex()?));
         fs::rename(&made.path, &path).context("naming a private directory")?;
         (made.path, made.lock) = (path, Some(lock));
         Ok(made)
     }
 
-    /// Moves it to `place` and replaces what is there. Readers never see a part of it. A process that is killed between
-    /// the two moves leaves the old directory at `<place>.old`.
+    /// Moves the directory to `place` and replaces what is there. Readers never see a part of it. A process that is
+    /// killed between the two moves leaves the old directory at `<place>.old`.
     ///
     /// # Errors
     /// When `place` is on another file system or cannot be replaced.
@@ -159,7 +160,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     #[test]
-    fn it_is_private_and_gone_afterwards() {
+    fn a_directory_is_private_and_removed_on_drop() {
         let scratch = Scratch::new().unwrap();
         let path = scratch.path().to_owned();
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o700);
@@ -169,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_killed_process_left_is_removed_and_nothing_else() {
+    fn only_directories_for_secrets_of_killed_processes_are_removed() {
         let parent = Scratch::new().unwrap();
         let used = Scratch::for_secrets_within(parent.path()).unwrap();
         let mut killed = Scratch::for_secrets_within(parent.path()).unwrap();
@@ -193,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn it_takes_the_place_of_an_older_directory() {
+    fn a_directory_can_replace_an_older_one() {
         let parent = Scratch::new().unwrap();
         let place = parent.path().join("place");
         for text in ["first", "second"] {

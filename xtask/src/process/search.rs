@@ -1,5 +1,5 @@
-//! Where a program is. Looked up here, and not by the child: a child that searches has to be a copy of this process
-//! first (fork), and one that is told the path does not (posix_spawn).
+//! Where a program is. It is looked up here, not by the child: to search, a child must first be a copy of this
+//! process (fork), but a program with a known path can be started directly (posix_spawn).
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::{AccessFlags, eaccess};
 
-/// Whether `program` is a path itself, which is not searched for.
+/// Whether `program` is already a path, which is not searched for.
 pub(super) fn is_path(program: &OsStr) -> bool {
     program.as_bytes().contains(&b'/')
 }
 
-/// The file that `name` stands for on `path`, a value of the variable `PATH`: the first one that this user may execute.
-/// `None` if there is none. Directories that are not absolute are skipped, because a checkout could be one of them.
+/// The file that `name` means with `path` as the value of `PATH`: the first one that this user may execute. `None` if
+/// there is none. Directories that are not absolute are skipped, because a checkout could be one of them.
 pub(super) fn program(name: &OsStr, path: &OsStr) -> Option<PathBuf> {
     let directories = std::env::split_paths(path).filter(|directory| directory.is_absolute());
     directories.map(|directory| directory.join(name)).find(|file| may_be_executed(file))
@@ -33,7 +33,7 @@ mod tests {
     use crate::process::scratch::Scratch;
 
     #[test]
-    fn the_first_file_that_may_be_executed_is_found() {
+    fn the_first_executable_file_in_an_absolute_directory_is_found() {
         let scratch = Scratch::new().unwrap();
         let [plain, one, two] = ["plain", "one", "two"].map(|name| scratch.path().join(name));
         for (dir, mode) in [(&plain, 0o644), (&one, 0o755), (&two, 0o755)] {

@@ -21,7 +21,7 @@ static FRAGMENTS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 pub struct Secret(String);
 
 impl Secret {
-    /// Takes the value in and registers it for [`redact`].
+    /// Wraps `value` and registers it for [`redact`].
     pub fn new(value: impl Into<String>) -> Self {
         let value = value.into();
         register(&value);
@@ -71,7 +71,8 @@ pub(super) fn longest() -> usize {
     fragments.iter().map(String::len).max().unwrap_or_default()
 }
 
-/// The last `most` of `bytes`, or fewer if they would begin within a secret: [`redact`] does not know the rest of one.
+/// The last `most` of `bytes`, or fewer if they would begin within a secret: [`redact`] does not recognize a part of
+/// one.
 pub(super) fn tail(bytes: &[u8], most: usize) -> &[u8] {
     let fragments = FRAGMENTS.lock().unwrap_or_else(PoisonError::into_inner);
     let mut start = bytes.len().saturating_sub(most);
@@ -114,14 +115,14 @@ mod tests {
     }
 
     #[test]
-    fn the_frame_of_a_key_is_no_secret_and_its_lines_are() {
+    fn the_lines_of_a_key_are_masked_but_not_its_frame() {
         let _key = Secret::new("-----BEGIN TEST KEY-----\nsecret-line-of-a-key\n-----END TEST KEY-----\n");
         let said = "-----BEGIN TEST KEY-----, then secret-line-of-a-key";
         assert_eq!(redact(said), "-----BEGIN TEST KEY-----, then ***");
     }
 
     #[test]
-    fn a_secret_is_masked_beside_its_user_in_base64() {
+    fn a_user_and_a_secret_in_base64_are_masked() {
         let pair = Secret::new("token-of-alice").with_user("alice");
         assert_eq!(pair.expose(), "YWxpY2U6dG9rZW4tb2YtYWxpY2U=");
         assert_eq!(redact("sent: Basic YWxpY2U6dG9rZW4tb2YtYWxpY2U="), "sent: Basic ***");
@@ -135,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tail_does_not_begin_within_a_secret_nor_within_one_that_overlaps_it() {
+    fn a_tail_begins_neither_within_a_secret_nor_within_an_overlapping_one() {
         let _secrets = ["tail-secret-one", "one-and-two", "two-more"].map(Secret::new);
         for (text, most, expected) in [
             ("x tail-secret-one y", 2, " y"),
@@ -152,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pasted_newline_is_refused_by_name() {
+    fn a_secret_with_a_newline_is_refused_and_the_error_names_only_its_variable() {
         let Err(error) = Secret::single_line("REGISTRY_TOKEN", "abcdefgh\n") else {
             panic!("a newline must be refused");
         };

@@ -37,8 +37,8 @@ pub fn one_line(text: &str) -> String {
     escaped(text, is_hidden)
 }
 
-/// `document`, which is JSON, with the hidden characters of its strings escaped: a program reads the same, and a terminal
-/// or the log of a job shows them.
+/// `document`, which is JSON, with the hidden characters in its strings escaped: a program reads the same values, and
+/// a terminal or the log of a job shows the characters.
 #[must_use]
 pub fn json(document: &str) -> String {
     let mut shown = String::with_capacity(document.len());
@@ -54,7 +54,7 @@ pub fn json(document: &str) -> String {
     shown
 }
 
-/// `values` as in `` `a`, `b` ``, or the word `none`: for one that may be missing, and for several.
+/// `values` as in `` `a`, `b` ``, or the word `none` if there are none. An `Option` works as well.
 pub fn named<T: Display>(values: impl IntoIterator<Item = T>) -> String {
     let values: Vec<_> = values.into_iter().map(|value| format!("`{value}`")).collect();
     if values.is_empty() { "none".to_owned() } else { values.join(", ") }
@@ -74,12 +74,12 @@ pub fn few<T: Display>(
     }
 }
 
-fn escaped(text: &str, is_meant: impl Fn(char) -> bool) -> String {
+fn escaped(text: &str, is_escaped: impl Fn(char) -> bool) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
-            '\n' | '\t' if is_meant(c) => shown.extend(c.escape_default()),
-            _ if is_meant(c) => shown.extend(c.escape_unicode()),
+            '\n' | '\t' if is_escaped(c) => shown.extend(c.escape_default()),
+            _ if is_escaped(c) => shown.extend(c.escape_unicode()),
             _ => shown.push(c),
         }
     }
@@ -91,7 +91,7 @@ mod tests {
     use super::{few, is_hidden, json, lines, named, one_line};
 
     #[test]
-    fn values_are_named_one_by_one() {
+    fn values_are_listed_in_backticks_or_as_none() {
         assert_eq!(named(["a", "b"]), "`a`, `b`");
         assert_eq!([named(Some("a")), named(None::<&str>)], ["`a`", "none"]);
     }
@@ -109,11 +109,11 @@ mod tests {
     }
 
     #[test]
-    fn a_document_says_the_same_to_a_program_and_hides_nothing_from_a_person() {
+    fn escaped_json_has_the_same_values_and_no_hidden_characters() {
         let value =
             serde_json::json!({"a\u{202e}": ["x\u{1b}[2K\u{9b}2K\u{7f}\u{2028}\u{e0041}", "é 👍", "\n\t\\"]});
         let document = serde_json::to_string_pretty(&value).unwrap();
-        assert!(document.contains('\u{9b}'), "serde_json leaves it");
+        assert!(document.contains('\u{9b}'), "serde_json does not escape it");
         let shown = json(&document);
         assert!(!shown.chars().any(|c| c != '\n' && is_hidden(c)) && shown.contains("\\u009b2K"), "{shown}");
         assert!(shown.contains("\\udb40\\udc41") && shown.contains("é 👍"), "{shown}");
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_rewrite_a_report_is_written_out() {
+    fn characters_that_could_rewrite_a_report_are_escaped() {
         for (text, shown) in [
             ("plain `words`, é 👍", "plain `words`, é 👍"),
             ("x\u{1b}[1A\u{1b}[2K\rok signature", "x\\u{1b}[1A\\u{1b}[2K\\u{d}ok signature"),

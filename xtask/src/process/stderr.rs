@@ -1,5 +1,5 @@
-//! What a command says to a person, on standard error. It has nothing left to say when nobody can read it, so a write
-//! that fails neither ends the command nor changes its exit code.
+//! Messages for people, on standard error. When nobody can read them, nothing is lost, so a write that fails neither
+//! ends the command nor changes its exit code.
 
 use std::fmt::Display;
 use std::io::{self, Write as _};

@@ -49,7 +49,7 @@ fn seconds(time: SystemTime) -> Result<u64> {
     Ok(time.duration_since(UNIX_EPOCH).context("it is before 1970")?.as_secs())
 }
 
-/// The processor time that this thread has used: what else the machine does counts little in it.
+/// The processor time that this thread has used, which other load on the machine hardly changes.
 #[cfg(test)]
 pub(crate) fn of_this_thread() -> Duration {
     use nix::sys::resource::{UsageWho, getrusage};
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn an_http_date_is_the_same_point_in_time() {
+    fn an_http_date_is_parsed_and_malformed_ones_are_refused() {
         let seconds = parse_http_date("Mon, 23 Nov 2026 18:09:00 GMT").unwrap();
         assert_eq!(rfc3339(seconds), "2026-11-23T18:09:00Z");
         for bad in [
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_written_time_reads_back_and_others_are_refused() {
+    fn a_written_time_reads_back_and_malformed_ones_are_refused() {
         for seconds in [0, 951_868_800, 1_795_457_340, 4_107_542_400] {
             assert_eq!(parse_rfc3339(&rfc3339(seconds)).unwrap(), seconds);
         }

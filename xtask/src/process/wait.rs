@@ -11,7 +11,7 @@ use nix::sys::signal::Signal;
 use crate::process::interrupt::{self, GRACE};
 use crate::process::parallel::joined;
 
-/// How long it may take to learn that a child has ended.
+/// How long the news that a child has ended may take to arrive.
 const LAST_LOOK: Duration = Duration::from_millis(20);
 
 /// A check that is repeated while a child runs, for a problem that the child itself would not notice.
@@ -55,7 +55,7 @@ pub(super) fn wait(
             Err(RecvTimeoutError::Timeout) => {
                 given_up = given_up.or_else(|| reason(deadline, timeout, watch, line));
                 if given_up.is_some() {
-                    // `look` takes time: a child that ended meanwhile has done its work.
+                    // `look` takes time, and the result of a child that ended meanwhile counts.
                     if let Ok(status) = ended.recv_timeout(LAST_LOOK) {
                         given_up = None;
                         break status.with_context(|| format!("waiting for `{line}`"))?;

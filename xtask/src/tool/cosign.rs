@@ -34,9 +34,10 @@ const INSTALL: &str =
 /// Enough to download an image's layers over a slow line.
 const SAVE: Duration = Duration::from_secs(600);
 
-/// How often the garbage collector of Go's runtime runs (<https://pkg.go.dev/runtime#hdr-Environment_Variables>). By
-/// default it takes 57 ms of processor time for `cosign verify-attestation` to verify a small image, and 45 ms with this,
-/// in the same 57 MB of memory (measured with cosign 2.5 on 2026-11-30). Above the limit it runs more often.
+/// How often the garbage collector of Go's runtime runs (<https://pkg.go.dev/runtime#hdr-Environment_Variables>).
+/// With these settings, `cosign verify-attestation` needs 45 ms of processor time for a small image instead of 57 ms,
+/// in the same 57 MB of memory (measured with cosign 2.5 on 2026-11-30). Above the memory limit the collector runs
+/// more often.
 const COLLECTOR: [(&str, &str); 2] = [("GOGC", "400"), ("GOMEMLIMIT", "256MiB")];
 
 /// The predicate type of an SBOM, by cosign's short name for `https://cyclonedx.org/bom`.
@@ -47,7 +48,7 @@ pub const SBOM_TYPE: &str = "cyclonedx";
 pub struct SigningKey {
     private_key: Secret,
     password: Secret,
-    /// Deriving it decrypts the private key, for which cosign takes a third of a second on purpose (scrypt).
+    /// Deriving it decrypts the private key, which by design takes cosign a third of a second (scrypt).
     public_half: OnceLock<PublicKey>,
 }
 
@@ -91,7 +92,7 @@ impl<'a> Cosign<'a> {
     /// # Errors
     /// When cosign fails; it never overwrites a key.
     pub fn generate_key_pair(&self, prefix: &Path, password: &Secret) -> Result<()> {
-        // The flags are checked first: an unknown cosign may ask questions or put the key elsewhere.
+        // The flags are checked first: an unknown cosign may prompt for input or put the key elsewhere.
         self.generation()?;
         let prefix = prefix.display().to_string();
         let arguments = ["generate-key-pair", "--output-key-prefix", &prefix];
@@ -187,10 +188,10 @@ pub(super) fn without_tls(image: &Image) -> Option<&'static str> {
     image.registry.is_plain_elsewhere().then_some("--allow-http-registry")
 }
 
-/// Whether cosign accepted what it was asked about. `Err` of the inner result is its rejection.
+/// Whether cosign accepted what it was given to verify. `Err` of the inner result is its rejection.
 ///
 /// # Errors
-/// When it ended without having judged anything.
+/// When cosign ended without a verdict.
 fn judged(output: &Output) -> Result<Result<(), String>> {
     match output.status.code() {
         Some(0) => Ok(Ok(())),
@@ -199,22 +200,23 @@ fn judged(output: &Output) -> Result<Result<(), String>> {
     }
 }
 
-/// Whether a cosign that ended with `code` has judged anything (docs/facts.md#exit-codes). A later one that does not know
-/// the flags has not, nor one that Go's runtime ended, with 2, or a signal below a shell, with 128 and more.
+/// Whether cosign reached a verdict before it ended with `code` (docs/facts.md#exit-codes). It reached none if it is
+/// a later cosign that does not know the flags, or if it was ended by Go's runtime (code 2) or by a signal below a
+/// shell (code 128 and more).
 fn has_judged(code: i32, stderr: &str) -> bool {
     let is_crash = |line: &str| line.starts_with("panic: ") || line.starts_with("fatal error: ");
     code != 2 && code < 128 && !stderr.contains("unknown flag") && !stderr.lines().any(is_crash)
 }
 
-/// The line of cosign's output that gives the reason. cosign first warns of the missing log entry, and repeats itself
-/// afterwards.
+/// The line of cosign's output that gives the reason. cosign first warns that it skips the transparency log, and
+/// repeats the error afterwards.
 fn verdict(stderr: &str) -> &str {
     let mut lines = stderr.lines().map(str::trim).filter(|line| !line.is_empty());
     let error = lines.clone().find_map(|line| line.strip_prefix("Error: "));
     error.or_else(|| lines.find(|line| !line.starts_with("WARNING"))).unwrap_or("it gives no reason")
 }
 
-/// Keys reach cosign only by environment.
+/// Keys reach cosign only through the environment.
 const KEY: &str = "env://COSIGN_PRIVATE_KEY";
 
 #[cfg(test)]
@@ -222,7 +224,7 @@ mod tests {
     use super::{has_judged, verdict};
 
     #[test]
-    fn the_reason_is_told_and_not_the_warning_before_it() {
+    fn the_verdict_is_the_error_and_not_the_warning_before_it() {
         let said = "WARNING: Skipping tlog verification\nError: no signatures found\nmain.go:69: error during command\n";
         assert_eq!(verdict(said), "no signatures found");
         assert_eq!(verdict("WARNING: x\n\ninvalid option\n"), "invalid option");
@@ -230,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_crash_is_no_rejection() {
+    fn a_crash_or_an_unknown_flag_is_not_a_rejection() {
         for (code, stderr, expected) in [
             (1, "Error: none of the attestations matched\n", true),
             (10, "Error: no signatures found\n", true),

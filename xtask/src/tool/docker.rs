@@ -1,4 +1,5 @@
-//! docker and buildx: typed, with a private configuration directory, so that a login never reaches the user's own.
+//! Typed calls of docker and buildx, with a private configuration directory, so that a login never reaches the user's
+//! own.
 
 mod build;
 mod config;
@@ -83,7 +84,7 @@ impl<'a> Docker<'a> {
         parse_builder(&text)
     }
 
-    /// Whether the builder that a build would use can reach what listens on this machine's loopback.
+    /// Whether the builder that a build would use can reach servers on this machine's loopback.
     ///
     /// # Errors
     /// When there is no such builder.
@@ -152,8 +153,8 @@ impl<'a> Docker<'a> {
         self.call(&words)?.timeout(timeout).repeatable().run_watched(watch)
     }
 
-    /// The platform of what the engine has of `reference`, such as `linux/amd64`. If it has several, its own is preferred.
-    /// `None` if it has nothing of it.
+    /// The platform of the image that the engine has for `reference`, such as `linux/amd64`. If it has images for
+    /// several platforms, the engine's own platform is preferred. `None` if it has no image.
     ///
     /// # Errors
     /// When docker cannot be run.
@@ -182,7 +183,8 @@ impl<'a> Docker<'a> {
     fn call<S: AsRef<std::ffi::OsStr>>(&self, arguments: &[S]) -> Result<Call> {
         let sh = self.runner.shell()?;
         let call = self.runner.call_with_ssh_agent(cmd!(sh, "docker {arguments...}")).install_hint(INSTALL);
-        // buildx would start git with the secrets of the build, and git knows nothing about an exported commit.
+        // Otherwise buildx would start git with the secrets of the build, and git knows nothing about an exported
+        // commit.
         let call = call.env("DOCKER_CONFIG", self.config.path()).env("BUILDX_GIT_INFO", "false");
         Ok(match self.config.buildx() {
             Some(buildx) => call.env("BUILDX_CONFIG", buildx),
@@ -223,7 +225,7 @@ mod tests {
     use super::{BuilderVersion, has_own_network, parse_builder};
 
     #[test]
-    fn a_builder_in_a_container_has_a_loopback_of_its_own_unless_it_is_on_the_hosts_network() {
+    fn a_builder_in_a_container_has_its_own_loopback_unless_it_uses_the_hosts_network() {
         for (driver, options, expected) in [
             ("docker", "", false),
             ("remote", "", false),

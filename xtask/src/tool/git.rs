@@ -68,7 +68,7 @@ pub struct Git {
     /// The directories in which the user allows git to work (`safe.directory`). Empty if git needs no such permission.
     trusted: Vec<OsString>,
     objects: Option<work_tree::Objects>,
-    /// The process that answers for objects; `None` before the first question and after an error.
+    /// The process that reads objects; `None` before the first request and after an error.
     answers: Answers,
 }
 
@@ -166,22 +166,23 @@ impl Git {
     /// # Errors
     /// As [`Git::files`].
     pub fn files_at(&self, commit: &Commit, paths: &[String]) -> Result<Vec<Option<Vec<u8>>>> {
-        let asked: Vec<_> = paths.iter().map(|path| (commit, path.as_str())).collect();
-        let found = self.files_of(&asked)?.into_iter().zip(paths);
+        let wanted: Vec<_> = paths.iter().map(|path| (commit, path.as_str())).collect();
+        let found = self.files_of(&wanted)?.into_iter().zip(paths);
         found.map(|(file, path)| file.with_context(|| format!("reading `{path}` of {commit}"))).collect()
     }
 
-    /// As [`Git::files`], for paths in different commits. Something else at a path is an error of that file alone.
+    /// As [`Git::files`], for paths in different commits. If something else is at a path, only the result for that
+    /// path is an error.
     ///
     /// # Errors
     /// When git fails, or its answer does not follow the documentation of `git cat-file --batch`.
-    pub fn files_of(&self, asked: &[(&Commit, &str)]) -> Result<Vec<Result<Option<Vec<u8>>, NoFile>>> {
+    pub fn files_of(&self, wanted: &[(&Commit, &str)]) -> Result<Vec<Result<Option<Vec<u8>>, NoFile>>> {
         let file = |(commit, path): &(&Commit, &str)| {
             let found = self.object(&format!("{commit}:{path}"));
             let found = found.with_context(|| format!("reading `{path}` of {commit}"))?;
             Ok(found.map(Object::into_file).transpose())
         };
-        asked.iter().map(file).collect()
+        wanted.iter().map(file).collect()
     }
 
     /// Whether the work tree differs from `commit` at or below any of `paths`.
@@ -210,7 +211,7 @@ impl Git {
     /// Whether `ancestor` is in the history of `descendant`.
     ///
     /// # Errors
-    /// When git fails, which does not mean no.
+    /// When git fails, which is not the answer "no".
     pub fn is_ancestor(&self, ancestor: &Commit, descendant: &Commit) -> Result<bool> {
         let output =
             self.call(&["merge-base", "--is-ancestor", ancestor.as_str(), descendant.as_str()])?.output()?;
@@ -221,9 +222,9 @@ impl Git {
         }
     }
 
-    /// Writes the files of `commit` to the new directory `tree`, byte for byte as git stores them. Modes do not depend on
-    /// the umask, and everything has the commit's time: the build context is exactly the commit. A file beside the
-    /// directory holds all objects meanwhile.
+    /// Writes the files of `commit` to the new directory `tree`, byte for byte as git stores them. Modes do not
+    /// depend on the umask, and everything has the commit's time: the build context is exactly the commit. During the
+    /// export, a file beside the directory holds all objects.
     ///
     /// # Errors
     /// A [`crate::process::failure::Refusal`] for submodules, Git LFS pointers, links out of the tree, names that differ
@@ -252,8 +253,8 @@ impl Git {
         })
     }
 
-    /// The names of tags, one a line. A name that is not UTF-8 is left out: the tag of a release is ASCII, and a
-    /// repository that was converted from another system may have such names.
+    /// The names of tags, printed one per line. A name that is not UTF-8 is left out: the tag of a release is ASCII,
+    /// and a repository that was converted from another system may have such names.
     fn tag_names<const N: usize>(&self, arguments: [&str; N]) -> Result<Vec<String>> {
         let printed = self.call(&arguments)?.output()?.success()?.stdout;
         let names = printed.split(|byte| *byte == b'\n').filter(|name| !name.is_empty());

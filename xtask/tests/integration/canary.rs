@@ -1,6 +1,5 @@
-//! Nothing that a commit names is run on the machine that releases it. Here, a commit has settings that make npm
-//! run one of its files, and a program that is not the commit's own releases it. `release` gets as far as
-//! preflight, which refuses.
+//! A release runs no program that the commit names. Here, a commit has settings that make npm run one of its files,
+//! and it is released by an `xtask` that is not its own. `release` gets as far as preflight, which refuses.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -15,7 +14,7 @@ use xtask::process::{Call, Runner};
 use crate::plain_git;
 use crate::servers::server::{Server, empty};
 
-/// A registry and forge that has nothing. It runs for as long as the tests run.
+/// An empty registry and forge. It runs for as long as the tests run.
 pub(crate) fn serve() -> Result<String> {
     Ok(Server::start(|_, _| empty(404))?.address.to_string())
 }
@@ -45,7 +44,7 @@ pub(crate) fn release(top: &Path) -> Result<Call> {
 /// With a dependency from git, npm starts `git`, so the dependency is refused. Without one, the release gets as far
 /// as preflight.
 #[test]
-fn a_program_that_the_commits_settings_for_npm_name_is_not_run() -> Result<()> {
+fn a_program_that_is_named_in_the_commits_npm_settings_is_not_run() -> Result<()> {
     let host = serve()?;
     let git = "\"devDependencies\": {\"a\": \"git+https://127.0.0.1:1/a.git\"},";
     for (dependency, expected) in [
@@ -71,7 +70,7 @@ fn a_program_that_the_commits_settings_for_npm_name_is_not_run() -> Result<()> {
 
         let output = release(&top)?.output()?;
         ensure!(output.status.code() == Some(3), "exit code {:?}: {}", output.status.code(), output.stderr);
-        ensure!(output.stderr.contains(expected), "it got elsewhere: {}", output.stderr);
+        ensure!(output.stderr.contains(expected), "unexpected output: {}", output.stderr);
         ensure!(!canary.exists(), "the commit's program ran: {}", output.stderr);
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! A cosign that is not listed gets nothing. A script in its place records everything that it sees.
+//! A cosign that is not listed gets nothing. A script in place of cosign records everything that it sees.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -30,7 +30,7 @@ fn with_pins(pins: &[&Digest], script: &str) -> Result<(String, Option<String>)>
     fs::set_permissions(bin.join("cosign"), fs::Permissions::from_mode(0o755))?;
     let path =
         format!("{}:{}", bin.display(), Environment::of_this_process().get("PATH")?.unwrap_or_default());
-    // The script finds its notes through a variable that children inherit.
+    // The script writes its notes below `HOME`, a variable that children inherit.
     fs::create_dir(&seen)?;
     let output = release(&top)?.env("PATH", path).env("HOME", seen.to_str().context("no UTF-8")?).output()?;
     ensure!(output.status.code() == Some(3), "exit code {:?}: {}", output.status.code(), output.stderr);

@@ -99,10 +99,11 @@ fn split(link: &str) -> (&str, Option<&str>) {
     link.split_once('#').map_or((link, None), |(path, fragment)| (path, Some(fragment)))
 }
 
-/// The pages that a file names: `docs/page.md`, and `{}/page.md` in a message, where the tool's own address is put in.
+/// The pages that a file names: `docs/page.md`, and `{}/page.md` in a message, into which the tool's own address is
+/// inserted.
 fn named(text: &str) -> Vec<(String, Option<&str>)> {
     let starts = ["docs/", "}/"].into_iter().flat_map(|start| text.match_indices(start));
-    // A directory of that name in a longer path is another one.
+    // Within a longer path, such a directory is a different one.
     let own = starts.filter(|(place, _)| !text[..*place].ends_with('/'));
     let names = own.filter_map(|(place, start)| {
         let rest = &text[place + start.len()..];
@@ -110,7 +111,7 @@ fn named(text: &str) -> Vec<(String, Option<&str>)> {
         let (page, fragment) = split(rest[..end.unwrap_or(rest.len())].trim_end_matches('.'));
         let is_of_tool = start == "docs/" || !page.contains('/') && page != "README.md";
         let is_page = is_of_tool && Path::new(page).extension().is_some_and(|end| end == "md");
-        // What a message puts in later is not known here.
+        // A fragment that a message inserts later is not known here.
         is_page.then(|| (format!("docs/{page}"), fragment.filter(|it| !it.is_empty())))
     });
     names.collect()
@@ -133,7 +134,7 @@ fn every_link_of_a_page_leads_to_a_file_and_a_heading() {
 }
 
 #[test]
-fn every_page_that_code_names_is_there() {
+fn every_page_that_code_names_exists() {
     let pages: BTreeMap<_, _> =
         files(&[".md"]).into_iter().map(|(name, text)| (name, Page::read(&text))).collect();
     let mut broken = Vec::new();
@@ -175,7 +176,7 @@ fn typed(page: &str) -> BTreeMap<usize, usize> {
 }
 
 #[test]
-fn who_adopts_the_tool_types_as_many_lines_as_the_page_says() {
+fn adopting_the_tool_takes_as_many_typed_lines_as_the_page_says() {
     let pages = files(&["docs/adopting.md"]);
     let page = &pages["docs/adopting.md"];
     let typed = typed(page);
@@ -188,7 +189,7 @@ fn who_adopts_the_tool_types_as_many_lines_as_the_page_says() {
 }
 
 #[test]
-fn what_only_bash_reads_is_not_called_sh() {
+fn commands_marked_as_sh_use_no_bash_syntax() {
     for (name, text) in files(&[".md"]) {
         for block in text.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap_or_default()) {
             let odd = ["read -rs", "<(", "[[ ", "=("].into_iter().find(|words| block.contains(words));
@@ -197,7 +198,8 @@ fn what_only_bash_reads_is_not_called_sh() {
     }
 }
 
-/// The example output of the check without cosign names what a release of today has, in the order of its manifest.
+/// The example output of the check without cosign names the attestations of a current release, in the order of its
+/// manifest.
 #[test]
 fn the_attestations_in_the_documentation_are_those_of_a_release() {
     let page = std::fs::read_to_string(root().join("docs/verifying.md")).expect("the page is there");
@@ -222,7 +224,7 @@ fn the_attestations_in_the_documentation_are_those_of_a_release() {
 }
 
 #[test]
-fn anchors_are_those_of_the_forge() {
+fn anchors_and_link_targets_are_computed_as_on_the_forge() {
     for (heading, expected) in [
         ("Once: secrets", "once-secrets"),
         ("latest, pre-releases, backports", "latest-pre-releases-backports"),

@@ -98,7 +98,7 @@ fn read(dir: &Path, name: &str) -> Vec<u8> {
 }
 
 #[test]
-fn an_export_is_the_commit_whatever_attributes_and_filters_there_are() {
+fn an_export_has_the_bytes_of_the_commit_despite_attributes_and_filters() {
     let files: [(&str, &[u8]); 5] = [
         ("a.js", b"one\ntwo\n"),
         ("hidden.js", b"still here\n"),
@@ -116,7 +116,7 @@ fn an_export_is_the_commit_whatever_attributes_and_filters_there_are() {
 }
 
 #[test]
-fn a_replaced_object_is_not_what_the_commit_names() {
+fn replaced_objects_are_ignored_when_a_commit_is_exported_or_read() {
     let repository = Repository::new(&[("a.js", b"right\n"), ("b.js", b"wrong\n")]);
     let (right, wrong) = (repository.git("rev-parse HEAD:a.js"), repository.git("rev-parse HEAD:b.js"));
     repository.git(&format!("replace {right} {wrong}"));
@@ -128,7 +128,7 @@ fn a_replaced_object_is_not_what_the_commit_names() {
 }
 
 #[test]
-fn tags_and_history_are_read_whatever_the_user_sees() {
+fn the_users_settings_do_not_affect_tags_times_and_differences() {
     let repository = Repository::new(&[("a.js", b"one\n")]);
     for tag in ["v0.1.0", "v0.1.1", "v0.1.2"] {
         repository.git(&format!("tag {tag}"));
@@ -144,7 +144,7 @@ fn tags_and_history_are_read_whatever_the_user_sees() {
 }
 
 #[test]
-fn a_tag_whose_name_is_not_utf_8_hides_no_other() {
+fn a_tag_name_that_is_not_utf_8_does_not_hide_other_tags() {
     let repository = Repository::new(&[("a.js", b"one\n")]);
     repository.git("tag v0.1.0");
     let sh = repository.runner.shell().unwrap();
@@ -178,7 +178,7 @@ fn a_new_file_that_cargo_reads_is_seen_whether_or_not_git_ignores_it() {
         (repository.asked(), ["xtask", "Cargo.toml", ".cargo", "rust-toolchain.toml", "build.rs"]);
     assert!(!git.adds_to(&decides).unwrap());
     fs::write(repository.top().join("other.rs"), "").unwrap();
-    assert!(!git.adds_to(&decides).unwrap(), "it decides nothing");
+    assert!(!git.adds_to(&decides).unwrap(), "it is not in these paths");
     for file in ["xtask/build.rs", ".cargo/config.toml", "rust-toolchain.toml", "build.rs"] {
         let path = repository.top().join(file);
         fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -1,5 +1,5 @@
-//! What child processes can find of the secrets. A program in git's place looks wherever any process of the same
-//! user can look.
+//! Whether child processes can find a secret. A program in place of git looks wherever any process of the same user
+//! can look.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -23,7 +23,7 @@ fn call(arguments: &[&str]) -> Result<Call> {
 fn no_child_finds_a_secret_in_the_environment_of_xtask() -> Result<()> {
     let scratch = Scratch::new()?;
     let (git, found) = (scratch.path().join("git"), scratch.path().join("found"));
-    // All processes above it, up to the first one.
+    // It looks at its ancestors, up to `xtask`.
     let look = format!(
         "#!/bin/sh\nprocess=$$\nwhile [ \"$process\" -gt 1 ]; do\n  tr '\\0\\n' '\\n ' < /proc/$process/environ\n  \
          cat /proc/$process/cmdline\n  set -- $(cut -d ')' -f 2- /proc/$process/stat)\n  \
@@ -56,7 +56,7 @@ fn no_child_finds_a_secret_in_the_environment_of_xtask() -> Result<()> {
 }
 
 #[test]
-fn what_is_on_standard_input_in_place_of_the_secrets_is_refused() -> Result<()> {
+fn malformed_secrets_on_standard_input_are_refused() -> Result<()> {
     for bytes in ["", "GITHUB_TOKEN=t", "PATH=/evil\0", "GITHUB_TOKEN=t\0GITHUB_TOKEN=u\0"] {
         let output = call(&["check"])?.env("XTASK_SECRETS_ON_STDIN", "1").stdin(bytes).output()?;
         assert_eq!(output.status.code(), Some(2), "{bytes:?}: {}", output.stderr);
@@ -65,7 +65,7 @@ fn what_is_on_standard_input_in_place_of_the_secrets_is_refused() -> Result<()> 
     Ok(())
 }
 
-/// A call of `release`, in a directory where it has nothing to release, with so many variables of 100 kB.
+/// Runs `release` where there is nothing to release, with this number of environment variables of 100 kB each.
 fn release_with(variables: usize) -> Result<xtask::process::Output> {
     let (scratch, large) = (Scratch::new()?, "x".repeat(100_000));
     let call = call(&["release"])?.dir(scratch.path());
@@ -76,14 +76,14 @@ fn release_with(variables: usize) -> Result<xtask::process::Output> {
 }
 
 #[test]
-fn large_variables_that_are_no_secrets_stop_no_release() -> Result<()> {
+fn large_variables_that_are_not_secrets_do_not_stop_a_release() -> Result<()> {
     let output = release_with(3)?;
     assert!(output.stderr.contains("not a git repository"), "{}", output.stderr);
     Ok(())
 }
 
 #[test]
-fn more_than_a_pipe_holds_is_an_error_and_no_endless_wait() -> Result<()> {
+fn an_environment_larger_than_a_pipe_is_an_error_and_does_not_hang() -> Result<()> {
     let output = release_with(11)?;
     assert_eq!(output.status.code(), Some(1));
     assert!(output.stderr.contains("1048576 at most; unset"), "{}", output.stderr);

@@ -19,15 +19,15 @@ fn serve(answers: &'static [&'static str]) -> Result<(String, JoinHandle<Result<
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let url = format!("http://{}/", listener.local_addr()?);
     let server = thread::spawn(move || {
-        let mut asked = Vec::new();
+        let mut requests = Vec::new();
         for answer in answers {
             let (mut stream, _) = listener.accept()?;
             let mut lines = BufReader::new(stream.try_clone()?).lines();
-            asked.push(lines.next().transpose()?.unwrap_or_default());
+            requests.push(lines.next().transpose()?.unwrap_or_default());
             while lines.next().transpose()?.is_some_and(|line| !line.is_empty()) {}
             stream.write_all(answer.as_bytes())?;
         }
-        Ok(asked)
+        Ok(requests)
     });
     Ok((url, server))
 }
@@ -46,7 +46,7 @@ const BUSY: &str =
     "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 0\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
 #[test]
-fn a_cut_answer_and_a_busy_server_are_asked_again() -> Result<()> {
+fn a_request_is_retried_after_a_truncated_answer_and_when_the_server_is_busy() -> Result<()> {
     let (url, server) = serve(&[CUT, BUSY, "", WHOLE])?;
     let response = curl().send(&Request::new(Method::Get, url))?;
     assert_eq!((response.status, response.body.as_slice()), (200, b"whole".as_slice()));
@@ -56,7 +56,7 @@ fn a_cut_answer_and_a_busy_server_are_asked_again() -> Result<()> {
 
 /// Old versions of curl only enforce a size limit if the answer gives its size.
 #[test]
-fn a_download_ends_at_its_bound_whether_or_not_the_answer_says_its_size() -> Result<()> {
+fn a_download_is_limited_whether_or_not_the_answer_gives_its_size() -> Result<()> {
     const UNSIZED: &str = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nwhole";
     let scratch = Scratch::new()?;
     let file = scratch.path().join("answer");
@@ -75,7 +75,7 @@ fn a_download_ends_at_its_bound_whether_or_not_the_answer_says_its_size() -> Res
 
 /// curl ends in the same way on a full disk.
 #[test]
-fn an_answer_that_cannot_be_written_is_told_with_the_file_and_is_not_transient() -> Result<()> {
+fn an_answer_that_cannot_be_written_is_an_error_with_the_file_and_not_transient() -> Result<()> {
     let (url, server) = serve(&[WHOLE])?;
     let scratch = Scratch::new()?;
     let file = scratch.path().join("missing/file");
@@ -87,9 +87,9 @@ fn an_answer_that_cannot_be_written_is_told_with_the_file_and_is_not_transient()
     Ok(())
 }
 
-/// A larger file from an earlier download ends no request whose answer is late.
+/// A larger file from an earlier download does not end a request whose answer is late.
 #[test]
-fn what_was_in_the_file_of_a_download_is_no_part_of_the_answer() -> Result<()> {
+fn a_download_discards_the_old_content_of_its_file() -> Result<()> {
     let scratch = Scratch::new()?;
     let file = scratch.path().join("answer");
     fs::write(&file, "of an earlier answer")?;
@@ -97,7 +97,7 @@ fn what_was_in_the_file_of_a_download_is_no_part_of_the_answer() -> Result<()> {
     let url = format!("http://{}/", listener.local_addr()?);
     let server = thread::spawn(move || {
         let (mut stream, _) = listener.accept()?;
-        // Nothing is answered as long as the file is there, and the client is.
+        // There is no answer until the file or the client is gone.
         stream.set_read_timeout(Some(Duration::from_millis(10)))?;
         while left.exists() && !matches!(stream.read(&mut [0; 1 << 10]), Ok(0)) {}
         Ok::<_, Error>(stream.write_all(WHOLE.as_bytes())?)
@@ -109,7 +109,7 @@ fn what_was_in_the_file_of_a_download_is_no_part_of_the_answer() -> Result<()> {
 
 /// A response without an end is not read forever.
 #[test]
-fn a_download_without_an_end_is_ended() -> Result<()> {
+fn an_endless_download_is_stopped_at_its_limit() -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let url = format!("http://{}/", listener.local_addr()?);
     let server = thread::spawn(move || {
@@ -128,7 +128,7 @@ fn a_download_without_an_end_is_ended() -> Result<()> {
 }
 
 #[test]
-fn what_may_have_been_taken_is_sent_once() -> Result<()> {
+fn a_request_that_may_have_been_processed_is_not_retried() -> Result<()> {
     let (url, server) = serve(&[CUT])?;
     let error = curl().send(&Request::new(Method::Post, url).body("text/plain", "x")).err();
     assert!(error.is_some_and(|error| format!("{error:#}").contains("no answer")));
@@ -137,7 +137,7 @@ fn what_may_have_been_taken_is_sent_once() -> Result<()> {
 }
 
 #[test]
-fn after_the_last_try_the_caller_has_the_answer() -> Result<()> {
+fn after_the_last_attempt_the_caller_gets_the_answer() -> Result<()> {
     let (url, server) = serve(&[BUSY, BUSY, BUSY, BUSY])?;
     assert_eq!(curl().send(&Request::new(Method::Put, url).body("text/plain", "x"))?.status, 503);
     assert_eq!(join(server)?.len(), 4);
@@ -145,10 +145,10 @@ fn after_the_last_try_the_caller_has_the_answer() -> Result<()> {
 }
 
 #[test]
-fn a_server_that_says_nothing_is_told_from_one_that_is_away_or_busy() -> Result<()> {
-    // Nobody accepts the connection. The system does, and no answer comes.
+fn a_silent_server_is_distinguished_from_one_that_is_down_or_busy() -> Result<()> {
+    // The system accepts the connection, but no program does, so no answer comes.
     let hangs = TcpListener::bind("127.0.0.1:0")?;
-    // Nothing listens there, and a process that asks for a free port never gets this one.
+    // Nothing listens there, and a process that requests a free port never gets this one.
     let away = "127.0.0.1:1";
     let (busy, server) = serve(&[BUSY, BUSY, BUSY, BUSY])?;
     let answers = |url: &str, seconds| {
@@ -165,7 +165,7 @@ fn a_server_that_says_nothing_is_told_from_one_that_is_away_or_busy() -> Result<
 
 /// curl ends with the same exit code whether a proxy refuses to connect or the connection breaks.
 #[test]
-fn a_proxy_that_refuses_is_told_from_one_that_is_busy() -> Result<()> {
+fn a_proxy_that_refuses_is_distinguished_from_one_that_is_busy() -> Result<()> {
     const DENIED: &str = "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
     const LOGIN: &str = "HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=\"x\"\r\n\
         Content-Length: 0\r\nConnection: close\r\n\r\n";
@@ -175,8 +175,8 @@ fn a_proxy_that_refuses_is_told_from_one_that_is_busy() -> Result<()> {
         (&[LOGIN], false, "the proxy asks for a login"),
         (&[BUSY, BUSY, BUSY, BUSY], true, "response 503"),
         (&["", "", "", ""], true, "no answer: curl: (56)"),
-        // It may be lasting, and cannot be told from a server that breaks off.
-        (&[THROUGH, THROUGH, THROUGH, THROUGH], true, "if that stays, have this host allowed"),
+        // This may be permanent, but cannot be distinguished from a server that drops the connection.
+        (&[THROUGH, THROUGH, THROUGH, THROUGH], true, "if that persists, have this host allowed"),
     ] {
         let (url, server) = serve(answers)?;
         let environment =
@@ -191,15 +191,15 @@ fn a_proxy_that_refuses_is_told_from_one_that_is_busy() -> Result<()> {
     Ok(())
 }
 
-/// A header with an impossible date changes neither the answer nor how the program ends.
+/// An impossible time in a header changes neither the answer nor how the program ends.
 #[test]
-fn a_server_that_asks_for_an_absurd_time_is_answered_as_it_is() -> Result<()> {
+fn an_absurd_retry_after_causes_neither_an_error_nor_an_endless_wait() -> Result<()> {
     const ABSURD: &str = "HTTP/1.1 429 Too Many Requests\r\nRetry-After: Mon, 23 Nov 2026 5124095576030432:00:00 GMT\r\n\
         Content-Length: 0\r\nConnection: close\r\n\r\n";
     const FOREVER: &str = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 18446744073709551615\r\n\
         Content-Length: 0\r\nConnection: close\r\n\r\n";
     let (url, server) = serve(&[ABSURD, WHOLE])?;
-    assert_eq!(curl().send(&Request::new(Method::Get, url))?.status, 200, "as if it had not said when");
+    assert_eq!(curl().send(&Request::new(Method::Get, url))?.status, 200, "as without the header");
     assert_eq!(join(server)?.len(), 2);
     let (url, server) = serve(&[FOREVER])?;
     assert_eq!(curl().send(&Request::new(Method::Get, url))?.status, 503);

@@ -1,4 +1,4 @@
-//! The layers of `xtask`: each knows only those that are earlier in the list of `lib.rs`, and is no member of a cycle.
+//! The layers of `xtask`: each uses only those that are earlier in the list of `lib.rs`, so there are no cycles.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -27,8 +27,8 @@ fn named(text: &str) -> Vec<&str> {
     text.split("crate::").skip(1).map(|rest| words(rest).next().unwrap_or_default()).collect()
 }
 
-/// The names that `text` reaches with as many `super::` as lead out of a layer from a module that is `depth` below the
-/// crate: 1 for the layer itself. A module within the file is deeper, so these may be names of the layer itself.
+/// The names that `text` reaches with enough `super::` to leave its layer. `text` is a module that is `depth` below
+/// the crate: 1 for the layer itself. A module within the file is deeper, so these may be names of the layer itself.
 fn climbed(text: &str, depth: usize) -> Vec<&str> {
     let mut found = Vec::new();
     let chain = "super::".repeat(depth);
@@ -50,7 +50,7 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c| !is_of_word(c))
 }
 
-/// The layers that `text`, a module that is `depth` below the crate, names but must not, as part of the layer `own`.
+/// The layers that `text` names but must not use. `text` is a module of the layer `own`, `depth` below the crate.
 fn later<'a>(layers: &[String], own: &str, depth: usize, text: &'a str) -> Vec<&'a str> {
     let rank = |name: &str| layers.iter().position(|layer| layer == name);
     let own = rank(own);
@@ -60,7 +60,7 @@ fn later<'a>(layers: &[String], own: &str, depth: usize, text: &'a str) -> Vec<&
 }
 
 #[test]
-fn a_layer_knows_only_earlier_ones() {
+fn a_layer_uses_only_earlier_layers() {
     let layers = layers();
     assert!(layers.len() > 8, "{layers:?}");
     let mut wrong = Vec::new();
@@ -84,12 +84,12 @@ fn a_layer_knows_only_earlier_ones() {
 }
 
 #[test]
-fn an_import_of_a_later_layer_is_seen() {
+fn an_import_of_a_later_layer_is_detected() {
     let layers = ["process", "oci", "verify", "release"].map(str::to_owned);
     let seen = |own: &str, text: &'static str| later(&layers, own, 2, text);
     assert_eq!(seen("verify", "use crate::release::{self, Release};"), ["release"]);
     assert_eq!(seen("oci", "fn f() { crate::verify::look() }"), ["verify"]);
-    assert_eq!(seen("oci", "use crate::elsewhere::X;"), ["elsewhere"], "it is no layer");
+    assert_eq!(seen("oci", "use crate::elsewhere::X;"), ["elsewhere"], "it is not a layer");
     assert!(seen("release", "use crate::verify::{Verifier};\nuse crate::refuse;").is_empty());
     assert_eq!(seen("oci", "use super::super::release::Release;"), ["release"]);
     assert_eq!(seen("oci", "use super::super::{process, verify::{Claim, judge}};"), ["verify"]);

@@ -1,5 +1,5 @@
-//! Messages are read where the tool's own pages are not: in a repository that uses it. So they link to the pages at the
-//! tool's own address.
+//! People read messages in a repository that uses the tool, which does not have the tool's own pages. So messages
+//! link to the pages at the tool's own address.
 
 use std::fs;
 
@@ -8,7 +8,8 @@ use crate::layers::{files, source};
 /// The one page that every repository with this tool has.
 const EVERYWHERE: &str = "verifying.md";
 
-/// A source before its module of tests. The attribute may come earlier, above one function or tests in another file.
+/// A source up to its module of tests. The attribute may also come earlier, above one function or above tests in
+/// another file.
 fn without_tests(source: &str) -> &str {
     const ATTRIBUTE: &str = "#[cfg(test)]\n";
     let is_above_module = |at: &usize| {
@@ -19,7 +20,8 @@ fn without_tests(source: &str) -> &str {
     &source[..start.unwrap_or(source.len())]
 }
 
-/// The string literals in a source, without those of its tests. A comment may hold quotes, and so may a character.
+/// The string literals in a source, without those of its tests. A comment may hold quotes, and so may a character
+/// literal.
 fn literals(source: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut chars = without_tests(source).chars().peekable();
@@ -80,7 +82,7 @@ fn no_message_names_a_page_that_only_this_repository_has() {
 }
 
 #[test]
-fn a_page_without_an_address_is_seen() {
+fn a_page_without_an_address_is_detected() {
     let source = "// \"docs/a.md\"\nlet q = '\"'; f(\"see docs/keys.md, \\\"docs/b.md\\\"\", \"docs/verifying.md\");\n\
         #[cfg(test)]\nmod tests;\ng(\"https://x/docs/c.md ../docs/d.md docs/ and e.md docs/f.md\");\n\
         #[cfg(test)]\npub(super) mod tests {\n\"docs/g.md\" }\n";

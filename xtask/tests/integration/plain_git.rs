@@ -1,5 +1,5 @@
-//! git for tests that make commits and tags: by somebody, and without the settings of this machine and its user, such as
-//! those for signatures and hooks.
+//! git for tests that make commits and tags: with an identity, and without the settings of this machine and its user,
+//! such as those for signatures and hooks.
 
 use std::path::Path;
 

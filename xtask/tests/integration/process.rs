@@ -48,7 +48,7 @@ fn only_a_child_that_connects_by_ssh_sees_the_agent() {
 }
 
 #[test]
-fn an_error_has_the_command_the_exit_code_and_the_last_words_but_no_secret() {
+fn an_error_has_the_exit_code_and_the_end_of_standard_error_but_no_secret() {
     let runner = runner();
     let sh = runner.shell().unwrap();
     let _known = Secret::new("echoed-secret-value");
@@ -65,7 +65,7 @@ fn only_the_end_of_long_output_is_shown() {
     let script = "i=0; while [ $i -lt 3000 ]; do echo \"line $i\" >&2; i=$((i+1)); done; exit 1";
     let error = runner.call(cmd!(sh, "sh -c {script}")).run().unwrap_err().to_string();
     assert!(error.contains("line 2999") && !error.contains("line 100\n"), "{}", &error[..200]);
-    assert!(error.contains("line 2400\n"), "what is 6 KB before the end is the reason of a failed build");
+    assert!(error.contains("line 2400\n"), "the reason for a failed build may be 6 KB before the end");
     assert!(error.len() < 9000);
 }
 
@@ -85,7 +85,7 @@ fn a_secret_where_long_output_is_cut_is_not_shown_in_part() {
 }
 
 #[test]
-fn a_program_of_the_working_directory_is_not_started_even_if_the_path_names_it() {
+fn a_program_in_the_working_directory_is_not_started_even_if_the_path_names_it() {
     let scratch = Scratch::new().unwrap();
     let file = scratch.path().join("surely-not-installed");
     std::fs::write(&file, "#!/bin/sh\necho started\n").unwrap();
@@ -96,12 +96,12 @@ fn a_program_of_the_working_directory_is_not_started_even_if_the_path_names_it()
         let error = runner.call(cmd!(sh, "surely-not-installed")).dir(scratch.path()).run().unwrap_err();
         assert!(error.to_string().contains("`surely-not-installed` is not on the PATH"), "{path}: {error:#}");
         let by_path = runner.call(cmd!(sh, "./surely-not-installed")).dir(scratch.path()).read().unwrap();
-        assert_eq!(by_path, "started", "a path is no name");
+        assert_eq!(by_path, "started", "a path is not searched for");
     }
 }
 
 #[test]
-fn a_stream_is_read_as_it_comes_and_ends_with_the_one_who_failed_first() {
+fn a_stream_is_read_as_it_arrives_and_the_first_failure_is_reported() {
     let runner = runner();
     let sh = runner.shell().unwrap();
     let stream = |script: &str, most: u64| {
@@ -121,7 +121,7 @@ fn a_stream_is_read_as_it_comes_and_ends_with_the_one_who_failed_first() {
         bail!("half of an answer")
     });
     let error = format!("{:#}", half.unwrap_err());
-    assert!(error.contains("exited with 3: broken"), "a half answer is not what went wrong: {error}");
+    assert!(error.contains("exited with 3: broken"), "the incomplete output is not the reason: {error}");
     let began = Instant::now();
     let error = format!("{:#}", stream(&format!("{long}; sleep 60"), 10).unwrap_err());
     assert!(error.contains("reading what `sh -c") && error.ends_with("enough of it"), "{error}");
@@ -146,13 +146,13 @@ fn a_timeout_ends_the_whole_process_group() {
     let pid = std::fs::read_to_string(pid_file).unwrap();
     let deadline = Instant::now() + Duration::from_secs(10);
     while is_alive(pid.trim()) {
-        assert!(Instant::now() < deadline, "the grandchild {pid} lives on");
+        assert!(Instant::now() < deadline, "the grandchild {pid} is still alive");
         std::thread::yield_now();
     }
 }
 
 #[test]
-fn a_watch_that_sees_something_wrong_ends_the_call() {
+fn a_watch_that_reports_an_error_ends_the_call_without_a_retry() {
     let runner = runner();
     let sh = runner.shell().unwrap();
     let (good, wrong, scratch) = (Cell::new(0), Cell::new(0), Scratch::new().unwrap());
@@ -174,7 +174,7 @@ fn a_watch_that_sees_something_wrong_ends_the_call() {
 }
 
 #[test]
-fn a_watch_that_sees_nothing_wrong_changes_neither_result_nor_timeout() {
+fn a_watch_that_reports_no_error_changes_neither_result_nor_timeout() {
     let runner = runner();
     let sh = runner.shell().unwrap();
     let watch = Watch::new(Duration::from_millis(5), || Ok(()));
@@ -187,7 +187,7 @@ fn a_watch_that_sees_nothing_wrong_changes_neither_result_nor_timeout() {
 }
 
 #[test]
-fn a_call_that_ends_while_the_watch_looks_has_done_its_work() {
+fn a_call_that_finishes_during_a_health_check_is_not_aborted() {
     let runner = runner();
     let sh = runner.shell().unwrap();
     let scratch = Scratch::new().unwrap();
@@ -198,7 +198,7 @@ fn a_call_that_ends_while_the_watch_looks_has_done_its_work() {
             return Ok(());
         }
         let deadline = Instant::now() + Duration::from_secs(20);
-        // Reaped as well: by then, the call knows its exit code.
+        // Gone means reaped as well: by then, the call knows the exit code.
         while Path::new(&format!("/proc/{}", pid.trim())).exists() {
             assert!(Instant::now() < deadline, "the child does not end");
             std::thread::yield_now();
@@ -217,7 +217,7 @@ fn is_alive(pid: &str) -> bool {
 }
 
 #[test]
-fn a_missing_program_comes_with_what_to_do() {
+fn the_error_for_a_missing_program_has_its_install_hint() {
     let runner = runner();
     let sh = runner.shell().unwrap();
     let call = runner.call(cmd!(sh, "no-such-program --flag")).install_hint("install it with `x`");
@@ -242,11 +242,11 @@ fn the_printed_command_reads_back_as_the_same_arguments() {
     assert_eq!(printed.split('\n').collect::<Vec<_>>(), awkward);
 }
 
-/// Records its runs in a file, and succeeds in the third run.
+/// Records its runs in a file, and succeeds on the third run.
 const THIRD_TIME: &str = "cat > /dev/null; echo run >> $0; test $(wc -l < $0) -ge 3";
 
 #[test]
-fn a_tool_that_asks_a_server_is_run_again_and_every_other_one_is_not() {
+fn a_repeatable_call_is_retried_and_any_other_is_not() {
     let (runner, scratch) = (runner(), Scratch::new().unwrap());
     let sh = runner.shell().unwrap();
     let runs = |name: &str| {
@@ -264,14 +264,14 @@ fn a_tool_that_asks_a_server_is_run_again_and_every_other_one_is_not() {
 }
 
 #[test]
-fn a_tool_is_run_again_within_its_timeout_alone() {
+fn a_tool_is_retried_only_within_its_timeout() {
     let (runner, scratch) = (runner(), Scratch::new().unwrap());
     let sh = runner.shell().unwrap();
     let file = scratch.path().join("runs");
     let script = "echo run >> $0; sleep 60";
     let call = runner.call(cmd!(sh, "sh -c {script} {file}")).timeout(Duration::from_millis(300));
     assert!(call.repeatable().run().unwrap_err().to_string().contains("did not finish"));
-    assert_eq!(std::fs::read_to_string(&file).unwrap(), "run\n", "it had all the time there was");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "run\n", "the first run used the whole timeout");
     let began = Instant::now();
     let call = runner.call(cmd!(sh, "false")).timeout(Duration::from_millis(90));
     assert!(call.repeatable().run().unwrap_err().to_string().contains("exited with 1"));

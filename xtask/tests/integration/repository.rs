@@ -32,12 +32,12 @@ fn the_tree_of_xtask_has_at_most_forty_crates() {
 }
 
 #[test]
-fn the_repository_keeps_the_rules_that_it_checks() {
+fn this_repository_passes_its_own_check() {
     xtask::commands::check::check(&runner(), &root()).unwrap();
 }
 
 #[test]
-fn no_file_names_where_packages_were_downloaded_from() {
+fn the_lockfile_does_not_name_where_packages_were_downloaded_from() {
     let lockfile = std::fs::read_to_string(root().join("service/package-lock.json")).unwrap();
     assert!(
         !lockfile.contains("\"resolved\""),
@@ -46,7 +46,7 @@ fn no_file_names_where_packages_were_downloaded_from() {
 }
 
 #[test]
-fn the_table_of_contents_stays_one() {
+fn commands_rs_and_main_rs_stay_short() {
     let contents = std::fs::read_to_string(root().join("xtask/src/commands.rs")).unwrap();
     assert!(
         contents.lines().count() <= 90,

@@ -99,7 +99,7 @@ fn a_tag_is_signed_by_the_principal_whose_key_is_listed() {
 }
 
 #[test]
-fn a_tag_that_no_listed_key_signed_is_signed_by_nobody() {
+fn a_tag_without_a_signature_by_a_listed_key_counts_as_unsigned() {
     let repository = Repository::new();
     repository.git(&["tag", "v0.1.0"]);
     repository.git(&["tag", "--annotate", "--message", "m", "v0.1.1"]);
@@ -119,7 +119,7 @@ fn a_tag_that_no_listed_key_signed_is_signed_by_nobody() {
 }
 
 #[test]
-fn a_signature_of_another_tag_or_commit_is_none_of_this_one() {
+fn a_signature_of_another_tag_or_commit_does_not_count() {
     let repository = Repository::new();
     let allowed = repository.allows("alice");
     repository.sign("v0.1.0", "alice");
@@ -141,7 +141,7 @@ fn a_signature_of_another_tag_or_commit_is_none_of_this_one() {
 }
 
 #[test]
-fn no_setting_of_the_repository_and_no_key_ring_makes_a_signature_good() {
+fn neither_settings_of_the_repository_nor_key_rings_make_a_signature_good() {
     let repository = Repository::new();
     let sh = repository.runner().shell().unwrap();
     let program = |name: &str, words: &str| {
@@ -190,7 +190,7 @@ fn no_setting_of_the_repository_and_no_key_ring_makes_a_signature_good() {
 }
 
 #[test]
-fn without_ssh_keygen_it_is_neither_yes_nor_no() {
+fn without_ssh_keygen_a_signature_is_neither_accepted_nor_rejected() {
     let mut repository = Repository::new();
     repository.sign("v0.1.0", "alice");
     let (head, allowed) = (repository.head(), repository.allows("alice"));

@@ -1,4 +1,4 @@
-//! Who signed a release for which two people must sign, checked with real git and ssh-keygen.
+//! Who signed a release that two people must sign, checked with real git and ssh-keygen.
 
 #![expect(clippy::unwrap_used, reason = "what a test sets up must work")]
 
@@ -41,7 +41,7 @@ fn a_release_is_signed_by_two_people() {
 }
 
 #[test]
-fn an_approval_that_is_no_second_persons_is_none() {
+fn an_approval_counts_only_if_a_second_person_signed_it() {
     let (repository, allowed) = repository();
     let (alice, also_bob) =
         (repository.allows("alice"), repository.allows("alice").replacen("alice@", "bob@", 1));
@@ -71,7 +71,7 @@ fn an_approval_that_is_no_second_persons_is_none() {
     made(&format!("{also_bob}{alice}"), "its key SHA256:", &|| by_alice(&repository));
     let words = "`alice@example.org` signed `v0.1.0` as well, with another key";
     made(&allowed, words, &|| repository.sign(APPROVAL, "alice-2"));
-    // git names bob alone.
+    // git reports only bob.
     made(&both_names, words, &|| by_bob(&repository));
     made(&allowed, "its object belongs to another tag, `approved/v0.0.9`", &|| {
         repository.sign("approved/v0.0.9", "bob");
@@ -87,7 +87,7 @@ fn an_approval_that_is_no_second_persons_is_none() {
 }
 
 #[test]
-fn an_approval_in_the_place_of_the_releases_tag_is_no_signature_of_it() {
+fn an_approval_in_place_of_the_releases_tag_does_not_sign_the_release() {
     let (repository, allowed) = repository();
     repository.sign(APPROVAL, "bob");
     repository.git(&["update-ref", "refs/tags/v0.1.0", &format!("refs/tags/{APPROVAL}")]);

@@ -1,5 +1,5 @@
-//! The network of a smoke test. A script in docker's place acts as an engine that no machine of ours has, and as one in
-//! which killed runs have left something.
+//! The network of a smoke test. A script in place of docker acts as an engine that none of our machines has, and as
+//! one in which killed runs have left something.
 
 #![expect(clippy::unwrap_used, reason = "what a test sets up must work")]
 
@@ -16,7 +16,8 @@ use xtask::tool::docker::{Docker, DockerConfig};
 const ENGINE_27: &str = "case $* in *gateway_mode_ipv4=isolated*)\n\
     echo 'Error response from daemon: unknown gateway mode isolated' >&2; exit 1;; esac\n";
 
-/// The lines of what a docker that runs `script` is called with, up to the removal of the network.
+/// The arguments of each call of docker, one call per line, up to the removal of the network. `script` acts as
+/// docker.
 fn calls(script: &str) -> Vec<String> {
     let scratch = Scratch::new().unwrap();
     let (program, calls) = (scratch.path().join("docker"), scratch.path().join("calls"));
@@ -38,7 +39,7 @@ const REMOVE: &str = "network rm --force xtask-smoke-X";
 const PRUNE: &str = "network prune --force --filter label=xtask-smoke --filter until=3600s";
 
 #[test]
-fn every_engine_makes_a_network_without_the_host() {
+fn a_network_without_the_host_needs_no_option_of_docker_28() {
     assert_eq!(calls(ENGINE_27), [LIST, CREATE, REMOVE]);
 }
 
@@ -50,7 +51,7 @@ fn containers_of_killed_runs_are_removed_and_their_networks_with_them() {
 }
 
 #[test]
-fn a_container_that_another_run_removes_stops_no_release() {
+fn a_container_that_cannot_be_removed_does_not_stop_a_release() {
     let script = "[ $1 != rm ] || exit 1\n[ $1 != ps ] || echo 'old1 2025-01-01 00:00:00 +0000 UTC'\n";
     assert_eq!(calls(script), [LIST, "rm --force --volumes old1", CREATE, REMOVE]);
 }

@@ -32,7 +32,7 @@ fn manifest(branch: &str, more: &str) -> String {
     )
 }
 
-/// A repository on a forge: `v0.1.0` is on main, and `v0.2.0` is on a branch that allows itself.
+/// A repository on a forge: `v0.1.0` is on main, and `v0.2.0` is on a branch that only its own configuration allows.
 struct Forge {
     scratch: Scratch,
     runner: Runner,
@@ -72,7 +72,7 @@ impl Forge {
         self.git("forge", "commit --quiet --allow-empty --message x");
     }
 
-    /// A checkout, as someone has who cloned it from the forge.
+    /// A checkout, as after a clone from the forge.
     fn checkout(&self) -> Git {
         self.git(".", "clone --quiet forge checkout");
         self.git("checkout", &format!("config remote.origin.url {URL}"));
@@ -85,7 +85,7 @@ fn claims(git: &Git, tag: &str) -> (Vec<(&'static str, Verdict)>, Vec<&'static s
     claims_with(git, None, tag)
 }
 
-/// Like [`claims`], with a forge that may be asked.
+/// Like [`claims`], with a forge that may be queried.
 fn claims_with(
     git: &Git,
     forge: Option<&dyn Read>,
@@ -100,7 +100,7 @@ const BRANCH: &str = "source.branch";
 const SIGNED: &str = "tag.signed";
 
 #[test]
-fn a_commit_is_released_from_a_branch_that_main_names_and_not_from_one_that_names_itself() {
+fn a_release_is_from_a_branch_that_main_names_and_not_from_one_that_names_itself() {
     let forge = Forge::new("");
     let git = Git::cloned(&forge.runner, forge.dir("forge").to_str().unwrap(), &forge.dir("bare")).unwrap();
     assert_eq!(claims(&git, "v0.1.0"), (vec![(BRANCH, Verdict::Holds)], vec![]));
@@ -108,7 +108,7 @@ fn a_commit_is_released_from_a_branch_that_main_names_and_not_from_one_that_name
 }
 
 #[test]
-fn a_checkout_holds_what_it_has_and_says_nothing_of_what_it_may_lack() {
+fn a_claim_is_not_false_because_of_commits_that_a_checkout_may_lack() {
     let forge = Forge::new("");
     let git = forge.checkout();
     assert_eq!(claims(&git, "v0.1.0"), (vec![(BRANCH, Verdict::Holds)], vec![]));
@@ -121,7 +121,7 @@ fn a_checkout_holds_what_it_has_and_says_nothing_of_what_it_may_lack() {
 }
 
 #[test]
-fn only_a_release_makes_a_tag_that_is_missing() {
+fn making_a_missing_tag_is_suggested_only_for_a_release() {
     let forge = Forge::new("");
     forge.commit("main", "");
     let git = forge.checkout();
@@ -156,21 +156,21 @@ fn forge_at(head: String) -> (Server, Config) {
 }
 
 #[test]
-fn a_checkout_that_has_what_the_forge_has_tells_a_commit_on_no_branch() {
+fn a_checkout_with_the_forges_head_shows_that_a_commit_is_on_no_branch() {
     let forge = Forge::new("");
     let git = forge.checkout();
     let head = git.peel("refs/remotes/origin/main").unwrap().unwrap().to_string();
     for (head, verdict) in [(head, Verdict::False), ("b".repeat(40), Verdict::Unchecked)] {
         let (server, config) = forge_at(head);
-        let asked = Forgejo::new(curl(), &git, &config, None, None);
-        assert_eq!(claims_with(&git, Some(&asked), "v0.2.0"), (vec![(BRANCH, verdict)], vec![]));
-        assert_eq!(claims_with(&git, Some(&asked), "v0.1.0"), (vec![(BRANCH, Verdict::Holds)], vec![]));
-        assert_eq!(server.asked().unwrap().len(), 1, "nobody is asked about a commit that is merged");
+        let client = Forgejo::new(curl(), &git, &config, None, None);
+        assert_eq!(claims_with(&git, Some(&client), "v0.2.0"), (vec![(BRANCH, verdict)], vec![]));
+        assert_eq!(claims_with(&git, Some(&client), "v0.1.0"), (vec![(BRANCH, Verdict::Holds)], vec![]));
+        assert_eq!(server.asked().unwrap().len(), 1, "a merged commit needs no query");
     }
 }
 
 #[test]
-fn a_release_from_a_branch_that_was_deleted_since_is_no_lie() {
+fn a_release_from_a_branch_that_was_deleted_later_is_not_false() {
     let forge = Forge::new("");
     forge.commit("main\", \"1.x", "");
     forge.git("forge", "checkout --quiet -b 1.x");
@@ -192,7 +192,7 @@ fn a_release_from_a_branch_that_was_deleted_since_is_no_lie() {
 }
 
 #[test]
-fn the_default_branch_says_that_tags_are_signed_and_by_whom() {
+fn the_default_branch_decides_whether_tags_must_be_signed_and_by_whom() {
     let forge = Forge::new("tags = \"signed\"\n");
     let key = forge.dir("alice");
     let sh = forge.runner.shell().unwrap();
@@ -220,21 +220,22 @@ fn the_default_branch_says_that_tags_are_signed_and_by_whom() {
     assert_eq!(of("v0.2.0"), [(BRANCH, Verdict::Unchecked), (SIGNED, Verdict::False)]);
     assert_eq!(of("v0.2.1"), [(BRANCH, Verdict::Unchecked), (SIGNED, Verdict::Holds)]);
 
-    // The signer may have been taken off the list since, also where a clone is new and its origin an old mirror.
+    // The signer may have been taken off the list since. This applies to a new clone too, because its origin may be
+    // an old mirror.
     let head = git.peel("refs/remotes/origin/main").unwrap().unwrap().to_string();
     let bare = Git::cloned(&forge.runner, &origin, &forge.dir("bare")).unwrap();
     for (head, verdict) in [(head, Verdict::Holds), ("b".repeat(40), Verdict::Unchecked)] {
         let (_server, config) = forge_at(head);
         for git in [&git, &bare] {
-            let asked = Forgejo::new(curl(), git, &config, None, None);
-            let found = claims_with(git, Some(&asked), "v0.1.1").0;
+            let client = Forgejo::new(curl(), git, &config, None, None);
+            let found = claims_with(git, Some(&client), "v0.1.1").0;
             assert_eq!(found, [(BRANCH, Verdict::Holds), (SIGNED, verdict)]);
         }
     }
 }
 
 #[test]
-fn a_second_signature_that_this_clone_may_lack_is_not_missing() {
+fn a_second_signature_that_the_clone_may_lack_does_not_count_as_missing() {
     const TWO: &str = "tags = \"signed\"\ntag-signers = 2\n";
     let forge = Forge::new(TWO);
     let sh = forge.runner.shell().unwrap();
@@ -281,10 +282,10 @@ fn a_second_signature_that_this_clone_may_lack_is_not_missing() {
         let server = server.unwrap();
         let config =
             manifest("main", TWO).replace("https://forge.example.org", &format!("http://{}", server.address));
-        let asked = Forgejo::new(curl(), &git, &Config::from_manifest(&config).unwrap(), None, None);
-        assert_eq!(claims_with(&git, Some(&asked), "v0.3.0").0, signed(verdict), "{status}");
+        let client = Forgejo::new(curl(), &git, &Config::from_manifest(&config).unwrap(), None, None);
+        assert_eq!(claims_with(&git, Some(&client), "v0.3.0").0, signed(verdict), "{status}");
     }
-    assert_eq!(claims(&git, "v0.3.0").0, signed(Verdict::Unchecked), "the forge was not asked");
+    assert_eq!(claims(&git, "v0.3.0").0, signed(Verdict::Unchecked), "the forge was not queried");
 
     for (who, verdict) in [("alice", Verdict::False), ("bob", Verdict::Holds)] {
         sign(who, "approved/v0.3.0");

@@ -1,5 +1,5 @@
-//! What preflight asks of a builder. A script in docker's place acts as builders that no machine of ours has: one
-//! without source policies, and one that answers only the second time.
+//! What preflight requires of a builder. A script in place of docker acts as builders that none of our machines has:
+//! one without source policies, and one that answers only at the second attempt.
 
 #![expect(clippy::unwrap_used, reason = "what a test sets up must work")]
 
@@ -29,7 +29,7 @@ fn said(script: &str) -> (Result<(), String>, usize) {
 }
 
 #[test]
-fn a_builder_denies_what_a_policy_denies_or_is_not_built_with() {
+fn a_builder_must_deny_what_a_policy_denies() {
     assert_eq!(said(DENIES), (Ok(()), 1));
     let (found, starts) = said("cat > /dev/null; exit 0\n");
     assert!(found.unwrap_err().contains("fetched `https://denied.invalid/`"));
@@ -39,7 +39,7 @@ fn a_builder_denies_what_a_policy_denies_or_is_not_built_with() {
 }
 
 #[test]
-fn a_fault_that_passes_is_not_taken_for_a_builder_without_policies() {
+fn a_transient_failure_is_not_taken_for_a_builder_without_policies() {
     let once = format!("[ $(wc -l < $(dirname $0)/starts) = 1 ] && exit 1\n{DENIES}");
     assert_eq!(said(&once), (Ok(()), 2));
 }

@@ -1,4 +1,5 @@
-//! The work tree as a commit, with the git of this machine: what is in it, and that nothing of it remains.
+//! The work tree as a commit, with the git of this machine: what is in it, and that nothing of it stays in the
+//! repository.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -34,7 +35,7 @@ fn everything(dir: &Path) -> Result<Vec<(String, Vec<u8>)>> {
 #[test]
 fn the_work_tree_is_a_commit_that_leaves_nothing_behind() -> Result<()> {
     let scratch = Scratch::new()?;
-    // A name that would be split in the environment's list of directories.
+    // The colon would split the name in a list of directories in the environment.
     let top = scratch.path().join("a:b");
     fs::create_dir(&top)?;
     git(&top, &["init", "--quiet"])?;
@@ -73,7 +74,7 @@ fn the_work_tree_is_a_commit_that_leaves_nothing_behind() -> Result<()> {
     assert_eq!(exported.path().read_dir()?.count(), 1, "something is left beside it");
     assert_eq!(first.git.log(None, &first.commit)?.entries.len(), 2);
 
-    assert_eq!(everything(&top.join(".git"))?, before, "the repository is another one now");
+    assert_eq!(everything(&top.join(".git"))?, before, "the repository was changed");
     assert_eq!(repository.peel("HEAD")?, head);
     assert_eq!(repository.peel(first.commit.as_str())?, None, "the commit is in the repository");
     ensure!(!top.join("hook-ran").exists(), "a hook of the user's was run");
@@ -81,7 +82,7 @@ fn the_work_tree_is_a_commit_that_leaves_nothing_behind() -> Result<()> {
 }
 
 #[test]
-fn what_the_users_git_ignores_everywhere_is_not_in_it() -> Result<()> {
+fn files_that_the_users_git_ignores_everywhere_are_left_out() -> Result<()> {
     let scratch = Scratch::new()?;
     let (home, top) = (scratch.path().join("home"), scratch.path().join("top"));
     fs::create_dir_all(home.join(".config/git"))?;
@@ -149,7 +150,7 @@ fn settings_of_the_repository_change_neither_the_commit_nor_what_differs() -> Re
     let plain = fs::read_to_string(&configuration)?;
     let mut time = std::time::SystemTime::UNIX_EPOCH;
     let mut looked = || -> Result<_> {
-        // Its time is not that in the index, into which git writes the one that it has seen.
+        // The file's time differs from the one in the index, where git writes the time that it has seen.
         time += std::time::Duration::from_secs(1);
         fs::File::options().write(true).open(top.join("same"))?.set_modified(time)?;
         let git = Git::discover(&Runner::new(&Environment::of_this_process()), &top)?;

@@ -1,4 +1,4 @@
-//! A child that answers one question after the other, until it is dropped.
+//! A child that answers one question after another, until the [`Dialogue`] is dropped.
 
 use std::io::{self, BufRead, BufReader, Read, Write as _};
 use std::os::fd::AsFd;
@@ -18,11 +18,13 @@ use crate::process::pipes::{Printed, Running, Tail, collect_tail, join};
 use crate::process::stderr;
 use crate::process::wait::wait;
 
-/// The longest question, in bytes. The pipe is empty when a question is asked, as the child has read the one before to
-/// answer it, and takes this many at once (`PIPE_BUF` in pipe(7)): asking never waits.
+/// The longest question, in bytes. The pipe is empty when a question is written, because the child has read the
+/// previous one to answer it, and accepts this many bytes at once (`PIPE_BUF` in pipe(7)): writing a question never
+/// blocks.
 const LONGEST_QUESTION: usize = 4096;
 
-/// The running child. When it is dropped, the child is told that no question follows, and ended if it does not end.
+/// The running child. Dropping this closes the child's standard input, and ends the child if it does not end by
+/// itself.
 pub struct Dialogue {
     /// `None` after an error.
     child: Option<Child>,
@@ -38,7 +40,7 @@ pub struct Dialogue {
 }
 
 impl Call {
-    /// Starts it, for questions on its standard input. Its timeout is that of each answer.
+    /// Starts it, for questions on its standard input. The timeout applies to each answer.
     ///
     /// # Errors
     /// When it cannot start.
@@ -68,8 +70,8 @@ impl Call {
 }
 
 impl Dialogue {
-    /// Asks, and reads the answer with `read`, which has to read all of it and no more, and limits what it keeps. After an
-    /// error no further question can be asked.
+    /// Writes `question` and reads the answer with `read`, which has to read all of it and no more, and has to limit
+    /// what it keeps. After an error no further question can be asked.
     ///
     /// # Errors
     /// When the child has ended or does not answer in time, and those of `read`. When the child failed by itself, its
@@ -91,11 +93,11 @@ impl Dialogue {
         pipe.write_all(question).context("asking")
     }
 
-    /// Ends the child. If it had failed by itself, that is the reason and `error` only follows from it.
+    /// Ends the child. If it had already failed by itself, its failure is returned: `error` is only a consequence.
     fn explained(&mut self, error: Error) -> Error {
         self.questions = None;
         let Some(child) = self.child.take() else { return error };
-        // Only a child that closed its output, or reads no more, can have failed by itself.
+        // Only a child that closed its output or its input can have failed by itself.
         if !self.answers.get_ref().has_ended && !error.chain().any(is_broken_pipe) {
             interrupt::end(self.group, Signal::SIGKILL);
         }
@@ -122,7 +124,7 @@ fn is_broken_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
 impl Drop for Dialogue {
     fn drop(&mut self) {
         let Some(child) = self.child.take() else { return };
-        // It ends by itself when no question can follow.
+        // The child ends by itself once its standard input is closed.
         self.questions = None;
         if let Err(error) = wait(child, self.group, GRACE, None, &self.line) {
             stderr::line(format_args!("xtask: {error:#}"));
@@ -189,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn each_question_has_its_answer_and_the_child_ends_with_the_dialogue() {
+    fn each_question_gets_its_answer_and_the_child_ends_with_the_dialogue() {
         let mut dialogue = dialogue("while read word; do echo \"<$word>\"; done; sleep 100", LONG);
         for word in ["one", "two"] {
             let answer = dialogue.ask(format!("{word}\n").as_bytes(), line).unwrap();
@@ -202,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_child_that_fails_or_is_silent_or_says_too_little_is_an_error_and_asked_no_more() {
+    fn after_a_failure_a_timeout_or_a_partial_answer_no_question_can_be_asked() {
         const SHORT: Duration = Duration::from_millis(200);
         for (script, timeout, expected) in [
             ("read word; echo broken >&2; exit 3", LONG, "exited with 3: broken"),

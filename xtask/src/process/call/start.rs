@@ -1,17 +1,17 @@
-//! Starts a program that may have been written just now.
+//! Starts a program whose file may just have been written.
 
 use std::io::{self, ErrorKind};
 use std::process::{Child, Command};
 use std::thread;
 use std::time::Duration;
 
-/// How often a busy file is tried again, and after which pause: a second in all.
+/// How often a busy file is retried, and the pause before each retry: one second in total.
 const MOST_TRIES: u32 = 100;
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Starts `command`. While another thread starts a child, that child has for a moment all files that are open here. If
-/// one of them is the program that was just written, the kernel calls it busy (`ETXTBSY` in execve(2)) until the child
-/// has become its own program.
+/// Starts `command`. While another thread starts a child, that child briefly has all files open that are open here.
+/// If one of them is the program that was just written, the kernel reports it as busy (`ETXTBSY` in execve(2)) until
+/// the child executes its own program.
 ///
 /// # Errors
 /// Those of the start.
@@ -39,7 +39,7 @@ mod tests {
     use crate::process::scratch::Scratch;
 
     #[test]
-    fn a_program_that_is_busy_for_a_moment_is_started_then() {
+    fn starting_a_program_is_retried_while_its_file_is_busy() {
         let (scratch, runner) = (Scratch::new().unwrap(), Runner::new(&Environment::of_this_process()));
         let (program, sh) = (scratch.path().join("program"), runner.shell().unwrap());
         fs::copy("/bin/true", &program).unwrap();

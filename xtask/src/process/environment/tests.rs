@@ -1,11 +1,11 @@
-//! What is read of the environment, and what children see of it.
+//! What is read from the environment, and what children see of it.
 
 use std::collections::BTreeSet;
 
 use super::{Environment, PROXIES, usable};
 
 #[test]
-fn a_directory_for_temporary_files_is_the_same_wherever_a_program_starts() {
+fn a_relative_tmpdir_is_made_absolute_and_an_empty_one_is_ignored() {
     assert_eq!(usable("".as_ref()), None);
     assert_eq!(usable("/var/tmp".as_ref()), Some("/var/tmp".into()));
     let relative = usable("tmp".as_ref()).unwrap();
@@ -41,7 +41,7 @@ fn children_see_how_to_reach_the_network() {
 }
 
 #[test]
-fn docker_uses_the_engine_and_the_builder_that_the_user_has_set() {
+fn children_see_only_those_variables_of_docker_that_choose_an_engine_or_builder() {
     let set = [
         "DOCKER_HOST",
         "DOCKER_CONTEXT",
@@ -50,7 +50,7 @@ fn docker_uses_the_engine_and_the_builder_that_the_user_has_set() {
         "DOCKER_TLS_VERIFY",
         "BUILDX_BUILDER",
     ];
-    // These change what the tool asks of them, or what it has set itself.
+    // These would change what the tool requests of docker, or override what it sets itself.
     let others = [
         "DOCKER_API_VERSION",
         "DOCKER_DEFAULT_PLATFORM",
@@ -69,7 +69,7 @@ fn docker_uses_the_engine_and_the_builder_that_the_user_has_set() {
 }
 
 #[test]
-fn the_password_of_a_proxy_is_hidden_and_its_variable_named() {
+fn proxy_passwords_are_redacted_and_only_set_proxy_variables_are_named() {
     let environment = Environment::from_pairs([
         ("https_proxy", "http://alice:proxy-password@proxy.example.org:3128"),
         ("NO_PROXY", "localhost"),

@@ -7,7 +7,7 @@ fn random(length: usize) -> String {
 }
 
 #[test]
-fn what_looks_like_a_secret_is_masked_and_its_kind_stays() {
+fn what_looks_like_a_secret_is_masked_except_for_the_prefix_that_shows_its_kind() {
     let (r, upper) = (random(36), random(20).to_uppercase());
     for (text, shown) in [
         (format!("fix: drop ghp_{r} from CI"), "fix: drop ghp_… from CI"),
@@ -39,12 +39,12 @@ fn what_looks_like_a_secret_is_masked_and_its_kind_stays() {
     ] {
         assert_eq!(masked(&text), shown);
         assert!(is_in(&text), "{text}");
-        assert_eq!(masked(shown), shown, "what is masked stays as it is");
+        assert_eq!(masked(shown), shown, "masking is idempotent");
     }
 }
 
 #[test]
-fn every_shape_is_found_in_the_length_that_it_has_at_least_and_not_below() {
+fn every_shape_is_masked_from_its_minimum_length_on() {
     for shape in &SHAPES {
         let tail = random(shape.least).to_uppercase();
         let (whole, short) = (format!("x {}{tail}", shape.prefix), &tail[1..]);
@@ -55,7 +55,7 @@ fn every_shape_is_found_in_the_length_that_it_has_at_least_and_not_below() {
 }
 
 #[test]
-fn words_that_only_begin_alike_stay_as_they_are() {
+fn text_that_only_resembles_a_secret_is_not_masked() {
     let (r, digits) = (random(36), "0123456789".repeat(4));
     for text in [
         "",
@@ -84,7 +84,7 @@ fn words_that_only_begin_alike_stay_as_they_are() {
 }
 
 #[test]
-fn a_hostile_text_takes_no_longer_than_a_plain_one() {
+fn a_megabyte_of_hostile_text_is_masked_within_seconds() {
     let many = |part: &str| part.repeat((1 << 20) / part.len());
     let parts = [
         "-----BEGIN ",

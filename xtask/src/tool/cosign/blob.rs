@@ -1,5 +1,6 @@
-//! Signatures over bytes that are not an image: over the statement in a bundle, which cosign 2 cannot sign as such, and
-//! of one key over the next one. cosign 2 and 3 make and accept the same signatures (docs/facts.md#signed-bytes).
+//! Signatures over bytes that are not an image: the statement in a bundle, which cosign 2 cannot sign as such, and
+//! the endorsement of a key by the key before it. cosign 2 and 3 make and accept the same signatures
+//! (docs/facts.md#signed-bytes).
 
 use std::fs;
 use std::path::Path;
@@ -16,7 +17,7 @@ impl Cosign<'_> {
     /// Signs `bytes`. Returns an ECDSA signature over their SHA-256, as DER in canonical base64. Stores nothing.
     ///
     /// # Errors
-    /// When cosign fails, or prints something else.
+    /// When cosign fails, or prints anything but a signature.
     pub fn sign_blob(&self, key: &SigningKey, bytes: &[u8]) -> Result<String> {
         let scratch = Scratch::new()?;
         let blob = written(scratch.path(), "blob", bytes)?;

@@ -1,4 +1,4 @@
-//! Which flags a cosign accepts. It is tried with the flags themselves, because its help need not show them.
+//! Which flags a cosign accepts. cosign is run with the flags themselves, because its help may not list them.
 
 use std::sync::PoisonError;
 
@@ -20,21 +20,20 @@ pub enum Generation {
 }
 
 impl Generation {
-    /// Detects the generation by the accepted flags, because the help need not show them. `takes` says whether a command
-    /// accepts all of the given flags.
+    /// Detects the generation by the accepted flags. `accepts` says whether a command accepts all of the given flags.
     fn by_flags(
         version: impl Fn() -> Result<String>,
-        takes: impl Fn(&str, &[&str]) -> Result<bool>,
+        accepts: impl Fn(&str, &[&str]) -> Result<bool>,
     ) -> Result<Self> {
         let generations = [
             (Self::Three, &[TLOG, "--use-signing-config=false", "--new-bundle-format=false"][..]),
             (Self::Two, &[TLOG]),
         ];
         for (generation, flags) in generations {
-            if !takes("sign", flags)? {
+            if !accepts("sign", flags)? {
                 continue;
             }
-            if !takes("sign-blob", flags)? {
+            if !accepts("sign-blob", flags)? {
                 bail!(
                     "this cosign ({}) cannot sign a statement: `cosign sign-blob` does not take `{}`; {INSTALL}",
                     version()?,
@@ -64,18 +63,18 @@ impl Cosign<'_> {
     /// # Errors
     /// When cosign is missing, or has neither generation's flags.
     pub fn generation(&self) -> Result<Generation> {
-        // Parallel checks need it: the second one waits for the first one's answer.
+        // Checks in parallel call this: the second one waits for the result of the first.
         let mut known = self.generation.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = *known {
             return Ok(known);
         }
-        let takes = |command: &str, flags: &[&str]| self.takes(command, flags);
-        let generation = Generation::by_flags(|| self.version(), takes)?;
+        let accepts = |command: &str, flags: &[&str]| self.accepts(command, flags);
+        let generation = Generation::by_flags(|| self.version(), accepts)?;
         *known = Some(generation);
         Ok(generation)
     }
 
-    /// The version that it reports, which is `devel` in builds of distributions.
+    /// The version that cosign reports, which is `devel` in builds of distributions.
     fn version(&self) -> Result<String> {
         let text = self.call(&["version"])?.read()?;
         let version = text.lines().find_map(|line| line.trim().strip_prefix("GitVersion:"));
@@ -83,7 +82,7 @@ impl Cosign<'_> {
     }
 
     /// Whether `command` accepts these flags. cosign reports an unknown flag before it evaluates `--help`.
-    fn takes(&self, command: &str, flags: &[&str]) -> Result<bool> {
+    fn accepts(&self, command: &str, flags: &[&str]) -> Result<bool> {
         let mut arguments = vec![command];
         arguments.extend(flags);
         arguments.push("--help");
@@ -101,7 +100,7 @@ mod tests {
     use super::Generation;
 
     #[test]
-    fn the_generation_is_told_by_capability() {
+    fn the_generation_is_detected_by_the_accepted_flags() {
         const TWO: &[&str] = &["--tlog-upload=false"];
         const THREE: &[&str] =
             &["--tlog-upload=false", "--use-signing-config=false", "--new-bundle-format=false"];
@@ -118,12 +117,12 @@ mod tests {
             ),
             ("v2.6.1", &[], TWO, Err("this cosign (v2.6.1) knows neither")),
         ] {
-            let takes = |command: &str, flags: &[&str]| {
+            let accepts = |command: &str, flags: &[&str]| {
                 let known = if command == "sign" { sign } else { sign_blob };
                 Ok(flags.iter().all(|flag| known.contains(flag)))
             };
             let found =
-                Generation::by_flags(|| Ok(version.to_owned()), takes).map_err(|error| error.to_string());
+                Generation::by_flags(|| Ok(version.to_owned()), accepts).map_err(|error| error.to_string());
             match (expected, &found) {
                 (Ok(expected), Ok(found)) => assert_eq!(*found, expected),
                 (Err(words), Err(said)) => {

@@ -5,7 +5,7 @@ use anyhow::Result;
 
 use crate::oci::reference::Digest;
 
-/// Version, platform and SHA-256, from the release's `cosign_checksums.txt`. docs/facts.md#cosigns-own-files tells how
+/// Version, platform and SHA-256, from the release's `cosign_checksums.txt`. docs/facts.md#cosigns-own-files says how
 /// they were obtained. Renovate updates those of 3.1 (`customManagers` in `renovate.json`).
 const KNOWN: [(&str, &str, &str); 4] = [
     ("v3.0.6", "linux-amd64", "c956e5dfcac53d52bcf058360d579472f0c1d2d9b69f55209e256fe7783f4c74"),

@@ -133,7 +133,7 @@ mod tests {
     use crate::process::scratch::Scratch;
 
     #[test]
-    fn what_is_started_is_a_private_copy_of_what_was_hashed() {
+    fn a_pinned_cosign_runs_from_a_private_copy_whose_digest_was_checked() {
         let scratch = Scratch::new().unwrap();
         let cosign = scratch.path().join("cosign");
         fs::write(&cosign, "#!/bin/sh\necho one\n").unwrap();

@@ -49,7 +49,7 @@ impl PublicKey {
         Digest::of(&self.der)
     }
 
-    /// The file in cosign's form.
+    /// The key as PEM, in the form that cosign writes.
     #[must_use]
     pub fn pem(&self) -> String {
         let text = STANDARD.encode(&self.der);

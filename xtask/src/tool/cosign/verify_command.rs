@@ -12,7 +12,7 @@ pub struct VerifyCommand {
     options: Vec<String>,
     /// The images, or the file or directory.
     targets: Vec<String>,
-    /// The images that it checks, wherever they are.
+    /// The digests of the images that it checks, wherever these are stored.
     pub digests: Vec<Digest>,
 }
 
@@ -52,7 +52,7 @@ impl VerifyCommand {
         self
     }
 
-    /// The same check of the legacy format only: if there are bundles, cosign 3 looks at nothing else.
+    /// The same check of the legacy format only. Without this, cosign 3 looks only at bundles if there are any.
     #[must_use]
     pub fn of_legacy(mut self) -> Self {
         self.options.insert(0, "--new-bundle-format=false".to_owned());
@@ -71,7 +71,7 @@ impl VerifyCommand {
     }
 
     fn new(verb: &'static str, key: &str, wanted: &[String], image: &Image, digests: &[&Digest]) -> Self {
-        // It needs only the registry's network: it queries no log, and the page says so.
+        // The command needs only access to the registry: it queries no transparency log, and the page says so.
         let fixed = ["--key", key, "--insecure-ignore-tlog"].map(str::to_owned);
         let plain: Vec<_> = super::without_tls(image).into_iter().map(str::to_owned).collect();
         let targets = digests.iter().map(|digest| image.pinned(digest)).collect();
@@ -93,7 +93,7 @@ mod tests {
     use crate::oci::reference::Digest;
 
     #[test]
-    fn the_commands_are_those_that_both_majors_accept() {
+    fn each_command_has_exactly_the_expected_arguments() {
         let image: crate::oci::reference::Image = "forge.example.org/acme/carol".parse().unwrap();
         let digest = Digest::of(b"x");
         let version = semver::Version::new(1, 2, 3);

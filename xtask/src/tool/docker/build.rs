@@ -37,7 +37,7 @@ pub struct Build {
     pub builder: String,
     /// `--network`; empty for the default.
     pub network: String,
-    /// What this build takes over from earlier builds on the same builder.
+    /// What this build reuses from earlier builds on the same builder.
     pub cache: Cache,
     /// The destination of the image.
     pub output: Output,
@@ -45,8 +45,8 @@ pub struct Build {
     pub timeout: Duration,
 }
 
-/// What a build takes over from earlier builds on the same builder. The key of a cached layer covers its inputs. It
-/// does not cover what a step found in a cache mount or fetched: another build can have left anything there.
+/// What a build reuses from earlier builds on the same builder. The key of a cached layer covers its inputs, but not
+/// what a step fetched or found in a cache mount, where another build can have left anything.
 pub enum Cache {
     /// Their layers, and the contents of their cache mounts.
     Shared,
@@ -110,7 +110,7 @@ impl Build {
         };
         arguments.extend(each("build-arg", &self.arguments));
         arguments.extend(each("label", &self.labels));
-        // buildx 0.13 takes `index,manifest:` for a part of the key, so each level needs a flag of its own.
+        // buildx 0.13 reads `index,manifest:` as a part of the key, so each level needs its own flag.
         for level in ["index", "manifest"] {
             let annotation = |(key, value): &(&str, String)| format!("--annotation={level}:{key}={value}");
             arguments.extend(self.annotations.iter().map(annotation));
@@ -138,8 +138,8 @@ impl Build {
     }
 }
 
-/// The environment variable in which buildx gets the secret `name`. A commit chooses the names of secrets, and must not
-/// set a variable that changes what docker does, such as the one for the policy of sources.
+/// The environment variable in which buildx gets the secret `name`. The commit chooses the names of secrets. The
+/// prefix keeps it from setting a variable that changes what docker does, such as the one for the source policy.
 pub(super) fn carrier(name: &str) -> String {
     format!("XTASK_BUILD_SECRET_{name}")
 }
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_and_proxies_are_named_and_not_told() {
+    fn secrets_and_proxies_are_passed_by_name_and_never_by_value() {
         let arguments = build(Output::Layout(PathBuf::from("x.tar"))).arguments();
         assert!(arguments.contains(&"--secret=id=NPM_TOKEN,env=XTASK_BUILD_SECRET_NPM_TOKEN".to_owned()));
         assert!(arguments.contains(&"--build-arg=HTTPS_PROXY".to_owned()), "{arguments:?}");
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_build_with_a_cache_of_its_own_takes_no_layer_and_no_mount_of_another() {
+    fn a_build_with_its_own_cache_reuses_no_layers_and_no_cache_mounts() {
         let arguments = |cache| Build { cache, ..build(Output::Layout(PathBuf::from("x.tar"))) }.arguments();
         let own = arguments(Cache::own().unwrap());
         let mounts = |arguments: &[String]| {
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_registry_that_is_named_for_it_is_pushed_to_without_tls() {
+    fn only_a_registry_marked_as_without_tls_is_pushed_to_without_tls() {
         let push = |is_plain_elsewhere| {
             let output = Output::Push { name: "r.example.org/acme/carol:v1".to_owned(), is_plain_elsewhere };
             build(output).arguments().pop().unwrap()

@@ -21,8 +21,8 @@ const CONTAINERS: &str = "containers";
 /// No configuration of docker is larger.
 const LARGEST_CONFIG: u64 = 1 << 20;
 
-/// What docker finds beside its configuration, other than credentials of registries. The last three are for an engine
-/// that is reached with TLS, unless `DOCKER_CERT_PATH` is set.
+/// What docker reads beside its configuration file, other than credentials for registries. The last three are for an
+/// engine that is reached with TLS, unless `DOCKER_CERT_PATH` is set.
 const BESIDE: [&str; 5] = ["cli-plugins", "contexts", "ca.pem", "cert.pem", "key.pem"];
 
 /// The `proxies` of the user's configuration: by engine, then by kind.
@@ -114,8 +114,8 @@ impl DockerConfig {
         self.scratch.path()
     }
 
-    /// The directory for calls that start a container. docker gives every container the proxies of its configuration, and
-    /// one that is tried out has no way to a proxy. It needs no login either.
+    /// The directory for calls that start a container. docker passes the proxies of its configuration to every
+    /// container, and a container of a smoke test cannot reach a proxy. It needs no login either.
     pub(super) fn for_containers(&self) -> PathBuf {
         self.scratch.path().join(CONTAINERS)
     }
@@ -127,13 +127,13 @@ impl DockerConfig {
     }
 }
 
-/// Writes `config`, and links what docker finds beside it.
+/// Writes `config`, and links what docker reads beside it.
 fn fill(directory: &Path, config: &serde_json::Value, users: Option<&Path>) -> Result<()> {
     let path = directory.join("config.json");
     let writing = || format!("writing `{}`", path.display());
     let file = fs::File::options().write(true).create_new(true).mode(0o600).open(&path);
     serde_json::to_writer(file.with_context(writing)?, config).with_context(writing)?;
-    // A private directory hides what is installed per user.
+    // Without the links, the private directory would hide what is installed per user.
     for shared in BESIDE {
         if let Some(target) = users.map(|users| users.join(shared)).filter(|target| target.exists()) {
             std::os::unix::fs::symlink(&target, directory.join(shared))
@@ -143,7 +143,8 @@ fn fill(directory: &Path, config: &serde_json::Value, users: Option<&Path>) -> R
     Ok(())
 }
 
-/// A symbolic link to a relative path, and a program in another directory, would look elsewhere.
+/// The absolute path of `named`: a symbolic link, or a program in another directory, would resolve a relative path
+/// differently.
 fn absolute(variable: &str, named: &str) -> Result<PathBuf> {
     std::path::absolute(named).with_context(|| format!("finding the directory of `{variable}`, `{named}`"))
 }
@@ -189,7 +190,7 @@ mod tests {
     use crate::process::secret::Secret;
 
     #[test]
-    fn each_registry_has_its_own_login_and_of_the_users_there_are_proxies_and_context() {
+    fn a_config_has_the_given_logins_and_of_the_users_only_proxies_and_context() {
         let users = Scratch::new().unwrap();
         let written = serde_json::json!({
             "auths": {"private.example.org": {"auth": "dXNlcnM6b3du"}},
@@ -232,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn an_engine_behind_tls_and_plugins_in_other_directories_are_found_as_by_the_users_docker() {
+    fn the_users_tls_files_and_plugin_directories_are_kept() {
         let users = Scratch::new().unwrap();
         std::fs::write(users.path().join("ca.pem"), "ca").unwrap();
         let written = r#"{"cliPluginsExtraDirs": ["/opt/plugins"], "credsStore": "desktop"}"#;
@@ -252,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_relative_directory_is_that_of_where_the_program_was_started() {
+    fn relative_directories_in_docker_variables_are_made_absolute() {
         let scratch = Scratch::new().unwrap();
         std::fs::create_dir(scratch.path().join("contexts")).unwrap();
         let up = "../".repeat(crate::process::environment::current_directory().unwrap().components().count());

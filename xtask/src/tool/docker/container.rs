@@ -1,4 +1,4 @@
-//! A container that is removed together with its value.
+//! A container that is removed when its value is dropped.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::process::stderr;
 /// How many of the last log lines an error shows.
 const LOG_LINES: &str = "40";
 
-/// A container that is removed however the process ends its work.
+/// A container. Dropping this removes it, also after an error or a signal.
 pub struct Container<'a> {
     docker: &'a Docker<'a>,
     name: String,
@@ -95,7 +95,7 @@ impl<'a> Container<'a> {
         Ok(format!("{stdout}{}", output.stderr).chars().filter(is_text).collect())
     }
 
-    /// Sends SIGTERM, waits `patience`, then SIGKILL.
+    /// Sends SIGTERM, waits for `patience`, then sends SIGKILL.
     ///
     /// # Errors
     /// When docker fails.
@@ -127,7 +127,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn an_end_is_timed_by_the_engine() {
+    fn how_long_a_container_ran_is_computed_from_the_engines_times() {
         let state = |started: &str, finished: &str| {
             let json = format!(
                 r#"{{"Running": false, "ExitCode": 7, "OOMKilled": true, "StartedAt": "{started}", "FinishedAt": "{finished}"}}"#

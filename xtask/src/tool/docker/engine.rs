@@ -18,8 +18,8 @@ pub struct Engine {
     pub buildx: Option<String>,
     /// Registries without TLS, by name and as networks such as `127.0.0.0/8`.
     pub insecure_registries: Vec<String>,
-    /// The mirrors that it asks in place of Docker Hub, as URLs such as `http://mirror.example.org:5000/`. The client does
-    /// not ask them.
+    /// The mirrors that the engine queries in place of Docker Hub, as URLs such as `http://mirror.example.org:5000/`.
+    /// The client does not query them.
     pub mirrors: Vec<String>,
 }
 
@@ -92,7 +92,7 @@ mod tests {
     use super::{Engine, parse};
 
     #[test]
-    fn one_answer_says_all_about_the_engine() {
+    fn docker_info_is_parsed_and_an_engine_that_is_down_or_not_dockers_is_reported() {
         let json = r#"{"ServerVersion": "26.1.5", "DriverStatus": [["driver-type", "io.containerd.snapshotter.v1"]],
             "ClientInfo": {"Plugins": [{"Name": "compose"}, {"Name": "buildx", "Version": "v0.30.1"}]},
             "RegistryConfig": {"InsecureRegistryCIDRs": ["127.0.0.0/8"], "IndexConfigs": {

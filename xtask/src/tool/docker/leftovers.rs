@@ -1,5 +1,5 @@
-//! What killed runs have left in the engine. SIGKILL, with which a forge cancels a job, leaves a run no time to remove
-//! its containers. They go on, and an engine keeps a network that is in use.
+//! What killed runs have left in the engine. A forge cancels a job with SIGKILL, which leaves a run no time to remove
+//! its containers. They keep running, and the engine does not remove a network that is in use.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::Docker;
 use super::run::LABEL;
 use crate::process::{interrupt, stderr, time};
 
-/// Nothing younger is taken for left behind, however short the smoke test is.
+/// Nothing younger counts as left behind, however short the smoke test is.
 const YOUNGEST: Duration = Duration::from_secs(60 * 60);
 
 /// How long the engine may take for each call.
@@ -23,7 +23,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 pub(super) fn remove(docker: &Docker<'_>, label: &str, longest: Duration) -> Result<()> {
     let filter = format!("label={LABEL}={label}");
     let list = ["ps", "--all", "--no-trunc", "--filter", &filter, "--format", "{{.ID}} {{.CreatedAt}}"];
-    // docker prints times in the zone of its own process.
+    // docker prints times in the time zone of its own process.
     let listed = docker.call(&list)?.env("TZ", "UTC").timeout(TIMEOUT).read()?;
     let left = older(&listed, time::now()?, longest.max(YOUNGEST))?;
     if left.is_empty() {
@@ -57,7 +57,7 @@ fn older(listed: &str, now: u64, age: Duration) -> Result<Vec<&str>> {
     for line in listed.lines() {
         let parts = line.strip_suffix(" +0000 UTC").and_then(|line| line.split_once(' '));
         let malformed =
-            || format!("reading what `docker ps` printed: `{line}` is no container with its time");
+            || format!("reading what `docker ps` printed: `{line}` is not a container id with a time");
         let (id, made) = parts.with_context(malformed)?;
         let made = time::parse_rfc3339(&format!("{}Z", made.replace(' ', "T"))).with_context(malformed)?;
         if now.saturating_sub(made) > age.as_secs() {
@@ -73,7 +73,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn what_is_older_than_any_smoke_test_was_left_behind() {
+    fn only_containers_older_than_the_given_age_count_as_left_behind() {
         let now = crate::process::time::parse_rfc3339("2026-11-28T12:00:00Z").unwrap();
         let listed = "a1 2026-11-28 11:00:00 +0000 UTC\nb2 2026-11-28 10:59:59 +0000 UTC\n\
             c3 2025-01-01 00:00:00 +0000 UTC\nd4 2026-11-28 12:00:05 +0000 UTC";

@@ -1,4 +1,4 @@
-//! A network that is removed together with its value.
+//! A network that is removed when its value is dropped.
 
 use std::time::Duration;
 
@@ -7,14 +7,14 @@ use anyhow::{Context as _, Result};
 use super::{Docker, leftovers, run::LABEL};
 use crate::process::stderr;
 
-/// Without this, a container reaches what listens on the engine's own machine, by the address of the network's bridge
-/// (docs/facts.md#networks-without-the-host).
+/// Without this, a container can reach servers on the engine's own machine, through the address of the network's
+/// bridge (docs/facts.md#networks-without-the-host).
 const WITHOUT_HOST: &str = "com.docker.network.bridge.inhibit_ipv4=true";
 
 /// How long the engine may take to make a network.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A network without access to the outside, which is removed however the process ends its work.
+/// A network without access to the outside. Dropping this removes it, also after an error or a signal.
 pub struct Network<'a> {
     docker: &'a Docker<'a>,
     name: String,
@@ -38,7 +38,7 @@ impl<'a> Network<'a> {
         Ok(network)
     }
 
-    /// A signal does not end the call. Otherwise the engine might make the network after its removal.
+    /// A signal does not end the call: otherwise the engine might make the network after this process has removed it.
     fn create(&self, label: &str) -> Result<()> {
         crate::process::interrupt::check()?;
         let label = format!("{LABEL}={label}");

@@ -11,13 +11,13 @@ use serde_json::Value;
 
 use crate::oci::reference::Digest;
 
-/// The variable that makes buildx write the record, and the most detailed form of it.
+/// The variable that makes buildx write the record, and its value for the most detailed form.
 pub(super) const VARIABLE: (&str, &str) = ("BUILDX_METADATA_PROVENANCE", "max");
 
-/// The key of a record. `/` and the platform follow where the image is an index.
+/// The key of a record, followed by `/` and the platform if the image is an index.
 const RECORD: &str = "buildx.build.provenance";
 
-/// `NetMode_NONE` of the LLB: no network. Anything else is a network.
+/// `NetMode_NONE` of the LLB: no network. Any other value is a network.
 const NO_NETWORK: u64 = 2;
 
 /// A finished build.
@@ -25,16 +25,16 @@ const NO_NETWORK: u64 = 2;
 pub struct Built {
     /// The digest of the index.
     pub digest: Digest,
-    /// The steps that ran with a network, for all platforms. Empty where buildx does not tell.
+    /// The steps that ran with a network, for all platforms. Empty if buildx does not report them.
     pub networked: Vec<RanStep>,
 }
 
 /// A step that `BuildKit` ran.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RanStep {
-    /// The command, its words separated by blanks.
+    /// The command, its words separated by spaces.
     pub command: String,
-    /// The lines of each instruction of the Dockerfile that it comes from. There are several instructions where stages
+    /// The lines of each instruction of the Dockerfile that it comes from. There are several instructions if stages
     /// share the step. A trigger of a base image (`ONBUILD`) has the line of its `FROM`.
     pub origins: Vec<Vec<usize>>,
 }
@@ -50,7 +50,7 @@ struct Metadata {
 /// Reads the metadata file of a build.
 ///
 /// # Errors
-/// When it has no digest, or a record of another form.
+/// When it has no digest, or a record has an unknown form.
 pub(super) fn read(json: &[u8]) -> Result<Built> {
     let metadata: Metadata =
         serde_json::from_slice(json).context("reading the digest in the build's metadata file")?;
@@ -107,7 +107,7 @@ fn command(exec: &Value) -> Result<String> {
     Ok(words.context("a word of `args` is not a string")?.join(" "))
 }
 
-/// Where the step `id` comes from. A step without a place has no origin.
+/// Where the step `id` comes from. A step without a location has no origin.
 fn origins(metadata: &Value, id: &str) -> Result<Vec<Vec<usize>>> {
     #[derive(Deserialize)]
     struct Places {
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_of_another_form_is_refused() {
+    fn a_record_of_an_unknown_form_is_refused() {
         for record in [
             json!("x"),
             json!({"buildConfig": definition()}),

@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_is_run_as_strictly_as_it_can_be() {
+    fn a_strict_container_is_read_only_without_capabilities_and_with_limits() {
         let words = run().arguments(&["--detach"]).join(" ");
         assert_eq!(
             words,
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_companion_keeps_what_its_image_needs_to_start_and_no_container_is_without_a_bound() {
+    fn a_container_that_is_not_strict_has_limits_too_and_by_default_no_network() {
         let words = Run { is_strict: false, network: None, ..run() }.arguments(&[]).join(" ");
         assert!(words.starts_with("--network=none "), "{words}");
         assert!(!words.contains("--read-only") && !words.contains("--cap-drop"), "{words}");
@@ -146,12 +146,12 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_published() {
+    fn no_port_is_published() {
         assert!(!run().arguments(&[]).iter().any(|word| word.contains("publish")));
     }
 
     #[test]
-    fn a_person_can_paste_it() {
+    fn the_command_line_for_a_person_is_quoted_for_a_shell() {
         let line = run().by_hand(&["--rm"]);
         assert!(
             line.starts_with("docker run --rm --network=xtask-smoke-1 --network-alias=service "),

@@ -1,4 +1,4 @@
-//! A container that stays: a local service for later commands too.
+//! A container that outlives this process: a local service for later commands too.
 
 use std::time::Duration;
 
@@ -21,8 +21,8 @@ impl Docker<'_> {
         if running.status.success() {
             return first_line(&running.text()?);
         }
-        // A stopped container has lost its port. Without a container this changes nothing, and what docker then says would
-        // only distract from why the start failed.
+        // A stopped container has lost its port. If there is no container, this changes nothing, and docker's error
+        // would only distract from the reason why a start fails.
         self.call(&["rm", "--force", "--volumes", name])?.output()?;
         let publish = format!("--publish=127.0.0.1::{port}");
         let named = format!("--name={name}");

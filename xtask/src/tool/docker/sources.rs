@@ -63,7 +63,7 @@ pub fn denied(error: &anyhow::Error) -> Option<String> {
     Some(source.to_owned())
 }
 
-/// The builder's last line `ERROR: …`. Nothing but the command line is before it if the builder printed nothing else.
+/// The builder's last line `ERROR: …`. If the builder printed nothing else, only the command line is before it.
 fn last_error(text: &str) -> Option<&str> {
     match text.trim_end().split_once('\n') {
         Some((_command, lines)) => lines.lines().rev().find_map(|line| line.strip_prefix(ERROR)),
@@ -79,7 +79,7 @@ mod tests {
     use crate::oci::reference::Digest;
 
     #[test]
-    fn everything_is_denied_but_what_is_named() {
+    fn everything_is_denied_except_the_named_images_and_files() {
         let digest = Digest::of(b"x");
         let sources = Sources {
             images: vec![format!("docker.io/library/node:22-slim@{digest}")],
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_cannot_say_that_a_source_was_denied() {
+    fn the_output_of_a_step_cannot_imitate_a_denied_source() {
         let says = "source \"docker-image://x\" denied by policy: source denied by policy";
         let exit = "ERROR: failed to solve: process \"/bin/sh -c echo 'source \\\"x\\\" denied by policy'\" did not complete \
             successfully: exit code: 1";

@@ -1,4 +1,4 @@
-//! Small builds that find out something about the builder.
+//! Small builds that test what the builder can do.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::process::scratch::Scratch;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 impl Docker<'_> {
-    /// Checks that the builder gets `reference` for all of `platforms`, in the same way as in a real build.
+    /// Checks that the builder can get `reference` for all of `platforms`, in the same way as in a real build.
     ///
     /// # Errors
     /// When a build based on it could not begin.
@@ -28,7 +28,7 @@ impl Docker<'_> {
     /// # Errors
     /// When the builder does not refuse the file because of the policy.
     pub fn check_denial(&self, builder: &str) -> Result<()> {
-        // The call fails in either case, so a second attempt tells a transient fault from the answer.
+        // The call fails even if the builder denies the file, so only a second attempt rules out a transient failure.
         self.denies(builder).or_else(|_first| self.denies(builder))
     }
 

@@ -1,5 +1,5 @@
-//! The names of a key in a list of allowed signers (ssh-keygen(1), "ALLOWED SIGNERS"). git names only one of them when
-//! it accepts a signature. Whether a signature is accepted is decided by git and ssh-keygen alone.
+//! The names of a key in a list of allowed signers (ssh-keygen(1), "ALLOWED SIGNERS"). git reports only one of them
+//! when it accepts a signature. Only git and ssh-keygen decide whether a signature is accepted.
 
 use std::collections::BTreeSet;
 
@@ -10,8 +10,8 @@ use super::Signer;
 use crate::oci::reference::Digest;
 
 impl Signer {
-    /// Every name of the signer's key in the list `allowed`, and the one that git gave, in lower case. A key may have
-    /// several names on one line, and several lines.
+    /// Every name of the signer's key in the list `allowed`, and the one that git reported, in lower case. A key may
+    /// have several names on one line, and several lines.
     #[must_use]
     pub fn names(&self, allowed: &[u8]) -> BTreeSet<String> {
         let list = String::from_utf8_lossy(allowed);
@@ -67,7 +67,7 @@ mod tests {
                 &["alice", "b c", "bob"],
             ),
             (format!("#bob ssh-ed25519 {KEY}\n\n  # eve ssh-ed25519 {KEY}\n\"eve {KEY}"), &["alice"]),
-            // It has the names on no line: git got this one from a certificate.
+            // The key is on no line: git took this name from a certificate.
             (String::new(), &["alice"]),
         ] {
             let found: Vec<_> = signer.names(list.as_bytes()).into_iter().collect();

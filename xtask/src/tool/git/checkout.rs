@@ -1,4 +1,4 @@
-//! What a checkout says besides its commits: its origin, the current branch, its files.
+//! What a checkout has besides its commits: its origin, the current branch, its files.
 
 use anyhow::{Result, bail};
 
@@ -31,8 +31,8 @@ impl Git {
         }
     }
 
-    /// Whether the work tree has files in `paths` that are not in a commit, ignored or not: cargo reads a new
-    /// `build.rs` or `.cargo/config.toml` even if git ignores it.
+    /// Whether the work tree has untracked files in `paths`, ignored or not: cargo reads a new `build.rs` or
+    /// `.cargo/config.toml` even if git ignores it.
     ///
     /// # Errors
     /// When git fails.

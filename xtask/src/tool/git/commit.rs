@@ -31,8 +31,8 @@ impl Commit {
     }
 }
 
-/// Eight bytes at a time, because a history has many commits: in unoptimized code, a look at each byte takes twice as
-/// long, and an iterator twenty times.
+/// Checks eight bytes at a time, because a history has many commits: in unoptimized code, checking each byte by
+/// itself takes twice as long, and an iterator twenty times as long.
 fn is_hex(text: &str) -> bool {
     let (mut words, rest) = text.as_bytes().as_chunks();
     while let [word, after @ ..] = words {
@@ -97,7 +97,7 @@ mod tests {
     use super::{Commit, time};
 
     #[test]
-    fn the_time_is_that_of_the_committer_and_nothing_in_the_message_counts() {
+    fn the_time_comes_from_the_committer_header_and_never_from_the_message() {
         let of = |committer: &str| {
             time(format!("tree t\nauthor A <a> 5 +0000\n{committer}\n\ncommitter X <x> 7 +0000\n").as_bytes())
         };
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn commits_are_full_lower_case_names() {
+    fn only_a_full_commit_id_in_lower_case_is_accepted() {
         assert!(Commit::parse(&"a".repeat(40)).is_ok() && Commit::parse(&"0".repeat(64)).is_ok());
         for bad in ["", "HEAD", &"a".repeat(39), &"A".repeat(40), &"g".repeat(40)] {
             assert!(Commit::parse(bad).is_err(), "{bad}");

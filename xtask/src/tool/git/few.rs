@@ -1,20 +1,20 @@
-//! Values by text, for the texts of which a history has few and names them again and again: its authors, and the heads
-//! of its subjects. In unoptimized code, a map of the authors took a sixth of the time in which a log is read.
+//! Values by text, for texts of which a history has few different ones that it repeats many times: its authors, and
+//! the heads of its subjects. In unoptimized code, a map of the authors took a sixth of the time to read a log.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// How many texts are found with one comparison.
+/// How many texts can be found with one comparison.
 const SLOTS: usize = 1024;
 
-/// The values, in the order in which their texts were first named.
+/// The values, in the order in which their texts first appeared.
 pub struct Few<V> {
     values: Vec<V>,
     /// The text of each value.
     texts: Vec<Arc<[u8]>>,
     /// The place of each text.
     places: BTreeMap<Arc<[u8]>, usize>,
-    /// The place of the last text with each [`slot`]. One comparison tells whether it is the wanted one.
+    /// For each [`slot`], the place of the last text that had it. One comparison shows whether it is the wanted text.
     last: Box<[usize; SLOTS]>,
 }
 
@@ -25,7 +25,7 @@ impl<V> Default for Few<V> {
 }
 
 impl<V> Few<V> {
-    /// The value of `text`, which is made when the text is new, and its place.
+    /// The place and the value of `text`. If the text is new, `new` makes the value.
     pub fn of(&mut self, text: &[u8], new: impl FnOnce() -> V) -> (usize, &mut V) {
         let slot = slot(text);
         let last = self.last[slot];
@@ -72,7 +72,8 @@ mod tests {
     #[test]
     fn each_text_has_the_value_that_was_made_for_it() {
         let mut few = Few::default();
-        // More texts than slots, so that some share one, and texts that differ only where no slot looks.
+        // More texts than slots, so that some share one, and texts that differ only in bytes that do not affect the
+        // slot.
         let texts: Vec<_> = (0..3 * SLOTS).map(|number| format!("{number} of the people")).collect();
         assert_eq!(slot(texts[0].as_bytes()), slot(texts[1].as_bytes()));
         for _ in 0..2 {

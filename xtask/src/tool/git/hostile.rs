@@ -30,7 +30,7 @@ readers! {
         read: |bytes| {
             let text = String::from_utf8_lossy(bytes);
             drop(parse_shortlog(&text));
-            assert_eq!(name(&text), shown(&text), "names that are plain are no exception");
+            assert_eq!(name(&text), shown(&text), "the shortcut for plain names gives the same result");
             assert!(name(&text).is_none_or(|name| !name.is_empty() && !name.chars().any(is_hidden)));
         },
     }

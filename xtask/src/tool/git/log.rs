@@ -25,8 +25,8 @@ pub struct LogEntry {
     /// The name of its author by the mailmap, without an address: hostile input. `None` when no part of it can be
     /// shown.
     pub author: Option<Arc<str>>,
-    /// The author first, then the names in its `Co-authored-by` trailers, processed in the same way, each once. Commits
-    /// of one author alone share the list.
+    /// The author first, then the names in its `Co-authored-by` trailers, processed in the same way, each once.
+    /// Commits with the same author and no co-authors share the list.
     pub authors: Arc<[Arc<str>]>,
     /// The number of the pull request that brought it into the history: that of the innermost merge of a pull request.
     /// `None` where no such merge is in the range.
@@ -36,8 +36,9 @@ pub struct LogEntry {
 }
 
 impl LogEntry {
-    /// Whether it is a merge with git's default subject. A merge with a subject of its own counts as a change, and so
-    /// does one whose footers, or the title of whose pull request, say what breaks: nothing else may say that.
+    /// Whether it is a merge with git's default subject. A merge with its own subject counts as a change. So does one
+    /// that announces a breaking change in its footers or in the title of its pull request, because no other commit
+    /// may announce it.
     #[must_use]
     pub fn is_bare_merge(&self) -> bool {
         is_bare_merge(self.parents, &self.message)
@@ -48,7 +49,7 @@ fn is_bare_merge(parents: usize, message: &Message) -> bool {
     parents > 1 && message.subject.starts_with("Merge ") && message.breaking.is_empty()
 }
 
-/// The names in the commits of a range, without merges that have only git's own words.
+/// The names in the commits of a range, except in merges with only git's default message.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Names {
     /// The authors.
@@ -68,8 +69,8 @@ pub struct Log {
 }
 
 impl Log {
-    /// Whether one of the commits is a child of `commit`, which is not in the range. A path from the newest commit back
-    /// to one before the range ends with such a child.
+    /// Whether one of the commits is a child of `commit`, which is not in the range. A path from the newest commit
+    /// back to a commit before the range leaves the range at such a child.
     #[must_use]
     pub fn touches(&self, commit: &Commit) -> bool {
         self.graph.touches(commit.as_str())
@@ -90,8 +91,8 @@ pub fn log_format() -> String {
 }
 
 impl Git {
-    /// The commits in `to` that are not in the revision `from`. Bytes of a message that are not UTF-8 become U+FFFD, whatever
-    /// encoding the commit claims. The mailmap is that of `to`.
+    /// The commits in `to` that are not in the revision `from`. Bytes of a message that are not UTF-8 become U+FFFD,
+    /// whatever encoding the commit claims. The mailmap is the one in `to`.
     ///
     /// # Errors
     /// When git fails, its output does not have the requested form, or the commit messages have more than 256 MiB.
@@ -100,12 +101,12 @@ impl Git {
         let format = format!("--format={}", log_format());
         let log =
             ["log", "--no-show-signature", "--encoding=UTF-8", "-z", &format, "--end-of-options", &range];
-        // Into a pipe, git writes every commit by itself if it is not told otherwise (git(1), "GIT_FLUSH").
+        // By default, git flushes its output to a pipe after every commit (git(1), "GIT_FLUSH").
         let call = self.call_with_mailmap(to, &log)?.env("GIT_FLUSH", "0").timeout(PATIENCE);
         let (mut reading, has_mailmap) = both(|| call.stream(Reading::of), || self.has_mailmap(to))?;
         let co_authors = reading.co_authors.values();
         let mapped = if has_mailmap {
-            let people = co_authors.iter().flat_map(|those| &those.people);
+            let people = co_authors.iter().flat_map(|trailers| &trailers.people);
             self.mapped(to, &people.map(|(contact, _)| &**contact).collect())?
         } else {
             BTreeMap::new()
@@ -153,7 +154,7 @@ mod tests {
     use crate::tool::git::Message;
 
     #[test]
-    fn a_merge_with_git_s_own_words_is_bare_unless_it_says_what_breaks() {
+    fn a_merge_with_gits_default_subject_is_bare_unless_it_announces_a_breaking_change() {
         for (parents, message, expected) in [
             (2, "Merge branch 'x'", true),
             (3, "Merge branches 'x' and 'y'\n\nwords\n", true),

@@ -9,25 +9,25 @@ pub use origin::Reverted;
 pub struct Message {
     /// The first paragraph on one line, like git's own `%s`.
     pub subject: String,
-    /// Where the first colon with a space after it is in the subject. It is looked for while git still prints the log,
-    /// and not when somebody waits for the notes.
+    /// The position of the first colon in the subject that is followed by a space. It is searched for while git is
+    /// still printing the log, not later, when somebody waits for the notes.
     colon: Option<usize>,
     /// The breaking changes in its footers, by Conventional Commits 1.0.0, each on one line.
     pub breaking: Vec<String>,
-    /// What it undoes, if it says nothing else: a revert that breaks something is a change of its own. Few commits take
-    /// memory for it.
+    /// What it undoes, if it announces no breaking change: a revert that breaks something is a change of its own.
+    /// Boxed, because few commits have it.
     pub reverts: Option<Box<Reverted>>,
     /// The commit of which it is a copy, as `git cherry-pick -x` names it.
     pub picked: Option<Box<str>>,
-    /// The title of the pull request that it merged, if it says so in a forge's words.
+    /// The title of the pull request that it merged, if the message has the wording of a forge.
     pub title: Option<Box<str>>,
 }
 
 /// The words before the colon that announce a breaking change, in a footer or in a subject.
 const BREAKING: [&str; 2] = ["BREAKING CHANGE", "BREAKING-CHANGE"];
 
-/// Whether what stands before the colon of a subject announces a breaking change: a word with `!`, of any type and with
-/// or without a scope, or the words of a footer.
+/// Whether `head`, the text before the colon of a subject, announces a breaking change: any type with `!`, with or
+/// without a scope, or the words of a footer.
 #[must_use]
 pub fn announces_break(head: &str) -> bool {
     if BREAKING.contains(&head) {
@@ -47,7 +47,7 @@ impl Message {
         let first = if begins_and_ends_visibly(first) { first } else { first.trim() };
         let is_line = body.is_empty() || (body.starts_with('\n') && !first.is_empty());
         let subject = if is_line { first.to_owned() } else { subject(text) };
-        // One byte tells it of most commits of a long history.
+        // For most commits of a long history, the first byte rules out a revert.
         let may_revert =
             matches!(subject.as_bytes().first(), Some(b'R' | b'r')) && origin::is_revert(&subject);
         if may_revert && let Some((reverted, subject)) = origin::by_button(&subject, body) {
@@ -72,8 +72,8 @@ impl Message {
         Some((&self.subject[..colon], &self.subject[colon + 2..]))
     }
 
-    /// Takes the title of a merged pull request, if git's own words are the subject. It becomes the subject if it
-    /// announces a breaking change: nothing else may say that.
+    /// Takes the title of a merged pull request, if the subject is git's default. The title becomes the subject if it
+    /// announces a breaking change, because no other commit may announce it.
     pub(super) fn take_title(&mut self, title: &str) {
         if !self.subject.starts_with("Merge ") || is_trailer(title) {
             return;
@@ -95,10 +95,10 @@ impl Message {
     /// The footers, which may span several paragraphs, and the copied commit.
     fn read(&mut self, body: &str) {
         let mut is_inside = false;
-        // Faster than `lines` in unoptimized code. What that strips in addition is trimmed.
+        // Faster than `lines` in unoptimized code. The carriage returns that `lines` would strip are trimmed below.
         for line in body.split('\n') {
             let first = line.as_bytes().first();
-            // Most lines say neither.
+            // Most lines begin neither a footer nor the line of a cherry-pick.
             if !is_inside && !matches!(first, Some(b'B' | b'(')) {
                 continue;
             }
@@ -136,7 +136,7 @@ impl Message {
     }
 }
 
-/// Whether there is nothing to trim, without reading all of it.
+/// Whether there is nothing to trim. Looks only at the first and the last byte.
 fn begins_and_ends_visibly(text: &str) -> bool {
     match text.as_bytes() {
         [first, .., last] => first.is_ascii_graphic() && last.is_ascii_graphic(),
@@ -144,7 +144,7 @@ fn begins_and_ends_visibly(text: &str) -> bool {
     }
 }
 
-/// One byte is found much faster than two.
+/// Searches for one byte, because that is much faster than for two.
 fn colon(subject: &str) -> Option<usize> {
     let mut colon = subject.find(':')?;
     while subject.as_bytes().get(colon + 1) != Some(&b' ') {
@@ -163,9 +163,8 @@ fn subject(text: &str) -> String {
     subject
 }
 
-/// Whether a line after a footer is no part of it: another footer, the line of a cherry-pick, or what forges write
-/// below a description (GitLab's reference) and into a squashed commit (a line of dashes, and `* ` before each
-/// subject).
+/// Whether a line after a footer ends it: another footer, the line of a cherry-pick, or what forges write below a
+/// description (GitLab's reference) and into a squashed commit (a line of dashes, and `* ` before each subject).
 fn ends_footer(line: &str) -> bool {
     let is_rule = line.len() >= 3 && line.bytes().all(|byte| byte == b'-');
     let is_subject = line.strip_prefix("* ").is_some_and(is_head);
@@ -173,7 +172,7 @@ fn ends_footer(line: &str) -> bool {
     is_footer(line) || is_rule || is_subject || is_reference || origin::picked(line).is_some()
 }
 
-/// Whether a line in the place of a title is none: a merge without one may have these below its subject.
+/// Whether a line in the place of a title is not a title: a merge without one may have such lines below its subject.
 fn is_trailer(line: &str) -> bool {
     let token = line.split_once(": ").map_or("", |(token, _)| token);
     token.ends_with("-by")
@@ -222,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_merge_has_the_title_of_its_pull_request_and_is_about_what_that_breaks() {
+    fn a_merge_takes_its_pull_requests_title_which_becomes_the_subject_if_breaking() {
         let merge = "Merge pull request #7 from ann/x";
         for (text, title, expected) in [
             (merge, "Add b", (merge, Some("Add b"))),
@@ -241,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_footer_says_what_breaks_to_the_next_footer() {
+    fn a_breaking_change_footer_extends_to_the_next_footer() {
         for (body, breaking) in [
             (
                 "Words.\n\nBREAKING CHANGE: the port is\n  another one\nSigned-off-by: a\nmore",
@@ -270,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_break_is_announced_by_a_mark_on_any_type_or_by_the_words_of_a_footer() {
+    fn a_breaking_change_is_announced_by_a_mark_on_any_type_or_by_a_footers_words() {
         for head in ["feat!", "api!", "c++!", "fix(a b)!", "x()!", "BREAKING CHANGE", "BREAKING-CHANGE"] {
             assert!(announces_break(head), "{head}");
         }

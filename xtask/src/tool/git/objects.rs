@@ -1,5 +1,5 @@
-//! Objects by name, from one `git cat-file --batch` that runs as long as the repository is in use (its manual page, "BATCH
-//! OUTPUT"): a release asks for dozens of small files.
+//! Objects by name, from one `git cat-file --batch` that runs as long as the repository is in use (its manual page,
+//! "BATCH OUTPUT"): a release reads dozens of small files.
 
 use std::fmt;
 use std::io::{BufRead, Read as _};
@@ -9,13 +9,13 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use super::Git;
 
-/// The longest first line of an answer: it may repeat the question.
+/// The longest first line of an answer, in bytes: it may repeat the requested name.
 const LONGEST_HEAD: u64 = 8 << 10;
 
-/// The largest object that is read; in bytes. A larger file of a release is refused elsewhere, with its name.
+/// The largest object that is read, in bytes. A larger file of a release is refused elsewhere, with its name.
 const LARGEST: u64 = 64 << 20;
 
-/// A path has something else where a file was expected: its kind in git's words, such as `tree` for a folder.
+/// Something other than a file is at a path. Holds its kind in git's terms, such as `tree` for a folder.
 #[derive(Debug)]
 pub struct NoFile(String);
 
@@ -23,7 +23,7 @@ impl fmt::Display for NoFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.as_str() {
             "tree" => write!(f, "it is a folder, and a file is needed under this name"),
-            other => write!(f, "it is no file but a {other}"),
+            other => write!(f, "it is not a file but a {other}"),
         }
     }
 }
@@ -49,21 +49,22 @@ impl Git {
     /// The object with the name `name` (gitrevisions(7)); `None` when there is none.
     pub(super) fn object(&self, name: &str) -> Result<Option<Object>> {
         // A line break would begin a second question, and git reads no further than a NUL.
-        ensure!(!name.contains(['\n', '\0']), "a name with a line break or a NUL cannot be asked for");
+        ensure!(!name.contains(['\n', '\0']), "a name with a line break or a NUL cannot be requested");
         let mut running = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
         let mut answers = match running.take() {
             Some(answers) => answers,
             None => self.call(&["cat-file", "--batch"])?.converse()?,
         };
         let answer = answers.ask(format!("{name}\n").as_bytes(), next)?;
-        // After an error nobody knows where the next answer would begin, so the next question starts another process.
+        // After an error, it is unknown where the next answer would begin, so the next request starts another
+        // process.
         *running = Some(answers);
         Ok(answer)
     }
 }
 
-/// Reads one answer: `<name> <type> <size>`, the bytes and a line break, or `<what was asked> missing`. A beginning of
-/// several names is `ambiguous` and names none of them.
+/// Reads one answer: `<name> <type> <size>`, the bytes and a line break, or `<requested name> missing`. An
+/// abbreviation that fits several objects is `ambiguous`, and counts as missing.
 pub(super) fn next(from: &mut dyn BufRead) -> Result<Option<Object>> {
     let mut head = Vec::new();
     (&mut *from).take(LONGEST_HEAD).read_until(b'\n', &mut head)?;
@@ -89,7 +90,7 @@ mod tests {
     use super::next;
 
     #[test]
-    fn batch_answers_are_taken_one_by_one_and_cut_ones_refused() {
+    fn batch_answers_are_read_one_by_one_and_malformed_ones_are_refused() {
         let mut rest =
             &b"abc blob 3\na\nb\nHEAD:x missing\nfed tree 2\nx\n\ndef blob 0\n\n75a3 ambiguous\n"[..];
         let mut file =

@@ -1,4 +1,4 @@
-//! The repository that git works in: a checkout of the user's, or a clone of our own.
+//! The repository that git works in: the user's checkout, or a clone of our own.
 
 use std::ffi::OsString;
 use std::fs;
@@ -26,13 +26,13 @@ impl Git {
         Self::answered(runner, dir, &[]).map(|(git, _)| git)
     }
 
-    /// As [`Git::discover`], with the answer of [`Git::tags`]: git says both in one process.
+    /// As [`Git::discover`], with the result of [`Git::tags`]: one git process reports both.
     ///
     /// # Errors
     /// As [`Git::discover`].
     pub fn with_tags(runner: &Runner, dir: &Path) -> Result<(Self, Vec<String>)> {
-        // Most runs begin at the top of a repository of the user's own. There, what answers for objects can start already,
-        // and a path such as `./a` means the same to it.
+        // Most runs begin at the top of a repository that belongs to the user. There, the process that reads objects
+        // can already start, because a path such as `./a` means the same to it.
         let early = || {
             let sh = runner.shell()?;
             sealed::seal(runner.call(cmd!(sh, "git -C {dir} cat-file --batch")), &[]).converse()
@@ -42,12 +42,12 @@ impl Git {
         if git.root == dir && git.trusted.is_empty() {
             *git.answers.lock().unwrap_or_else(PoisonError::into_inner) = Some(early?);
         }
-        // What git complains about, such as a broken tag, is left to a question about nothing but tags.
+        // If git complained, for example about a broken tag, the tags are queried separately.
         let tags = if output.stderr.is_empty() { tags_before(&output.stdout).0 } else { git.tags()? };
         Ok((git, tags))
     }
 
-    /// The repository, and what git printed. `more` may ask for the tags, which then come first.
+    /// The repository, and what git printed. `more` may request the tags, which then come first.
     fn answered(runner: &Runner, dir: &Path, more: &[&str]) -> Result<(Self, Output)> {
         let sh = runner.shell()?;
         let ask = |trusted: &[OsString]| {
@@ -57,7 +57,7 @@ impl Git {
         };
         let (mut output, mut trusted) = (ask(&[])?, Vec::new());
         if !output.status.success() {
-            // A checkout that belongs to another user is refused unless the user's settings list it.
+            // git refuses a checkout that belongs to another user, unless the user's settings list it.
             trusted = sealed::trusted_directories(runner)?;
             output = ask(&trusted)?;
         }
@@ -84,15 +84,16 @@ impl Git {
     }
 
     /// A complete bare clone of the repository at `url`, with its tags, in the new directory `dir`. Nothing in it is
-    /// run or checked out. Of the user's settings, it sees only those for the network, such as proxies, certificates and
-    /// credentials. Others could take another repository in its place (`url.….insteadOf`, `remote.origin.url`), hide
+    /// run or checked out. Of the user's settings, git sees only those for the network, such as proxies, certificates
+    /// and credentials. Others could substitute another repository (`url.….insteadOf`, `remote.origin.url`), hide
     /// refs or add some.
     ///
     /// # Errors
     /// When git fails, or `url` has a scheme that runs a program.
     pub fn cloned(runner: &Runner, url: &str, dir: &Path) -> Result<Self> {
         let sh = runner.shell()?;
-        // A file, because a server that is a directory here does not get settings that are variables.
+        // The settings are in a file, because git does not pass settings in variables on to a server that is a local
+        // directory.
         let scratch = Scratch::new()?;
         let settings = scratch.path().join("gitconfig");
         let doing = || format!("writing `{}`", settings.display());
@@ -101,7 +102,7 @@ impl Git {
         let call = sealed::seal(runner.call_with_ssh_agent(clone), &[]).env("GIT_CONFIG_GLOBAL", &settings);
         let call = call.env("GIT_ALLOW_PROTOCOL", "https:http:ssh:git:file");
         let output = call.install_hint(INSTALL).timeout(CLONE).output().context("cloning the source")?;
-        // Its command line would hide the few words that say why.
+        // The command line would hide the few words that give the reason.
         let words = || output.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
         ensure!(output.status.success(), "git says `{}`", words());
         let ask = cmd!(sh, "git -C {dir} rev-parse --is-shallow-repository --absolute-git-dir");

@@ -10,7 +10,7 @@ use crate::process::Call;
 use crate::process::leaks::masked;
 use crate::process::shown::is_hidden;
 
-/// The longest history, in commits, in which known authors are searched. Reading that many takes a second.
+/// The longest history, in commits, that is searched for known authors. Reading that many takes a second.
 pub const LONGEST_HISTORY: usize = 200_000;
 
 /// How many commits are searched first.
@@ -28,8 +28,8 @@ pub struct Authors {
 const LONGEST_NAME: usize = 60;
 
 impl Git {
-    /// A call that sees only the mailmap of `commit`. git also reads the one in the work tree if it has a work tree, so
-    /// it is started in its own directory without one.
+    /// A call that sees only the mailmap of `commit`. git also reads the one in the work tree if there is a work
+    /// tree, so it is started without one, in the repository's own directory.
     pub(super) fn call_with_mailmap(&self, commit: &Commit, arguments: &[&str]) -> Result<Call> {
         let directory = &*self.directory;
         let mailmap = format!("mailmap.blob={commit}:.mailmap");
@@ -54,8 +54,8 @@ impl Git {
         if contacts.is_empty() {
             return Ok(BTreeMap::new());
         }
-        let asked: String = contacts.iter().map(|contact| format!("{contact}\n")).collect();
-        let ask = self.call_with_mailmap(commit, &["check-mailmap", "--stdin"])?.stdin(asked);
+        let lines: String = contacts.iter().map(|contact| format!("{contact}\n")).collect();
+        let ask = self.call_with_mailmap(commit, &["check-mailmap", "--stdin"])?.stdin(lines);
         let output = ask.output()?.success()?.stdout;
         let text = String::from_utf8_lossy(&output);
         let answers: Vec<_> = text.lines().map(str::to_owned).collect();
@@ -77,9 +77,9 @@ impl Git {
         if self.is_shallow { Ok(Authors::default()) } else { self.authors(tag, commit, NEAR) }
     }
 
-    /// Those of `names` who wrote a commit in the history of `tag`, by the mailmap of `commit`. `near` are the answers of
-    /// [`Git::near_authors`], which often suffice. `None` when that is unknown, because the history is cut off or longer
-    /// than [`LONGEST_HISTORY`].
+    /// Those of `names` who wrote a commit in the history of `tag`, by the mailmap of `commit`. `near` is the result
+    /// of [`Git::near_authors`], which often suffices. `None` when that is unknown, because the history is cut off or
+    /// longer than [`LONGEST_HISTORY`].
     ///
     /// # Errors
     /// When git fails or its output does not have the requested form.
@@ -106,7 +106,8 @@ impl Git {
 }
 
 impl Authors {
-    /// Those of `names` who are among the authors. `None` if others of `names` may be among those that were not read.
+    /// Those of `names` who are among the authors. `None` if more of `names` may be among the authors that were not
+    /// read.
     fn among(&self, names: &BTreeSet<String>) -> Option<BTreeSet<String>> {
         let known: BTreeSet<_> = self.names.intersection(names).cloned().collect();
         (self.are_all || known.len() == names.len()).then_some(known)
@@ -134,7 +135,8 @@ pub(super) fn name(author: &str) -> Option<String> {
     if is_plain(before) { Some(masked(before).into_owned()) } else { shown(author) }
 }
 
-/// Whether [`shown`] changes nothing but what looks like a secret. Most names are like that, and a history has many.
+/// Whether [`shown`] would change nothing except to mask what looks like a secret. Most names are like that, and a
+/// history has many.
 fn is_plain(name: &str) -> bool {
     let mut is_between = true;
     for byte in name.as_bytes() {
@@ -147,7 +149,7 @@ fn is_plain(name: &str) -> bool {
     !is_between && name.len() <= LONGEST_NAME
 }
 
-/// As [`name`], without looking whether it is plain.
+/// As [`name`], without the shortcut for plain names.
 pub(super) fn shown(author: &str) -> Option<String> {
     let author = author.split(" <").next().unwrap_or_default();
     let author = if author.starts_with('<') { "" } else { author };
@@ -198,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_shown_without_an_address_and_without_what_cannot_be_seen() {
+    fn a_name_is_shown_without_an_address_and_without_invisible_characters() {
         for (author, shown) in [
             ("Ann", Some("Ann")),
             (" Ann  B. <ann@example.org> ", Some("Ann B.")),
@@ -218,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plain_name_is_shown_like_any_other() {
+    fn the_shortcut_for_plain_names_gives_the_same_result() {
         for author in [
             "Ann",
             "Ann B. O-7 <a@b>",
@@ -243,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn git_is_asked_about_a_name_with_an_address_alone() {
+    fn only_a_name_with_an_address_is_looked_up_in_the_mailmap() {
         assert!(is_contact("Ann B. <a@b>") && is_contact("a <b>"));
         for other in
             ["", "Ann", "<a@b>", "Ann <>", "Ann <a@b> x", "Ann <a@b", "A <b> <c>", "A\u{7} <b>", "A<b>"]
@@ -253,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shortlog_is_counted_and_read_by_name() {
+    fn a_shortlog_gives_the_number_of_commits_and_the_names_of_authors() {
         let (commits, names) = parse_shortlog("     3\tAnn\n    12\tBob\tC.\n     1\t\n").unwrap();
         assert_eq!(
             (commits, names.into_iter().collect::<Vec<_>>()),

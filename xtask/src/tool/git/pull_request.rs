@@ -1,5 +1,5 @@
-//! The number of a pull request, in the words that a forge writes into a commit. The words are hostile input: a number
-//! counts only in exactly these forms.
+//! The number of a pull request, in the wording that a forge writes into a commit. Messages are hostile input: a
+//! number counts only in exactly these forms.
 
 /// The maximum number of digits: no forge has a billion pull requests.
 const LONGEST: usize = 9;
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_merge_names_its_pull_request_in_the_words_of_a_forge() {
+    fn the_number_of_a_merge_is_read_in_the_wording_of_each_forge() {
         for (text, expected) in [
             ("Merge pull request 'a' (#12) from b into main", 12),
             (
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn any_other_words_name_no_pull_request() {
+    fn any_other_wording_names_no_pull_request() {
         for text in [
             "",
             "Merge branch 'b' (#12)",

@@ -1,5 +1,5 @@
-//! git without the settings of this machine and its user. They change git's output and the files that it writes, and a
-//! release must not depend on who makes it.
+//! git without the settings of this machine and its user. Such settings change git's output and the files that it
+//! writes, and a release must not depend on who makes it.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
@@ -14,9 +14,10 @@ use crate::process::{Call, Runner};
 /// The directories of other users in which the user allows git to work.
 const TRUSTED: &str = "safe.directory";
 
-/// Settings that a repository itself may have and that must not count either, and one that keeps errors short.
+/// Overrides of settings that a repository itself may have and that must not count either, and one that keeps errors
+/// short.
 const SETTINGS: [(&str, &str); 12] = [
-    // git(1) says that the file with grafts is deprecated whenever one is named, also to have none.
+    // git warns that graft files are deprecated whenever one is named, even if that is `/dev/null`.
     ("advice.graftFileDeprecated", "false"),
     ("color.ui", "never"),
     ("column.ui", "never"),
@@ -61,8 +62,8 @@ pub(super) struct Setting {
 }
 
 impl Setting {
-    /// Whether it says how a server is reached and with what credentials, or which directories of other users the user
-    /// trusts. What is not listed here changes what is fetched, or from where.
+    /// Whether it says how a server is reached and with what credentials, or which directories of other users the
+    /// user trusts. A setting that is not listed here may change what is fetched, or from where.
     fn is_of_network(&self) -> bool {
         const SECTIONS: [&str; 2] = ["http.", "credential."];
         const KEYS: [&str; 6] =
@@ -71,7 +72,7 @@ impl Setting {
             || KEYS.iter().any(|key| self.key == key.as_bytes())
     }
 
-    /// As it stands in a file of settings (git-config(1), "Syntax").
+    /// As it is written in a configuration file (git-config(1), "Syntax").
     fn written(&self) -> Vec<u8> {
         let mut parts = self.key.splitn(2, |byte| *byte == b'.');
         let (section, rest) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());

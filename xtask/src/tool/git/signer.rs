@@ -1,5 +1,5 @@
 //! Who signed a tag, by git's own verification. Only SSH signatures count, including those with a FIDO key: for them
-//! git takes the accepted keys from a file that the caller names. For OpenPGP and X.509 it takes the keys of the user
+//! git reads the accepted keys from a file that the caller names. For OpenPGP and X.509 it uses the keys of the user
 //! who happens to run it.
 
 use std::fs;
@@ -59,14 +59,14 @@ impl Git {
         fs::write(&file, allowed).context("writing the allowed signers for git")?;
         let list = format!("gpg.ssh.allowedSignersFile={}", file.display());
         let settings = SETTINGS.iter().copied().chain([list.as_str()]).flat_map(|setting| ["-c", setting]);
-        // By the object's id, because the tag's name may be moved in the meantime.
+        // By the object's id, because the tag may be moved in the meantime.
         let arguments: Vec<_> = settings.chain(["verify-tag", "--raw", object.as_str()]).collect();
         let output = self.call(&arguments)?.output()?;
         match output.status.code() {
-            Some(0) => said(&output.stderr).map(Ok),
+            Some(0) => parsed_signer(&output.stderr).map(Ok),
             Some(1) => Ok(Err(format!("git does not accept its signature: {}", one_line(&output.stderr)))),
-            // For every kind but SSH, `SETTINGS` name a program that reads nothing. It may end before git has written to it
-            // what was signed.
+            // For every kind but SSH, `SETTINGS` name a program that reads nothing. It may end before git has written
+            // the signed data to it.
             None if output.status.signal() == Some(Signal::SIGPIPE as i32) => {
                 Ok(Err("git does not accept its signature: it was not made with an SSH key".to_owned()))
             }
@@ -126,7 +126,7 @@ fn tag_object(printed: &str, tag: &str, commit: &Commit) -> Result<Result<TagObj
 }
 
 /// Parses the ssh-keygen output for a signature that git accepts.
-fn said(printed: &str) -> Result<Signer> {
+fn parsed_signer(printed: &str) -> Result<Signer> {
     let signer = |line: &str| {
         let (principal, key) = line.strip_prefix("Good \"git\" signature for ")?.rsplit_once(" with ")?;
         let fingerprint = key.split_once(" key ")?.1;
@@ -151,11 +151,11 @@ fn one_line(words: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{said, tag_object};
+    use super::{parsed_signer, tag_object};
     use crate::tool::git::Commit;
 
     #[test]
-    fn a_tag_object_is_of_its_own_name_and_commit() {
+    fn a_tag_object_must_have_the_name_of_the_tag_and_point_to_the_commit() {
         let (id, commit) = ("a".repeat(40), Commit::parse(&"b".repeat(40)).unwrap());
         let read = |fields: [&str; 5]| tag_object(&fields.join("\0"), "v1.0.0", &commit).unwrap();
         assert_eq!(read(["tag", &id, "commit", commit.as_str(), "v1.0.0"]).unwrap().as_str(), id);
@@ -174,10 +174,10 @@ mod tests {
     }
 
     #[test]
-    fn whose_signature_it_is_is_read_from_a_good_one_alone() {
+    fn the_signer_is_read_only_from_exactly_one_good_signature() {
         let key = format!("SHA256:{}", "a".repeat(43));
         let good = format!("Good \"git\" signature for alice@example.org with ED25519 key {key}\n");
-        let signer = said(&good).unwrap();
+        let signer = parsed_signer(&good).unwrap();
         assert_eq!((signer.principal.as_str(), signer.fingerprint), ("alice@example.org", key.clone()));
         for bad in [
             String::new(),
@@ -186,7 +186,7 @@ mod tests {
             "Good \"git\" signature for alice with ED25519 key SHA256:x\n".to_owned(),
             format!("{good}{good}"),
         ] {
-            assert!(said(&bad).is_err(), "{bad}");
+            assert!(parsed_signer(&bad).is_err(), "{bad}");
         }
     }
 }
@@ -196,7 +196,7 @@ mod hostile {
     //! The output of git and ssh-keygen for a tag and a list of allowed signers, parts of which their authors have
     //! written. Only ssh-keygen reads the list itself.
 
-    use super::{one_line, said, tag_object};
+    use super::{one_line, parsed_signer, tag_object};
     use crate::process::hostile::readers;
     use crate::tool::git::Commit;
 
@@ -209,7 +209,7 @@ mod hostile {
             words: &["Good \"git\" signature for ", " with ", " key ", "SHA256:", "\n", "\r", "\0", "\u{1b}[2J", "A", "+/=", "tag", "commit", "\u{202e}"],
             read: |bytes| {
                 let text = String::from_utf8_lossy(bytes);
-                if let Ok(signer) = said(&text) {
+                if let Ok(signer) = parsed_signer(&text) {
                     assert!(signer.fingerprint.len() == 50 && !signer.principal.chars().any(char::is_control));
                 }
                 assert!(!one_line(&text).chars().any(char::is_control));

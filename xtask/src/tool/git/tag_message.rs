@@ -39,7 +39,8 @@ impl Git {
     }
 }
 
-/// What `%(contents)` of `git for-each-ref` is: what follows the headers and the empty lines after them, up to a NUL.
+/// The same text as `%(contents)` of `git for-each-ref`: all that follows the headers and the empty lines after them,
+/// up to a NUL.
 pub(super) fn message(tag: &[u8]) -> &[u8] {
     let Some(end) = tag.windows(2).position(|bytes| bytes == b"\n\n") else { return &[] };
     let mut message = &tag[end..];
@@ -79,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signature_and_what_follows_is_no_part_of_the_message() {
+    fn a_signature_and_all_that_follows_are_not_part_of_the_message() {
         for (message, expected) in [
             ("words\n", "words\n"),
             ("words\n-----BEGIN SSH SIGNATURE-----\nU1NI\n-----END SSH SIGNATURE-----\n", "words\n"),

@@ -42,7 +42,7 @@ pub(super) struct Entry {
 /// Parses `git ls-tree -r -z --full-tree` (git-ls-tree(1), "OUTPUT FORMAT").
 ///
 /// # Errors
-/// A [`crate::process::failure::Refusal`] that names an entry which has no content of its own or would be written
+/// A [`crate::process::failure::Refusal`] that names an entry that has no content of its own or would be written
 /// elsewhere.
 pub(super) fn entries(output: &[u8]) -> Result<Vec<Entry>> {
     let records: Vec<_> = output.split(|byte| *byte == 0).filter(|record| !record.is_empty()).collect();
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_content_of_its_own_or_another_place_is_refused_by_name() {
+    fn submodules_colliding_names_unsafe_paths_and_odd_modes_are_refused_by_name() {
         for (lines, refused) in [
             (&[("160000", "lib/shared")][..], "`lib/shared` is a submodule"),
             (&[("100644", "README"), ("100644", "readme")], "`README` and `readme`"),
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn files_are_written_with_mode_and_time_whatever_the_machine_would_choose() {
+    fn files_are_written_with_fixed_modes_and_the_given_time() {
         let answer = format!("{OBJECT} blob 3\na\nb\n{OBJECT} blob 0\n\n{OBJECT} blob 6\n../a b\n");
         let files = [("100644", "a b"), ("100755", "d/run"), ("120000", "d/link")];
         let scratch = written(&files, answer.as_bytes()).unwrap();
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn pointers_links_out_of_the_tree_and_cut_answers_are_refused() {
+    fn lfs_pointers_links_out_of_the_tree_and_malformed_answers_are_refused() {
         let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:x\n";
         let lfs = format!("{OBJECT} blob {}\n{pointer}\n", pointer.len());
         for (kind, answer) in [

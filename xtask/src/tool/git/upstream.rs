@@ -1,4 +1,4 @@
-//! What a clone says about its origin: the origin's branches, and which one is the default.
+//! What a clone knows about its origin: the origin's branches, and which one is the default.
 
 use anyhow::Result;
 
@@ -10,7 +10,7 @@ pub struct Upstream {
     refs: &'static str,
     /// The name of the default branch, if the clone has it.
     pub default: Option<String>,
-    /// Whether it is a bare clone, which `verify` makes for itself: nothing was committed to its branches since.
+    /// Whether it is a bare clone, which `verify` makes for itself: nothing has been committed to its branches since.
     pub is_bare: bool,
 }
 
@@ -37,7 +37,7 @@ impl Git {
         Ok(Upstream { refs, default, is_bare: self.is_bare })
     }
 
-    /// Whether a commit is checked out and no branch, as after `git checkout v0.1.0`.
+    /// Whether a commit and no branch is checked out, as after `git checkout v0.1.0`.
     ///
     /// # Errors
     /// When git fails.

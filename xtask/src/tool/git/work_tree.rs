@@ -11,7 +11,7 @@ use super::{Answers, Commit, Git};
 use crate::process::Call;
 use crate::process::scratch::Scratch;
 
-/// Where objects are read and written, besides the repository itself.
+/// The directories from which objects are read. New ones are written to `own`.
 #[derive(Clone)]
 pub(super) struct Objects {
     own: PathBuf,
@@ -37,9 +37,9 @@ pub struct WorkTree {
     _scratch: Scratch,
 }
 
-/// Keeps the time of the index. git recognizes an unchanged file by size and times, except when the file may have
-/// changed at the very moment at which the index was written. An index newer than the user's own would hide such a
-/// change.
+/// Copies an index and keeps its time. git recognizes an unchanged file by size and times, except when the file may
+/// have changed at the very moment at which the index was written. An index newer than the user's own would hide such
+/// a change.
 fn copy_with_time(from: &Path, to: &Path) -> std::io::Result<()> {
     let written = fs::metadata(from)?.modified()?;
     fs::copy(from, to)?;
@@ -65,7 +65,7 @@ impl Git {
 
         let users = PathBuf::from(path("index")?);
         if users.exists() {
-            // So that files which are both tracked and ignored stay, and unchanged files are not read again.
+            // So that files that are both tracked and ignored stay, and unchanged files are not read again.
             copy_with_time(&users, &index).with_context(|| format!("copying `{}`", users.display()))?;
         } else {
             git.on_index(&["read-tree", head.as_str()], &index)?.run()?;
@@ -95,8 +95,9 @@ impl Git {
         Ok(names.split('\0').filter(|name| !name.is_empty()).count())
     }
 
-    /// The file with what the user's git ignores everywhere, if the user named one. Without it, files that never show
-    /// up as new would be in the commit. git finds its default, `~/.config/git/ignore`, by itself.
+    /// The file with the user's ignore rules for all repositories, if the user named one. Without it, files that
+    /// never show up as new for the user would be in the commit. git finds its default, `~/.config/git/ignore`, by
+    /// itself.
     fn users_ignored(&self) -> Result<Option<String>> {
         let (sh, root) = (self.runner.shell()?, &self.root);
         let ask = cmd!(sh, "git -C {root} config --type=path --get core.excludesFile");

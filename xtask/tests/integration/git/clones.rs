@@ -1,5 +1,5 @@
-//! A clone for `verify --source` is of the repository at the address. Of the user's settings, it takes only those that
-//! say how a server is reached.
+//! `verify --source` clones the repository at the given address. Of the user's settings, only those apply that say
+//! how a server is reached.
 
 use std::fs;
 
@@ -26,7 +26,7 @@ const SETTINGS: &[&str] = &[
 ];
 
 #[test]
-fn a_clone_is_the_repository_at_the_address_whatever_settings_the_user_has() {
+fn the_users_settings_do_not_change_what_is_cloned() {
     let repository = Repository::new(&[("a.js", b"right\n")]);
     repository.git("tag v0.1.0");
     repository.git("notes add -m words");
@@ -59,11 +59,11 @@ fn a_clone_is_the_repository_at_the_address_whatever_settings_the_user_has() {
 }
 
 #[test]
-fn a_clone_reaches_the_server_as_the_user_has_set_it() {
+fn a_clone_uses_the_users_http_settings() {
     let repository = Repository::new(&[("a.js", b"one\n")]);
     let server = Server::start(|_, _| empty(404)).unwrap();
     let url = format!("http://{}/acme/carol", server.address);
-    // With all that has to be quoted in a file of settings.
+    // With all characters that have to be quoted in a configuration file.
     let value = "Authorization: Bearer a\"b\\c;d#e  f";
     repository.git(&format!("config --global --add http.{url}.extraHeader x"));
     let file = repository.home().join(".gitconfig");
@@ -71,6 +71,6 @@ fn a_clone_reaches_the_server_as_the_user_has_set_it() {
     let quoted = format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""));
     fs::write(&file, text.replace("extraHeader = x", &format!("extraHeader = {quoted}"))).unwrap();
     assert!(Git::cloned(&repository.runner, &url, &repository.scratch.path().join("clone")).is_err());
-    let asked = server.log().unwrap();
-    assert_eq!(asked[0].authorization.as_deref(), value.split_once(": ").map(|(_, value)| value));
+    let requests = server.log().unwrap();
+    assert_eq!(requests[0].authorization.as_deref(), value.split_once(": ").map(|(_, value)| value));
 }

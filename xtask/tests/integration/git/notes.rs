@@ -1,4 +1,4 @@
-//! What release notes are made of, read with real git.
+//! The inputs of release notes, read with real git.
 
 use std::fs;
 
@@ -47,7 +47,7 @@ fn a_subject_that_is_not_utf_8_is_shown_with_replacements() {
         &History::of(&repository.asked(), &source, None).unwrap(),
         None,
     );
-    assert!(notes.contains("- `caf\u{fffd} is open` ("), "what the page says of it: {notes}");
+    assert!(notes.contains("- `caf\u{fffd} is open` ("), "what the page says about it: {notes}");
     commit("encoding ISO-8859-1\n", b"caf\xe9 is open\n");
     assert_eq!(subject(), "café is open");
     repository.set();
@@ -55,7 +55,7 @@ fn a_subject_that_is_not_utf_8_is_shown_with_replacements() {
 }
 
 #[test]
-fn words_of_a_maintainer_stand_above_the_changes_or_are_refused_by_line() {
+fn a_maintainers_text_is_put_before_the_changes_or_refused_with_its_line() {
     let section = |words: &[u8]| {
         let repository = Repository::new(&[("a.js", b"one\n"), ("release-notes/v0.1.0.md", words)]);
         repository.git("tag v0.1.0");
@@ -72,7 +72,7 @@ fn words_of_a_maintainer_stand_above_the_changes_or_are_refused_by_line() {
 }
 
 #[test]
-fn words_of_an_annotated_tag_stand_above_the_changes_where_there_is_no_file() {
+fn the_message_of_an_annotated_tag_is_put_before_the_changes_if_there_is_no_file() {
     let repository = Repository::new(&[("a.js", b"one\n"), ("release-notes/v0.2.0.md", b"From the file.\n")]);
     for (tag, message) in
         [("v0.1.0", "Hello."), ("v0.2.0", "From-the-tag."), ("v0.3.0", "v0.3.0"), ("v0.4.0", "<b>")]
@@ -128,7 +128,7 @@ fn notes_compare_the_images_of_both_commits_and_say_what_they_cannot_read() {
 }
 
 #[test]
-fn a_co_author_of_merges_with_git_s_own_words_alone_is_not_told() {
+fn a_co_author_of_only_bare_merges_does_not_count() {
     let repository = Repository::new(&[("a", b"")]);
     repository.git("tag v0.1.0");
     for (branch, subject) in [("x", "Merge"), ("y", "Words")] {
@@ -146,7 +146,7 @@ fn a_co_author_of_merges_with_git_s_own_words_alone_is_not_told() {
 }
 
 #[test]
-fn notes_do_not_see_replaced_commits_or_grafts_and_refuse_a_history_that_is_cut_off() {
+fn notes_ignore_replaced_commits_and_grafts_and_refuse_a_shallow_history() {
     let repository = Repository::new(&[("a", b"")]);
     repository.git("tag v0.1.0");
     let commit = |message: &str| {
@@ -184,7 +184,7 @@ fn notes_do_not_see_replaced_commits_or_grafts_and_refuse_a_history_that_is_cut_
         exit_code(&error) == 3 && error.to_string().contains("`git fetch --unshallow --tags`"),
         "{error:#}"
     );
-    // An image of this machine's registry may be of a rehearsal, which has no tag.
+    // An image in this machine's registry may come from a rehearsal, which has no tag.
     let of_image = |git: &Git, commit: &str| {
         Source::of_rehearsal(git, "v0.9.9".parse().unwrap(), commit)
             .map(drop)

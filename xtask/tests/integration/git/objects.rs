@@ -1,4 +1,4 @@
-//! What one long-lived `git cat-file` answers while the repository changes, and for names that no repository has.
+//! What one long-lived `git cat-file` answers while the repository changes, and for names that no object can have.
 
 use xtask::tool::git::{Commit, Git};
 
@@ -9,7 +9,7 @@ fn id(git: &Git, revision: &str) -> Option<String> {
 }
 
 #[test]
-fn what_changes_in_the_repository_is_seen_by_the_next_question() {
+fn a_change_in_the_repository_is_seen_by_the_next_request() {
     let repository = Repository::new(&[("a", b"1")]);
     let git = repository.asked();
     let first = id(&git, "HEAD").unwrap();
@@ -29,7 +29,7 @@ fn what_changes_in_the_repository_is_seen_by_the_next_question() {
 }
 
 #[test]
-fn a_revision_that_names_no_commit_is_none_and_later_questions_have_their_own_answers() {
+fn a_revision_without_a_commit_is_none_and_does_not_disturb_later_requests() {
     let repository = Repository::new(&[("a", b"1"), ("folder/b", b"2")]);
     let git = repository.asked();
     let head = id(&git, "HEAD");
@@ -54,7 +54,7 @@ fn a_revision_that_names_no_commit_is_none_and_later_questions_have_their_own_an
     let error = format!("{:#}", git.peel("@{999}").unwrap_err());
     assert!(error.contains("exited with 128: fatal: log for"), "{error}");
     let commit = git.peel("HEAD").unwrap().unwrap();
-    assert!(git.files(&commit, ["folder"]).is_err(), "a folder is no file");
+    assert!(git.files(&commit, ["folder"]).is_err(), "a folder is not a file");
     assert_eq!(git.files(&commit, ["folder/b", "missing"]).unwrap(), [Some(b"2".to_vec()), None]);
     for odd in ["a\nb", "a\0b", &*"x/".repeat(4000)] {
         assert!(git.files(&commit, [odd]).is_err(), "{odd:?}");

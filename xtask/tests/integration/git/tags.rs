@@ -1,4 +1,4 @@
-//! The tags that git names when it finds the repository, with real git.
+//! The tags that git reports while it finds the repository, with real git.
 
 use std::ffi::OsStr;
 use std::fs::{self, Permissions};
@@ -13,7 +13,7 @@ use xtask::tool::git::Git;
 use super::Repository;
 
 #[test]
-fn they_are_all_tags_wherever_in_the_repository_git_is_asked() {
+fn all_tags_are_reported_from_any_directory_of_the_repository() {
     let repository = Repository::new(&[("a.js", b"one\n"), ("service/a.js", b"two\n")]);
     let (top, below) = (repository.top(), repository.top().join("service"));
     let tags_are = |expected: &[&str]| {
@@ -40,7 +40,7 @@ fn they_are_all_tags_wherever_in_the_repository_git_is_asked() {
 }
 
 #[test]
-fn a_complaint_of_git_is_a_reason_to_ask_for_the_tags_alone() {
+fn tags_are_queried_separately_if_git_complains() {
     let repository = Repository::new(&[("a.js", b"one\n")]);
     repository.git("tag v0.1.0");
     let environment = Environment::of_this_process();
@@ -61,7 +61,7 @@ fn a_complaint_of_git_is_a_reason_to_ask_for_the_tags_alone() {
 }
 
 #[test]
-fn a_path_with_a_line_break_is_refused_whatever_follows_it() {
+fn a_repository_path_with_a_line_break_is_refused() {
     let repository = Repository::new(&[("a.js", b"one\n")]);
     repository.git("tag v0.1.0");
     let home = repository.top().join("home\nrefs/tags");

@@ -10,8 +10,8 @@ use xtask::process::{Call, Runner};
 use super::runner;
 
 #[test]
-fn a_process_that_is_left_behind_delays_no_call_and_a_part_is_not_taken_for_all() {
-    let part = "a process that it left behind keeps this open";
+fn a_process_left_behind_delays_no_call_and_partial_output_is_an_error() {
+    let part = "a process that it left behind keeps this stream open";
     let cases: [&(dyn Fn(Left<'_>) + Sync); 5] = [
         &|left| {
             let error = format!("{:#}", left.behind("2>/dev/null", 0).read().unwrap_err());
@@ -21,7 +21,7 @@ fn a_process_that_is_left_behind_delays_no_call_and_a_part_is_not_taken_for_all(
             let mut seen = String::new();
             let found = left.behind("2>/dev/null", 0).stream(|output| Ok(output.read_to_string(&mut seen)?));
             assert!(format!("{:#}", found.unwrap_err()).contains(part));
-            assert_eq!(seen, "half\n", "what there was is read");
+            assert_eq!(seen, "half\n", "the output until then is read");
         },
         &|left| {
             let all = left.behind(">/dev/null", 0).read().unwrap();
@@ -53,7 +53,7 @@ fn a_call_with_inherited_streams_ends_its_whole_group() {
     for (script, passes) in [
         ("sleep 100 & echo $! > $0", true),
         ("sleep 100 & echo $! > $0; exit 3", false),
-        // What ignores SIGTERM is there when the child itself has ended by it.
+        // A process that ignores SIGTERM is still there when the child itself has ended by it.
         ("sh -c 'trap \"\" TERM; echo $$ > $0; exec sleep 100' $0 & wait", false),
     ] {
         let sh = runner.shell().unwrap();
@@ -64,7 +64,7 @@ fn a_call_with_inherited_streams_ends_its_whole_group() {
     }
 }
 
-/// Whether the process has ended, or does so within two seconds. Its new parent may not have asked for its end yet.
+/// Whether the process has ended, or does so within two seconds. Its new parent may not have reaped it yet.
 fn is_gone(pid: &str) -> bool {
     (0..200).any(|_| {
         std::thread::sleep(Duration::from_millis(10));
@@ -94,7 +94,8 @@ impl Left<'_> {
         runner.call(cmd!(sh, "kill {pid}")).run().expect("it still ran");
     }
 
-    /// The process has the call's streams except those that `streams` replaces.
+    /// A call that exits with `code` and leaves a process behind, which holds the call's streams except those that
+    /// `streams` redirects.
     fn behind(self, streams: &str, code: u8) -> Call {
         // In a session of its own, no signal to the child's group reaches it.
         let script = format!(

@@ -10,7 +10,7 @@ use super::server::{git, said, xtask};
 const MANIFEST: &str = "[workspace]\nmembers = [\"other\"]\n";
 
 #[test]
-fn beside_a_manifest_of_ones_own_everything_that_it_lacks_is_said() -> Result<()> {
+fn init_beside_an_existing_manifest_lists_everything_that_it_lacks() -> Result<()> {
     let scratch = Scratch::new()?;
     let dir = scratch.path();
     git(dir, &["init", "--quiet", "--initial-branch=adopt"])?;
@@ -42,19 +42,19 @@ fn beside_a_manifest_of_ones_own_everything_that_it_lacks_is_said() -> Result<()
         ensure!(said.contains(words), "no `{words}` in:\n{said}");
     }
     assert_eq!(fs::read_to_string(dir.join("Cargo.toml"))?, MANIFEST);
-    ensure!(!dir.join("Cargo.lock").exists(), "it would be without the tool");
+    ensure!(!dir.join("Cargo.lock").exists(), "it would lack the tool");
     Ok(())
 }
 
 #[test]
-fn only_where_there_is_no_repository_is_one_to_be_made() -> Result<()> {
+fn git_init_is_suggested_only_outside_a_repository() -> Result<()> {
     let scratch = Scratch::new()?;
     let dir = scratch.path();
     fs::create_dir(dir.join("plain"))?;
     git(dir, &["init", "--quiet", "--bare", "bare"])?;
     for (directory, code, words) in [
-        ("nowhere", 2, "`nowhere` is no directory that can be read; make it with `git init nowhere`"),
-        ("plain", 2, "`plain` is in no git repository; run `git init` there first"),
+        ("nowhere", 2, "`nowhere` is not a readable directory; make it with `git init nowhere`"),
+        ("plain", 2, "`plain` is not in a git repository; run `git init` there first"),
         ("bare", 1, "work tree"),
     ] {
         let output = xtask(dir, &["init", directory], &[])?;

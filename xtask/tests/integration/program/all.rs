@@ -1,4 +1,5 @@
-//! `verify --all` reports on every release, whatever one of their tags is on.
+//! `verify --all` reports on every release, whatever the commit of one tag holds; and looks twice before it reports a
+//! claim as false.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -26,7 +27,7 @@ fn answer(asked: &Asked, _: SocketAddr) -> Answer {
 }
 
 #[test]
-fn a_tag_that_cannot_be_read_hides_no_other_release() -> Result<()> {
+fn a_tag_that_cannot_be_read_does_not_hide_other_releases() -> Result<()> {
     let (server, scratch) = (Server::start(answer)?, Scratch::new()?);
     let host = server.address.to_string();
     let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
@@ -76,7 +77,7 @@ fn answer_with_pages(asked: &Asked, _: SocketAddr) -> Answer {
 }
 
 #[test]
-fn a_page_that_names_an_image_is_of_a_release_whatever_its_headings_are() -> Result<()> {
+fn a_page_that_names_an_image_counts_as_a_release_whatever_its_headings() -> Result<()> {
     let (server, scratch) = (Server::start(answer_with_pages)?, Scratch::new()?);
     let host = server.address.to_string();
     let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
@@ -100,7 +101,7 @@ fn a_page_that_names_an_image_is_of_a_release_whatever_its_headings_are() -> Res
 }
 
 #[test]
-fn a_version_that_only_the_registry_has_is_no_release_for_latest() -> Result<()> {
+fn latest_does_not_belong_on_a_version_that_only_the_registry_has() -> Result<()> {
     let (server, scratch) = (Server::start(answer)?, Scratch::new()?);
     let host = server.address.to_string();
     let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
@@ -114,7 +115,7 @@ fn a_version_that_only_the_registry_has_is_no_release_for_latest() -> Result<()>
     latest("the highest version in the registry is v0.3.0, which belongs to no release")?;
     let asked = server.asked()?;
     let of_tag = |what: &&String| what.ends_with("/tags/v0.3.0");
-    assert_eq!(asked.iter().filter(of_tag).count(), 2, "once for each look: {asked:?}");
+    assert_eq!(asked.iter().filter(of_tag).count(), 2, "once for each of two looks: {asked:?}");
     git(&dir, &["tag", "v0.3.0"])?;
     latest("there is no `latest`: it belongs on v0.3.0")?;
     assert_eq!(server.asked()?.iter().filter(of_tag).count(), 0, "the clone has the tag");
@@ -122,9 +123,9 @@ fn a_version_that_only_the_registry_has_is_no_release_for_latest() -> Result<()>
 }
 
 #[test]
-fn what_is_false_only_for_a_moment_is_not_said() -> Result<()> {
+fn a_claim_that_is_false_only_for_a_moment_is_not_reported_as_false() -> Result<()> {
     const INDEX: &str = "application/vnd.oci.image.index.v1+json";
-    // As while `latest` is overwritten (docs/facts.md#overwrite-gap).
+    // The registry answers as it does while `latest` is overwritten (docs/facts.md#overwrite-gap).
     let looks = AtomicUsize::new(0);
     let server = Server::start(move |asked, address| {
         let is_of = |tag: &str| asked.what.ends_with(&format!("/manifests/{tag}"));
@@ -143,7 +144,7 @@ fn what_is_false_only_for_a_moment_is_not_said() -> Result<()> {
 }
 
 #[test]
-fn what_is_false_stays_so_if_the_registry_is_away_at_the_second_look() -> Result<()> {
+fn a_claim_stays_false_if_the_registry_is_down_at_the_second_look() -> Result<()> {
     let looks = AtomicUsize::new(0);
     let server = Server::start(move |asked, address| {
         if asked.what.contains("/tags/list") && looks.fetch_add(1, Ordering::SeqCst) > 0 {

@@ -1,4 +1,5 @@
-//! `notes --changelog` writes a section once, and nothing else; and what `notes` says of tags that are no releases.
+//! `notes --changelog` writes a section once, and nothing else; and what `notes` says about tags that are not
+//! releases.
 
 use std::fs;
 
@@ -8,19 +9,23 @@ use xtask::process::scratch::Scratch;
 use super::server::{git, repository, said, xtask};
 
 #[test]
-fn a_first_release_names_the_tag_of_another_form_with_which_it_may_be_compared() -> Result<()> {
+fn notes_of_a_first_release_suggest_a_tag_of_another_form_to_compare_with() -> Result<()> {
     let scratch = Scratch::new()?;
     let dir = repository(&scratch, "own", "127.0.0.1:1", "127.0.0.1:1/acme/carol")?;
-    let told = || -> Result<String> {
+    let printed = || -> Result<String> {
         let output = xtask(&dir, &["notes", "v0.1.0", "--offline"], &[])?;
         Ok(format!("{}{}", said(&output), String::from_utf8_lossy(&output.stdout)))
     };
     let command = "run `git tag v0.0.9 0.0.9`";
-    ensure!(!told()?.contains("tags  "), "{}", told()?);
+    ensure!(!printed()?.contains("tags  "), "{}", printed()?);
     git(&dir, &["tag", "0.0.9"])?;
-    ensure!(told()?.contains(command) && told()?.contains("The first release."), "{}", told()?);
+    ensure!(printed()?.contains(command) && printed()?.contains("The first release."), "{}", printed()?);
     git(&dir, &["tag", "v0.0.9", "0.0.9"])?;
-    ensure!(!told()?.contains(command) && told()?.contains("All changes since v0.0.9"), "{}", told()?);
+    ensure!(
+        !printed()?.contains(command) && printed()?.contains("All changes since v0.0.9"),
+        "{}",
+        printed()?
+    );
     Ok(())
 }
 
@@ -37,8 +42,8 @@ fn a_changelog_gets_the_section_of_a_tag_once_and_keeps_what_is_there() -> Resul
         ensure!(output.status.success() && output.stdout.is_empty(), "{}", said(&output));
         Ok((said(&output), fs::read_to_string(&path)?))
     };
-    let (told, text) = keep("v0.2.0")?;
-    assert_eq!(told, "wrote    CHANGELOG.md: a section of 0.2.0\n");
+    let (printed, text) = keep("v0.2.0")?;
+    assert_eq!(printed, "wrote    CHANGELOG.md: a section of 0.2.0\n");
     let (before, rest) = text.split_once("- soon\n\n## [0.2.0] - ").context("no section")?;
     assert_eq!(before, "# Ours\n\n## [Unreleased]\n\n");
     let (section, after) =
@@ -49,9 +54,9 @@ fn a_changelog_gets_the_section_of_a_tag_once_and_keeps_what_is_there() -> Resul
         "{text}"
     );
     for tag in ["v0.2.0", "v0.1.0"] {
-        let (told, again) = keep(tag)?;
+        let (printed, again) = keep(tag)?;
         assert_eq!(
-            (told, again),
+            (printed, again),
             (format!("kept     CHANGELOG.md: it has a section of {}\n", &tag[1..]), text.clone())
         );
     }

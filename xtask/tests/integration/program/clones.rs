@@ -28,7 +28,7 @@ fn a_released_commit_does_not_vouch_for_itself() -> Result<()> {
     let scratch = Scratch::new()?;
     let host = server.address.to_string();
     let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
-    // This tag has no key, and is no release of this tool.
+    // The commit of `v0.1.0` has no key, so it is not a release of this tool.
     release(&dir, "AAAABBBB", "v0.1.1")?;
     let report = |dir: &Path, tag: &str, expected: &[&str]| {
         let report = said(&verify(dir, &[tag], &[])?);
@@ -56,17 +56,17 @@ fn a_released_commit_does_not_vouch_for_itself() -> Result<()> {
     report(&other, "v0.2.0", &unknown)?;
     git(&other, &["fetch", "--quiet", "origin", "+refs/heads/*:refs/remotes/origin/*"])?;
     git(&other, &["remote", "set-head", "origin", "--auto"])?;
-    // Its origin is no address of the forge, so it still knows no default branch.
+    // Its origin is not an address of the forge, so it still knows no default branch.
     report(&other, "v0.2.0", &unknown)
 }
 
 #[test]
-fn after_a_move_the_present_forge_tells_whether_the_clone_is_behind() -> Result<()> {
+fn after_a_move_the_new_forge_decides_whether_the_clone_is_behind() -> Result<()> {
     let (old, scratch) = (Server::start(|_, _| empty(404))?, Scratch::new()?);
     let (image, head) = (format!("{}/acme/carol", old.address), "a".repeat(40));
     let dir = repository(&scratch, "own", &old.address.to_string(), &image)?;
     release(&dir, "AAAABBBB", "v0.1.1")?;
-    // Its answer, another commit than the clone's, is told from that of the old one, which has no branch.
+    // It reports another commit than the clone's. The old one has no branch.
     let new = Server::start(move |asked, _| match asked.what.ends_with("/branches/main") {
         true => (200, Vec::new(), format!("{{\"commit\": {{\"id\": \"{head}\"}}}}").into_bytes()),
         false => empty(404),
@@ -84,7 +84,7 @@ fn after_a_move_the_present_forge_tells_whether_the_clone_is_behind() -> Result<
 }
 
 #[test]
-fn a_clone_whose_default_branch_was_renamed_is_told_more_than_to_fetch() -> Result<()> {
+fn for_a_renamed_default_branch_the_hint_prunes_and_sets_the_head_again() -> Result<()> {
     // The forge has the repository, and no branch of that name.
     let forge = Server::start(|asked, _| match asked.what.ends_with("/repos/acme/carol") {
         true => (200, Vec::new(), b"{}".to_vec()),

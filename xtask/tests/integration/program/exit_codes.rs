@@ -1,4 +1,4 @@
-//! What the exit codes mean (docs/releasing.md, "Exit codes") if the fault is on the way and not in the release.
+//! The exit codes (docs/releasing.md, "Exit codes") if the fault is not in the release itself.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -22,7 +22,7 @@ const MISUSE: i32 = 2;
 const UNCHECKED: i32 = 4;
 
 #[test]
-fn a_registry_that_is_busy_is_neither_refused_nor_a_matter_of_secrets() -> Result<()> {
+fn a_busy_registry_is_transient_and_no_secret_is_blamed() -> Result<()> {
     let (server, scratch) = (busy()?, Scratch::new()?);
     let host = server.address.to_string();
     let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
@@ -36,37 +36,37 @@ fn a_registry_that_is_busy_is_neither_refused_nor_a_matter_of_secrets() -> Resul
 }
 
 #[test]
-fn a_signal_is_not_kept_waiting_by_a_busy_server() -> Result<()> {
+fn a_signal_ends_the_wait_for_a_busy_server() -> Result<()> {
     let server = Server::start(|_, _| (503, vec![("Retry-After", "18".to_owned())], Vec::new()))?;
     let scratch = Scratch::new()?;
     let host = server.address.to_string();
     let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
-    let is_asked = scratch.path().join("asked");
+    let may_signal = scratch.path().join("asked");
     let runner = Runner::new(&Environment::of_this_process());
     let (sh, program) = (runner.shell()?, env!("CARGO_BIN_EXE_xtask"));
     let script = "\"$0\" release v0.1.0 & until test -e \"$1\"; do sleep 0.05; done; kill -TERM $!; wait $!";
     let call =
-        runner.call(cmd!(sh, "sh -c {script} {program} {is_asked}")).dir(&dir).env("COSIGN_PASSWORD", "x");
+        runner.call(cmd!(sh, "sh -c {script} {program} {may_signal}")).dir(&dir).env("COSIGN_PASSWORD", "x");
     let call = SECRETS.iter().fold(call, |call, (name, value)| call.env(name, value));
     let latest = Instant::now() + Duration::from_secs(30);
-    let (output, asked) = both(
+    let (output, signalled) = both(
         || call.output(),
         || {
             while server.asked()?.is_empty() && Instant::now() < latest {
                 thread::sleep(Duration::from_millis(20));
             }
-            fs::write(&is_asked, "")?;
+            fs::write(&may_signal, "")?;
             Ok(Instant::now())
         },
     )?;
     let said = said(&output);
     assert_eq!(output.status.code(), Some(143), "{said}");
-    assert!(asked.elapsed() < Duration::from_secs(10), "it took {:?}: {said}", asked.elapsed());
+    assert!(signalled.elapsed() < Duration::from_secs(10), "it took {:?}: {said}", signalled.elapsed());
     Ok(())
 }
 
 #[test]
-fn verify_says_false_of_nothing_that_could_not_be_asked() -> Result<()> {
+fn what_verify_could_not_query_is_unchecked_and_never_false() -> Result<()> {
     let (server, scratch) = (busy()?, Scratch::new()?);
     let host = server.address.to_string();
     let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
@@ -74,7 +74,7 @@ fn verify_says_false_of_nothing_that_could_not_be_asked() -> Result<()> {
     fs::remove_file(dir.join("Cargo.toml"))?;
     git(&dir, &["commit", "--quiet", "--all", "--message=no configuration"])?;
     git(&dir, &["tag", "v0.3.0"])?;
-    // Nothing listens there, and a process that asks for a free port never gets this one.
+    // Nothing listens there, and a process that requests a free port never gets this one.
     let away = "http://127.0.0.1:1/acme/carol";
     let pinned = format!("{host}/acme/carol@sha256:{}", "a".repeat(64));
     let cases: [(&[&str], &str); 5] = [
@@ -95,7 +95,7 @@ fn verify_says_false_of_nothing_that_could_not_be_asked() -> Result<()> {
 }
 
 #[test]
-fn an_argument_of_verify_that_cannot_be_right_is_told_before_anything_is_asked() -> Result<()> {
+fn invalid_arguments_of_verify_are_reported_before_any_request() -> Result<()> {
     let (server, scratch) = (denying()?, Scratch::new()?);
     let host = server.address.to_string();
     let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
@@ -122,7 +122,7 @@ fn an_argument_of_verify_that_cannot_be_right_is_told_before_anything_is_asked()
 }
 
 #[test]
-fn what_cannot_begin_is_refused_by_every_command() -> Result<()> {
+fn every_command_refuses_what_it_cannot_begin() -> Result<()> {
     let scratch = Scratch::new()?;
     let (bare, own) = (scratch.path().join("bare"), "127.0.0.1:1/acme/carol");
     fs::create_dir(&bare)?;
@@ -153,13 +153,13 @@ fn what_cannot_begin_is_refused_by_every_command() -> Result<()> {
     git(&bare, &["tag", "v1.0.0"])?;
     git(&bare, &["tag", "v9.0.0", "HEAD^{tree}"])?;
     for arguments in [&["notes", "v9.0.0"][..], &["notes", "v1.0.0", "--from", "v9.0.0"]] {
-        let told = code(&bare, arguments, REFUSED)?;
-        ensure!(told.contains("the tag `v9.0.0` names no commit") && !told.contains("fetch"), "{told}");
+        let text = code(&bare, arguments, REFUSED)?;
+        ensure!(text.contains("the tag `v9.0.0` names no commit") && !text.contains("fetch"), "{text}");
     }
     fs::copy(dir.join("Cargo.toml"), bare.join("Cargo.toml"))?;
     let uncommitted = code(&bare, &["rehearse"], REFUSED)?;
     ensure!(uncommitted.contains("`cargo xtask rehearse --work-tree`"), "{uncommitted}");
-    // Who is told to make a tag that is only missing here would tag the wrong commit.
+    // Somebody who makes a tag that is only missing in this clone would tag the wrong commit.
     let missing = code(&dir, &["release", "v1.2.2"], REFUSED)?;
     ensure!(missing.contains("get it with `git fetch --tags`, or, if it is new,"), "{missing}");
     git(&dir, &["tag", "v1.2.2"])?;

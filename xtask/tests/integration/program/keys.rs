@@ -22,7 +22,7 @@ fn commit(dir: &Path, message: &str) -> Result<()> {
     git(dir, &["commit", "--quiet", "--allow-empty", "--message", message])
 }
 
-/// As `rotate` leaves it for the versions above 1.2.3.
+/// Writes the files that `rotate` writes for the versions above 1.2.3.
 fn rotate(dir: &Path) -> Result<()> {
     let write =
         |path: &str, text: &str| fs::write(dir.join(path), text).with_context(|| format!("writing `{path}`"));
@@ -39,7 +39,7 @@ fn rotate(dir: &Path) -> Result<()> {
 }
 
 #[test]
-fn a_release_by_the_old_key_before_the_rotation_was_merged_is_found_where_its_tag_is() -> Result<()> {
+fn check_finds_a_release_with_the_old_key_that_the_list_assigns_to_the_new_one() -> Result<()> {
     let scratch = Scratch::new()?;
     let dir = repository(&scratch, "rotated", "forge.example.org", "forge.example.org/acme/carol")?;
     fs::write(dir.join("cosign.pub"), KEYS[0])?;

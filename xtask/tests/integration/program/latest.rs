@@ -1,4 +1,4 @@
-//! `latest` is on the image whose bytes it has, whatever digest the registry names for it.
+//! The bytes of its manifest decide which image `latest` names, whatever digest the registry reports for it.
 
 use std::net::SocketAddr;
 
@@ -9,7 +9,8 @@ use xtask::process::scratch::Scratch;
 use super::server::{repository, said, verify};
 use crate::servers::server::{Answer, Asked, Server, empty};
 
-/// A registry that gives for `latest` another manifest than for `v0.1.0`. Asked without a body, it names the same digest.
+/// A registry that serves another manifest for `latest` than for `v0.1.0`. When no body is requested, it reports the
+/// same digest for both.
 fn answer(asked: &Asked, _address: SocketAddr) -> Answer {
     let (released, other) = ("{\"schemaVersion\":2}", "{\"schemaVersion\": 2}");
     let request = asked.what.as_str();
@@ -34,7 +35,7 @@ fn answer(asked: &Asked, _address: SocketAddr) -> Answer {
 const MANIFEST: &str = "application/vnd.oci.image.index.v1+json";
 
 #[test]
-fn another_image_under_latest_is_seen_although_the_registry_names_the_right_digest() -> Result<()> {
+fn another_image_under_latest_is_found_even_if_the_registry_reports_the_right_digest() -> Result<()> {
     let (server, scratch) = (Server::start(answer)?, Scratch::new()?);
     let host = server.address.to_string();
     let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;

@@ -11,7 +11,7 @@ use super::server::{configure, denying, repository, said, verify, xtask};
 use crate::servers::server::Asked;
 
 #[test]
-fn without_login_verify_sends_no_secret_to_anyone_and_says_how_to() -> Result<()> {
+fn without_login_verify_sends_no_secret_and_suggests_the_option() -> Result<()> {
     let (server, scratch) = (denying()?, Scratch::new()?);
     let host = server.address.to_string();
     let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
@@ -20,7 +20,7 @@ fn without_login_verify_sends_no_secret_to_anyone_and_says_how_to() -> Result<()
         let output = verify(&dir, arguments, &[])?;
         let (asked, said) = (server.log()?, said(&output));
         assert_eq!(output.status.code(), Some(4), "{arguments:?}: {said}");
-        assert!(!asked.is_empty(), "{arguments:?}: nothing was asked: {said}");
+        assert!(!asked.is_empty(), "{arguments:?}: nothing was requested: {said}");
         for Asked { what, authorization } in &asked {
             assert_eq!(authorization, &None, "{arguments:?}: {what}");
         }
@@ -30,7 +30,7 @@ fn without_login_verify_sends_no_secret_to_anyone_and_says_how_to() -> Result<()
 }
 
 #[test]
-fn a_run_of_another_forge_decides_neither_where_verify_asks_nor_what() -> Result<()> {
+fn variables_of_another_forges_run_decide_neither_where_nor_what_verify_checks() -> Result<()> {
     let (server, other, scratch) = (denying()?, denying()?, Scratch::new()?);
     let host = server.address.to_string();
     let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
@@ -68,7 +68,7 @@ fn with_login_each_token_goes_to_the_host_of_the_checkout() -> Result<()> {
 }
 
 #[test]
-fn with_login_neither_an_argument_nor_a_commit_chooses_who_is_given_a_token() -> Result<()> {
+fn with_login_neither_an_argument_nor_a_commit_chooses_who_gets_a_token() -> Result<()> {
     let (server, mirror, scratch) = (denying()?, denying()?, Scratch::new()?);
     let (host, elsewhere) = (server.address.to_string(), mirror.address.to_string());
     let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
@@ -79,7 +79,8 @@ fn with_login_neither_an_argument_nor_a_commit_chooses_who_is_given_a_token() ->
     assert_eq!(mirror.log()?, []);
     assert_eq!(server.log()?, []);
 
-    // The commit names the other server for both, and so does its address. The work tree is another project's.
+    // The commit that `--source` leads to names the other server as forge and registry. The work tree belongs to
+    // another project.
     let theirs = repository(&scratch, "theirs", &elsewhere, &format!("{elsewhere}/acme/carol"))?;
     let source = theirs.to_string_lossy().into_owned();
     let output = verify(&dir, &["v0.1.0", "--login", "--source", &source], &[("REGISTRY", &host)])?;
@@ -92,7 +93,7 @@ fn with_login_neither_an_argument_nor_a_commit_chooses_who_is_given_a_token() ->
 }
 
 #[test]
-fn a_tagged_commit_does_not_choose_who_is_given_the_tokens_of_its_release() -> Result<()> {
+fn a_tagged_commit_does_not_choose_who_gets_the_tokens_of_its_release() -> Result<()> {
     let (server, evil, scratch) = (denying()?, denying()?, Scratch::new()?);
     let (host, elsewhere) = (server.address.to_string(), evil.address.to_string());
     let dir = repository(&scratch, "own", &elsewhere, &format!("{elsewhere}/acme/carol"))?;
@@ -115,7 +116,7 @@ fn a_tagged_commit_does_not_choose_who_is_given_the_tokens_of_its_release() -> R
 }
 
 #[test]
-fn a_rebuilders_key_is_given_to_no_cosign_but_a_pinned_one() -> Result<()> {
+fn a_rebuilders_key_is_given_only_to_a_pinned_cosign() -> Result<()> {
     let (server, scratch) = (denying()?, Scratch::new()?);
     let host = server.address.to_string();
     let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
@@ -124,7 +125,7 @@ fn a_rebuilders_key_is_given_to_no_cosign_but_a_pinned_one() -> Result<()> {
     fs::write(bin.join("cosign"), format!("#!/bin/sh\ntouch {}\n", started.display()))?;
     fs::set_permissions(bin.join("cosign"), fs::Permissions::from_mode(0o755))?;
     fs::write(scratch.path().join("alice.key"), "a key")?;
-    // The commit pins nothing. What counts is the configuration here.
+    // The commit pins nothing. What counts is the configuration in the work tree.
     let manifest = fs::read_to_string(dir.join("Cargo.toml"))?;
     let pinned = format!("cosign-digests = [\"sha256:{}\"]\ntitle =", "0".repeat(64));
     fs::write(dir.join("Cargo.toml"), manifest.replacen("title =", &pinned, 1))?;

@@ -1,4 +1,4 @@
-//! `verify IMAGE@DIGEST --offline DIR`: only the directory says what it holds, and it has to be that image.
+//! `verify IMAGE@DIGEST --offline DIR`: everything is read from the directory, and it has to hold that image.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -42,7 +42,7 @@ fn layout(scratch: &Scratch, version: &str, commit: &str) -> Result<(PathBuf, St
 }
 
 #[test]
-fn a_directory_is_judged_only_as_the_image_that_was_asked_for_and_no_server_is_asked() -> Result<()> {
+fn a_directory_is_verified_only_as_the_requested_image_and_without_requests() -> Result<()> {
     let (server, scratch) = (denying()?, Scratch::new()?);
     let image = format!("{}/acme/carol", server.address);
     let dir = repository(&scratch, "own", &server.address.to_string(), &image)?;
@@ -70,7 +70,7 @@ fn a_directory_is_judged_only_as_the_image_that_was_asked_for_and_no_server_is_a
 }
 
 #[test]
-fn an_image_on_this_machine_of_a_version_without_a_tag_is_no_release() -> Result<()> {
+fn an_image_whose_version_has_no_tag_is_not_taken_for_a_release() -> Result<()> {
     let (server, scratch) = (denying()?, Scratch::new()?);
     let image = format!("{}/acme/carol", server.address);
     let dir = repository(&scratch, "own", &server.address.to_string(), &image)?;

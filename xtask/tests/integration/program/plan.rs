@@ -1,5 +1,5 @@
-//! `release --plan` says what would refuse the release of a version that is not there yet, and asks no more than anyone
-//! may ask.
+//! `release --plan` reports what would refuse the release of a version that does not exist yet. It sends only
+//! anonymous requests that change nothing.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -14,7 +14,7 @@ use super::server::{SECRETS, git, repository, said, xtask};
 use crate::plain_git;
 use crate::servers::server::{Answer, Server};
 
-/// The forge does not answer for CI.
+/// The state of CI if the forge does not answer requests for it.
 const DOWN: &str = "down";
 
 fn busy() -> Answer {
@@ -60,7 +60,7 @@ impl Forge {
     }
 }
 
-/// A forge that can be changed.
+/// A repository, and a forge that can be changed.
 struct Scene {
     _scratch: Scratch,
     server: Server,
@@ -83,7 +83,7 @@ impl Scene {
         Ok(Self { _scratch: scratch, server, forge, dir, commit })
     }
 
-    /// The plan where the forge is `forge`, by somebody without a secret.
+    /// The plan when the state of the forge is `forge`, made without secrets.
     fn plan(&self, forge: Forge, more: &[&str]) -> Result<Output> {
         *self.forge.lock().map_err(|_poisoned| anyhow!("the server panicked"))? = Some(forge);
         drop(self.server.log()?);

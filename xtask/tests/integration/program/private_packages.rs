@@ -1,5 +1,4 @@
-//! `ci` installs private packages. A script in npm's place writes down what it is called with, and whether it sees the
-//! token.
+//! `ci` installs private packages. A script in place of npm records its arguments, and whether it sees the token.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

@@ -1,4 +1,4 @@
-//! `notes` asks the forge for pull requests anonymously, and no answer makes it fail.
+//! `notes` queries the forge for pull requests anonymously, and does not fail whatever the forge answers.
 
 use anyhow::{Result, ensure};
 use xtask::process::scratch::Scratch;
@@ -7,9 +7,9 @@ use super::server::{denying, git, repository, said, xtask};
 use crate::servers::server::Asked;
 
 #[test]
-fn a_forge_that_says_no_is_asked_once_and_costs_a_line() -> Result<()> {
+fn a_forge_that_refuses_is_queried_once_and_reported_in_one_line() -> Result<()> {
     let scratch = Scratch::new()?;
-    let told = |dir: &std::path::Path, more: &[&str]| {
+    let notes = |dir: &std::path::Path, more: &[&str]| {
         let output = xtask(dir, &[&["notes", "v0.2.0"], more].concat(), &[])?;
         ensure!(output.status.success(), "{}", said(&output));
         Ok((String::from_utf8(output.stdout.clone())?, output.stderr))
@@ -22,9 +22,9 @@ fn a_forge_that_says_no_is_asked_once_and_costs_a_line() -> Result<()> {
     };
     let refusing = denying()?;
     let dir = tagged("refused", &refusing.address.to_string())?;
-    let (offline, line) = told(&dir, &["--offline"])?;
+    let (offline, line) = notes(&dir, &["--offline"])?;
     ensure!(line.is_empty() && refusing.asked()?.is_empty(), "{line}");
-    let (refused, line) = told(&dir, &[])?;
+    let (refused, line) = notes(&dir, &[])?;
     assert_eq!(refused, offline);
     ensure!(
         line.starts_with("pulls    left out, because the forge did not list them: ")

@@ -21,7 +21,7 @@ fn unread(dir: &Path, stream: &str, arguments: &[&str]) -> Result<Output> {
 }
 
 #[test]
-fn a_full_standard_error_is_no_panic_and_no_other_exit_code() -> Result<()> {
+fn a_full_standard_error_causes_no_panic_and_keeps_the_exit_code() -> Result<()> {
     let scratch = Scratch::new()?;
     let dir = repository(&scratch, "own", "127.0.0.1:1", "127.0.0.1:1/acme/carol")?;
     let code = |arguments: &[&str]| anyhow::Ok(unread(&dir, "2", arguments)?.status.code());
@@ -32,7 +32,7 @@ fn a_full_standard_error_is_no_panic_and_no_other_exit_code() -> Result<()> {
 }
 
 #[test]
-fn a_full_standard_output_is_an_error_that_is_told() -> Result<()> {
+fn a_full_standard_output_is_reported_as_an_error() -> Result<()> {
     let scratch = Scratch::new()?;
     let dir = repository(&scratch, "own", "127.0.0.1:1", "127.0.0.1:1/acme/carol")?;
     for arguments in [&["notes", "--offline"][..], &["doctor"]] {
@@ -53,7 +53,7 @@ fn nothing(asked: &Asked, _address: SocketAddr) -> Answer {
 }
 
 #[test]
-fn a_false_claim_is_a_false_claim_whether_or_not_the_report_can_be_written() -> Result<()> {
+fn a_false_claim_keeps_its_exit_code_if_the_report_cannot_be_written() -> Result<()> {
     let (server, scratch) = (Server::start(nothing)?, Scratch::new()?);
     let host = server.address.to_string();
     let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;

@@ -11,7 +11,7 @@ const WORKFLOW: &str = ".forgejo/workflows/release.yml";
 const POLICY: &str = "policies/policy.json";
 
 #[test]
-fn an_update_writes_what_is_committed_anew_and_keeps_the_labels_of_runners() -> Result<()> {
+fn an_update_rewrites_only_committed_files_and_keeps_the_labels_of_runners() -> Result<()> {
     let scratch = Scratch::new()?;
     let dir = repository(&scratch, "own", "localhost", "localhost/acme/carol")?;
     let init = |option: &str| {

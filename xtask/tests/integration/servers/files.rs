@@ -1,4 +1,5 @@
-//! The files of a page on a forge that serves none of a draft to the token, as Forgejo does with the automatic one.
+//! The files of a page, on a forge that serves no file of a draft to the token, as Forgejo does with the automatic
+//! token.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,8 +15,8 @@ use super::server::{Server, empty};
 
 const TAG: &str = "v1.0.0";
 
-/// A forge with a page that has the files `names`. `serves` says whether it serves files at all once the page is public.
-/// The value is whether the page is a draft, and its files by id.
+/// A forge with a page that has the files `names`. `serves` says whether it serves files at all once the page is
+/// public. Also returns the state: whether the page is a draft, and its files by id.
 fn serving(draft: bool, names: &[&str], serves: bool) -> Result<(Server, Arc<Mutex<Files>>)> {
     let files = (1..).zip(names.iter().map(|name| (*name).to_owned())).collect();
     let state = Arc::new(Mutex::new(Files { draft, files }));
@@ -74,7 +75,7 @@ fn wanted() -> Result<Vec<Asset>> {
 }
 
 #[test]
-fn a_draft_whose_files_nobody_may_read_is_completed_with_each_file_once() -> Result<()> {
+fn a_draft_whose_files_cannot_be_read_is_completed_with_each_file_once() -> Result<()> {
     let tag = TAG.parse()?;
     // An earlier run has left two files, which may be anything.
     for (left, removals) in [(&[][..], 0), (&["SHA256SUMS", "SHA256SUMS.sig"], 2)] {
@@ -102,7 +103,7 @@ fn a_draft_whose_files_nobody_may_read_is_completed_with_each_file_once() -> Res
 }
 
 #[test]
-fn a_public_page_whose_files_cannot_be_read_says_so() -> Result<()> {
+fn a_public_page_whose_files_cannot_be_read_is_an_error() -> Result<()> {
     let (server, _) = serving(false, &["SHA256SUMS"], false)?;
     let forge = forge(&server, &[], Some(Secret::new("automatic")))?;
     let error = settle(&forge, &TAG.parse()?, |_| wanted()).err().context("nothing was read")?;

@@ -1,4 +1,4 @@
-//! The forge client: what CI says about a commit.
+//! The forge client: the state of CI, access, the files of a page, renamed repositories.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -65,8 +65,8 @@ fn status(number: usize, state: &str) -> Value {
 }
 
 #[test]
-fn a_red_status_counts_on_whichever_page_it_is() -> Result<()> {
-    // The newest comes first, so the one that failed first is the last of all.
+fn a_red_status_counts_on_any_page() -> Result<()> {
+    // The newest status comes first, so the one that failed first is the very last.
     let mut statuses: Vec<_> = (1..=ONE_PAGE).map(|number| status(number, "success")).collect();
     assert_eq!(ci_state(&paging(statuses.clone(), ONE_PAGE)?, &[])?, CiState::Green);
     statuses.push(status(31, "failure"));
@@ -82,7 +82,7 @@ fn a_red_status_counts_on_whichever_page_it_is() -> Result<()> {
 }
 
 #[test]
-fn statuses_without_an_end_are_none_and_a_busy_forge_is_transient() -> Result<()> {
+fn an_endless_list_of_statuses_is_an_error_and_a_busy_forge_is_transient() -> Result<()> {
     let endless = Server::start(|_, _| {
         (200, Vec::new(), json!({ "statuses": [status(1, "success")] }).to_string().into_bytes())
     })?;
@@ -94,7 +94,7 @@ fn statuses_without_an_end_are_none_and_a_busy_forge_is_transient() -> Result<()
 }
 
 #[test]
-fn a_token_may_write_pages_where_the_forge_looks_for_the_page() -> Result<()> {
+fn a_token_may_write_pages_if_the_forge_answers_that_there_is_no_such_page() -> Result<()> {
     for (status, words) in [(404, None), (403, Some("may not write release pages")), (500, Some("500"))] {
         let server = Server::start(move |asked, _| match asked.what.ends_with("/releases/0") {
             true => empty(status),
@@ -128,7 +128,7 @@ fn file(forge: &Forgejo) -> Result<Option<Vec<u8>>> {
 const FILE: &str = "GET /acme/carol/releases/download/v1.0.0/SHA256SUMS";
 
 #[test]
-fn a_file_is_asked_for_as_anyone_may_and_a_token_goes_to_the_forge_alone() -> Result<()> {
+fn a_file_is_first_requested_anonymously_and_the_token_goes_only_to_the_forge() -> Result<()> {
     let storage = Server::start(|_, _| (200, Vec::new(), b"sums".to_vec()))?;
     let elsewhere = format!("http://localhost:{}/bucket/x?signature=s", storage.address.port());
     let server = Server::start(move |asked, _| match &asked.authorization {
@@ -155,7 +155,7 @@ fn a_file_is_asked_for_as_anyone_may_and_a_token_goes_to_the_forge_alone() -> Re
 }
 
 #[test]
-fn only_files_that_nobody_gets_are_asked_for_with_the_token() -> Result<()> {
+fn only_files_that_are_not_public_are_requested_with_the_token() -> Result<()> {
     let server = Server::start(|asked, _| match asked.authorization {
         None if asked.what != FILE => empty(404),
         _ => (200, Vec::new(), asked.what.rsplit('/').next().unwrap_or_default().into()),
@@ -173,7 +173,7 @@ fn only_files_that_nobody_gets_are_asked_for_with_the_token() -> Result<()> {
 }
 
 #[test]
-fn a_form_for_signing_in_is_no_file() -> Result<()> {
+fn a_sign_in_form_is_not_taken_for_a_file() -> Result<()> {
     let server = Server::start(|asked, _| match (&asked.authorization, asked.what == FILE) {
         (Some(_), true) => (200, Vec::new(), b"sums".to_vec()),
         (None, true) => (303, vec![("Location", "/user/login?redirect_to=x".to_owned())], Vec::new()),
@@ -187,7 +187,7 @@ fn a_form_for_signing_in_is_no_file() -> Result<()> {
 }
 
 #[test]
-fn a_file_that_leads_in_a_circle_is_none() -> Result<()> {
+fn a_file_that_redirects_in_a_circle_is_an_error() -> Result<()> {
     let circle =
         Server::start(|_, address| (302, vec![("Location", format!("http://{address}/again"))], Vec::new()))?;
     let error = file(&forge(&circle, &[], None)?).err().context("there is an end")?;
@@ -195,7 +195,7 @@ fn a_file_that_leads_in_a_circle_is_none() -> Result<()> {
     Ok(())
 }
 
-/// A forge whose repository acme/carol became acme/dave, and then new/dave. Its API answers for the last name alone.
+/// A forge whose repository acme/carol became acme/dave, and then new/dave. Its API answers only under the last name.
 fn renamed() -> Result<Server> {
     Server::start(|asked, _| {
         let api = |rest: &str| format!("/api/v1/repos/{rest}");
@@ -225,8 +225,7 @@ fn renamed() -> Result<Server> {
 }
 
 #[test]
-fn a_renamed_repository_is_asked_under_its_present_name_and_releases_nothing_under_the_old_one() -> Result<()>
-{
+fn a_renamed_repository_is_queried_by_its_new_name_and_not_released_by_its_old_one() -> Result<()> {
     let (server, token) = (renamed()?, Some(Secret::new("token-of-alice")));
     let forge = forge(&server, &[], token)?;
     let (tag, commit) = ("v1.0.0".parse()?, Commit::parse(&"a".repeat(40))?);
@@ -247,8 +246,8 @@ fn the_pull_requests_of_a_renamed_repository_are_listed_under_its_present_name()
     let server = renamed()?;
     let commit = "a".repeat(40);
     let runner = Runner::new(&Environment::of_this_process());
-    let asked = BTreeSet::from([commit.as_str()]);
-    let found = pulls(&runner, &config(&server, &[])?, &asked, 0, Duration::from_secs(30))?;
+    let wanted = BTreeSet::from([commit.as_str()]);
+    let found = pulls(&runner, &config(&server, &[])?, &wanted, 0, Duration::from_secs(30))?;
     assert_eq!(found.of(&Commit::parse(&commit)?), Some(7));
     let log = server.log()?;
     assert_eq!(log.len(), 4, "the first page under three names, the second under the present one: {log:?}");
@@ -268,7 +267,7 @@ fn an_upload_is_sent_once_and_a_refusal_names_the_settings() -> Result<()> {
     let asset = Asset { name: SUMS.to_owned(), bytes: b"sums".to_vec() };
     for (status, code, words) in [(413, 1, "`MAX_SIZE`"), (400, 1, "`ALLOWED_TYPES`"), (502, 75, "502")] {
         let server = Server::start(move |_, _| empty(status))?;
-        let error = forge(&server, &[], None)?.upload(&published, &asset).err().context("it is taken")?;
+        let error = forge(&server, &[], None)?.upload(&published, &asset).err().context("it is accepted")?;
         assert!(format!("{error:#}").contains(words) && exit_code(&error) == code, "{status}: {error:#}");
         assert_eq!(server.asked()?, ["POST /api/v1/repos/acme/carol/releases/7/assets?name=SHA256SUMS"]);
     }
@@ -276,7 +275,7 @@ fn an_upload_is_sent_once_and_a_refusal_names_the_settings() -> Result<()> {
 }
 
 #[test]
-fn a_token_that_sees_nothing_is_named_once() -> Result<()> {
+fn a_token_without_access_is_reported_once() -> Result<()> {
     let (tag, commit) = ("v0.2.0".parse()?, Commit::parse(&"a".repeat(40))?);
     for status in [401, 403, 404] {
         let server = Server::start(move |_, _| empty(status))?;

@@ -1,4 +1,4 @@
-//! The forge client: what the default branch says, if the clone does not have its head.
+//! The forge client: what the default branch says if the clone does not have its head.
 
 use anyhow::{Context as _, Result};
 use serde_json::json;
@@ -63,7 +63,7 @@ fn a_head_that_is_not_in_the_clone_is_read_from_the_forge() -> Result<()> {
 }
 
 #[test]
-fn a_default_branch_that_cannot_be_read_is_an_error_and_never_an_agreement() -> Result<()> {
+fn a_default_branch_that_cannot_be_read_is_an_error_and_never_agrees() -> Result<()> {
     let code = |server: &Server| read(server).err().map(|error| (exit_code(&error), format!("{error:#}")));
     let (class, text) = code(&forge("main", |_| empty(404))?).context("no configuration")?;
     assert!(class == 1 && text.contains("has no `Cargo.toml`"), "{class}: {text}");
@@ -72,7 +72,7 @@ fn a_default_branch_that_cannot_be_read_is_an_error_and_never_an_agreement() -> 
     let (class, text) = code(&forge("other", |_| empty(404))?).context("an empty repository")?;
     assert!(class == 1 && text.contains("`other`"), "{class}: {text}");
     let (class, text) = code(&forge("main?x=../..", |_| empty(404))?).context("no name of a branch")?;
-    assert!(class == 1 && text.contains("not the name of a branch"), "{class}: {text}");
+    assert!(class == 1 && text.contains("not a branch name"), "{class}: {text}");
     Ok(())
 }
 

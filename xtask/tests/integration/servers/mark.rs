@@ -12,8 +12,8 @@ use xtask::release::mark;
 use super::forge::forge;
 use super::server::{Server, empty};
 
-/// A forge whose latest page is that of a backport until there were so many `changes`. The page of v0.2.0 is a draft with
-/// `body` and the files `assets`, and its tag is at the commit `tagged`.
+/// A forge whose latest page is that of a backport until this number of `changes` was made. The page of v0.2.0 is a
+/// draft with `body` and the files `assets`, and its tag is at the commit `tagged`.
 fn with_draft(
     body: &'static str,
     assets: Vec<String>,
@@ -47,7 +47,7 @@ fn with_draft(
 }
 
 #[test]
-fn a_page_that_is_marked_as_a_pre_release_is_not_moved_in_vain() -> Result<()> {
+fn a_page_that_is_marked_as_a_pre_release_is_not_changed_to_move_the_mark() -> Result<()> {
     let server = Server::start(|asked, _| {
         let tag = if asked.what.ends_with("/latest") { "v0.1.1" } else { "v0.2.0" };
         let page = json!({
@@ -93,9 +93,9 @@ fn a_page_is_shown_again_only_if_it_has_the_files_that_it_names() -> Result<()> 
 }
 
 #[test]
-fn a_mark_that_stays_where_it_is_within_the_same_second_is_moved_in_the_next() -> Result<()> {
+fn a_mark_that_does_not_move_within_the_same_second_is_moved_in_the_next() -> Result<()> {
     let tag = "v0.2.0".parse()?;
-    // It is tried twice, and not for ever.
+    // There are two attempts, not more.
     for (needed, changes) in [(2, 2), (4, 4), (usize::MAX, 4)] {
         let body = "## Image\n\n```sh\ndocker pull a\n```\n\n<!-- page format 1 -->\n";
         let server = with_draft(body, Vec::new(), Some("a"), needed)?;
@@ -133,7 +133,7 @@ fn a_higher_version_whose_image_is_in_another_registry_keeps_the_mark() -> Resul
         let tags = ["v0.2.0", "v0.3.0", "v0.2.1", "v1.0.0-rc.1", "v0.3.1"].map(|tag| tag.parse().unwrap());
         let found = mark::of(&forge, &here.parse()?, Some(&"v0.2.1".parse()?), &tags)?;
         assert_eq!(found, Some(marked.parse()?));
-        // No other page decides.
+        // No other page is requested.
         assert_eq!(server.asked()?.len(), 2);
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! The list of what refers to an image, in registries that answer by a redirect.
+//! The list of an image's referrers, in registries that answer with a redirect.
 
 use anyhow::{Context as _, Result};
 use serde_json::json;
@@ -15,7 +15,7 @@ fn list(image: &Digest) -> Answer {
 }
 
 #[test]
-fn a_registry_that_sends_elsewhere_to_see_other_has_no_list() -> Result<()> {
+fn a_registry_that_answers_303_with_another_host_has_no_list_of_referrers() -> Result<()> {
     let digest = Digest::of(b"image");
     let busy = Server::start(|_, _| (429, vec![("Retry-After", "0".to_owned())], Vec::new()))?;
     // Another name of this machine, which therefore counts as another host.
@@ -29,7 +29,7 @@ fn a_registry_that_sends_elsewhere_to_see_other_has_no_list() -> Result<()> {
     assert_eq!(several.context("no answer")??, None);
     assert!(busy.asked()?.is_empty());
 
-    // Where the list itself has moved, it is read.
+    // If the list itself has moved, it is read.
     let moved = Server::start(move |_, _| (307, vec![("Location", elsewhere.clone())], Vec::new()))?;
     let error = moved.client(None)?.referrers(&digest).err().context("there is an answer")?;
     assert_eq!(exit_code(&error), 75, "{error:#}");

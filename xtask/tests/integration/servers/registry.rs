@@ -38,7 +38,7 @@ fn storage(bytes: &'static [u8]) -> Result<Server> {
 }
 
 #[test]
-fn what_a_registry_keeps_elsewhere_is_fetched_without_its_credentials() -> Result<()> {
+fn content_on_another_host_is_fetched_without_the_registrys_credentials() -> Result<()> {
     for status in [302, 303, 307, 308] {
         let storage = storage(STORED)?;
         // Another name of this machine, which therefore counts as another host.
@@ -66,7 +66,7 @@ fn what_a_registry_keeps_elsewhere_is_fetched_without_its_credentials() -> Resul
 }
 
 #[test]
-fn what_comes_from_elsewhere_is_held_against_the_digest() -> Result<()> {
+fn content_from_another_host_is_checked_against_the_digest() -> Result<()> {
     // A valid manifest, but a different one.
     let storage = storage(br#"{"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#)?;
     for says_digest in [true, false] {
@@ -78,7 +78,7 @@ fn what_comes_from_elsewhere_is_held_against_the_digest() -> Result<()> {
             client.manifest(&digest).err(),
             client.manifest(&"v1.0.0".parse::<Tag>()?).err(),
         ] {
-            let error = error.context("other bytes were taken")?;
+            let error = error.context("other bytes were accepted")?;
             ensure!(!format!("{error:#}").contains("a-right-by-itself"), "{error:#}");
             ensure!(error.chain().any(<dyn std::error::Error>::is::<WrongBytes>), "{error:#}");
         }
@@ -87,7 +87,7 @@ fn what_comes_from_elsewhere_is_held_against_the_digest() -> Result<()> {
 }
 
 #[test]
-fn a_registry_leads_in_no_circle_and_to_no_host_without_tls() -> Result<()> {
+fn redirects_in_a_circle_or_to_a_host_without_tls_are_errors() -> Result<()> {
     let circle =
         Server::start(|_, address| (307, vec![("Location", format!("http://{address}/again"))], Vec::new()))?;
     let digest = Digest::of(STORED);
@@ -106,7 +106,8 @@ fn a_registry_leads_in_no_circle_and_to_no_host_without_tls() -> Result<()> {
         ensure!(!error.contains("signature") && error.contains(why), "{error}");
         assert_eq!(server.asked()?.len(), 1);
     }
-    // A named host is tried. Nothing listens there, and a process that asks for a free port never gets this one.
+    // A host that is listed as being without TLS is tried. Nothing listens there, and a process that requests a free
+    // port never gets this one.
     let named = "127.0.0.1:1";
     let to = format!("http://{named}/x");
     let server = Server::start(move |_, _| (307, vec![("Location", to.clone())], Vec::new()))?;
@@ -117,7 +118,7 @@ fn a_registry_leads_in_no_circle_and_to_no_host_without_tls() -> Result<()> {
 }
 
 #[test]
-fn a_tag_is_removed_with_a_right_that_is_asked_for_then_alone() -> Result<()> {
+fn the_right_to_delete_is_requested_only_to_remove_a_tag() -> Result<()> {
     // The token is the scope that was requested.
     let server = Server::start(|asked, address| {
         if let Some(query) = asked.what.strip_prefix("GET /token?") {
@@ -155,14 +156,14 @@ fn a_tag_is_removed_with_a_right_that_is_asked_for_then_alone() -> Result<()> {
 }
 
 #[test]
-fn a_registry_that_removes_no_tag_has_its_way() -> Result<()> {
+fn a_registry_that_refuses_to_remove_a_tag_causes_no_error() -> Result<()> {
     let removal =
         |status| Server::start(move |_, _| empty(status))?.client(None)?.remove_tag(&"candidate".parse()?);
     for status in [400, 401, 403, 405, 412] {
         assert!(matches!(removal(status)?, Removal::Refused(_)), "{status}");
     }
     assert_eq!((removal(202)?, removal(404)?), (Removal::Gone, Removal::Missing));
-    assert!(removal(501).is_err(), "it is not known whether it is gone");
+    assert!(removal(501).is_err(), "it is unknown whether the tag is gone");
     // The same if the token server refuses.
     let server = Server::start(|asked, address| match asked.what.starts_with("GET /token") {
         true => empty(403),
@@ -190,7 +191,7 @@ fn link(address: &str, query: &str) -> String {
 }
 
 #[test]
-fn the_next_page_of_tags_is_where_the_registry_says() -> Result<()> {
+fn the_pages_of_tags_are_read_by_following_the_registrys_links() -> Result<()> {
     let server = paging(vec![
         ("n=100", r#"["v1.0.0", "v1.1.0"]"#, link("", "next_page=opaque")),
         // Nothing new, but not the last page.
@@ -203,7 +204,7 @@ fn the_next_page_of_tags_is_where_the_registry_says() -> Result<()> {
 }
 
 #[test]
-fn an_empty_page_is_the_last_even_where_it_has_a_link() -> Result<()> {
+fn an_empty_page_is_the_last_even_if_it_has_a_link() -> Result<()> {
     for nothing in ["[]", "null"] {
         let server = paging(vec![
             ("n=100", r#"["v1.0.0"]"#, link("", "n=100&last=v1.0.0")),
@@ -215,14 +216,14 @@ fn an_empty_page_is_the_last_even_where_it_has_a_link() -> Result<()> {
 }
 
 #[test]
-fn a_page_on_another_host_is_not_asked_for() -> Result<()> {
+fn a_page_of_tags_on_another_host_is_not_requested() -> Result<()> {
     let elsewhere = storage(b"{}")?;
     for address in
         [format!("http://localhost:{}", elsewhere.address.port()), "http://SELF.example.org".to_owned()]
     {
         let server = paging(vec![("n=100", r#"["v1.0.0"]"#, link(&address, "n=100"))])?;
         let error = server.client(Some(alice()))?.tags().err().context(address)?;
-        ensure!(!format!("{error:#}").contains("no answer"), "it was asked for: {error:#}");
+        ensure!(!format!("{error:#}").contains("no answer"), "it was requested: {error:#}");
     }
     assert!(elsewhere.asked()?.is_empty());
     // A list without an end is an error, too.
@@ -233,7 +234,7 @@ fn a_page_on_another_host_is_not_asked_for() -> Result<()> {
 }
 
 #[test]
-fn a_list_of_tags_that_breaks_off_is_an_error_and_an_image_that_is_not_there_has_none() -> Result<()> {
+fn an_incomplete_list_of_tags_is_an_error_and_a_missing_image_has_no_tags() -> Result<()> {
     let server = Server::start(|asked, _| match asked.what.ends_with("n=100") {
         true => (200, vec![("Link", link("", "next_page=gone"))], br#"{"tags": ["v1.0.0"]}"#.to_vec()),
         false => empty(404),
@@ -246,13 +247,13 @@ fn a_list_of_tags_that_breaks_off_is_an_error_and_an_image_that_is_not_there_has
 }
 
 #[test]
-fn an_upload_that_broke_off_is_begun_anew() -> Result<()> {
-    // The first upload has taken bytes already, so it refuses a second `PUT`.
+fn a_failed_upload_is_started_again_from_the_beginning() -> Result<()> {
+    // The first upload has already accepted bytes, so it refuses a second `PUT`.
     let server = Server::start(|asked, _| match asked.what.split(['?', ' ']).collect::<Vec<_>>()[..2] {
         ["POST", _] => (202, vec![("Location", "/v2/acme/carol/blobs/uploads/1".to_owned())], Vec::new()),
         _ => empty(404),
     })?;
-    let error = server.client(None)?.put_blob(STORED).err().context("nothing takes it")?;
+    let error = server.client(None)?.put_blob(STORED).err().context("it is accepted")?;
     ensure!(format!("{error:#}").contains("answered 404"), "{error:#}");
     let asked = server.asked()?;
     let methods: Vec<_> = asked.iter().filter_map(|asked| asked.split(' ').next()).collect();
@@ -271,14 +272,14 @@ fn pushable(status: u16) -> Result<Server> {
         Some(("POST", _)) => {
             (202, vec![("Location", "/v2/acme/carol/blobs/uploads/1".to_owned())], Vec::new())
         }
-        // As distribution does for want of the right to delete.
+        // As distribution does if the right to delete is missing.
         Some(("DELETE", _)) if status == 401 => challenge(address),
         _ => empty(status),
     })
 }
 
 #[test]
-fn an_account_may_push_where_it_may_not_cancel_an_upload() -> Result<()> {
+fn an_account_may_push_even_if_it_may_not_cancel_an_upload() -> Result<()> {
     for status in [204, 400, 401, 403, 404, 405] {
         pushable(status)?.client(Some(alice()))?.check_push().with_context(|| status.to_string())?;
     }

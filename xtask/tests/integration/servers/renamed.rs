@@ -9,7 +9,8 @@ use super::server::{Asked, Server, alice, challenge};
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const STORED: &[u8] = br#"{"mediaType":"application/vnd.oci.image.index.v1+json"}"#;
 
-/// A registry whose owner acme became new (docs/facts.md#renamed-repositories), at another host in `elsewhere`.
+/// A registry whose owner `acme` was renamed to `new` (docs/facts.md#renamed-repositories). The new name is on the
+/// host `elsewhere`, if there is one.
 fn renamed(elsewhere: Option<String>) -> Result<Server> {
     Server::start(move |asked, address| {
         let given = |token: &str| (200, Vec::new(), format!("{{\"token\": \"{token}\"}}").into_bytes());
@@ -33,7 +34,7 @@ fn renamed(elsewhere: Option<String>) -> Result<Server> {
 }
 
 #[test]
-fn what_is_under_the_new_name_of_an_owner_is_fetched_with_a_token_of_anyone() -> Result<()> {
+fn content_under_the_new_name_of_an_owner_is_fetched_with_an_anonymous_token() -> Result<()> {
     for credentials in [None, Some(alice())] {
         let registry = renamed(None)?;
         let client = registry.client(credentials)?;
@@ -46,9 +47,9 @@ fn what_is_under_the_new_name_of_an_owner_is_fetched_with_a_token_of_anyone() ->
         assert_eq!(several.into_iter().collect::<Result<Vec<_>>>()?.len(), 2);
         let log = registry.log()?;
         let of_new = log.iter().filter(|asked| asked.what.contains("new"));
-        let is_of_anyone =
+        let is_anonymous =
             |asked: &Asked| asked.authorization.as_deref().is_none_or(|sent| sent == "Bearer token-for-new");
-        ensure!(of_new.clone().count() > 4 && of_new.clone().all(is_of_anyone), "{log:?}");
+        ensure!(of_new.clone().count() > 4 && of_new.clone().all(is_anonymous), "{log:?}");
     }
     Ok(())
 }

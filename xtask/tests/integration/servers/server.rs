@@ -13,7 +13,7 @@ use xtask::process::Runner;
 use xtask::process::environment::Environment;
 use xtask::process::secret::Secret;
 
-/// A request, as far as the tests care: its first two words, and who sent it.
+/// The parts of a request that tests look at: its method and path, and its credentials.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Asked {
     pub(crate) what: String,
@@ -50,12 +50,12 @@ impl Server {
         Ok(Client::new(curl(), format!("{}/acme/carol", self.address).parse()?, credentials))
     }
 
-    /// The requests since the last look, without their senders.
+    /// The requests since the last call, without their credentials.
     pub(crate) fn asked(&self) -> Result<Vec<String>> {
         Ok(self.log()?.into_iter().map(|asked| asked.what).collect())
     }
 
-    /// The requests since the last look.
+    /// The requests since the last call.
     pub(crate) fn log(&self) -> Result<Vec<Asked>> {
         Ok(std::mem::take(&mut *self.asked.lock().map_err(|_poisoned| anyhow!("the server panicked"))?))
     }
@@ -63,7 +63,7 @@ impl Server {
 
 fn serve(mut stream: &TcpStream, log: &Mutex<Vec<Asked>>, answer: &impl Fn(&Asked) -> Answer) -> Result<()> {
     let mut lines = BufReader::new(stream.try_clone()?).lines();
-    let first = lines.next().context("nothing was asked")??;
+    let first = lines.next().context("there was no request")??;
     let what = first.rsplit_once(' ').context("no request")?.0.to_owned();
     let mut asked = Asked { what, authorization: None };
     for line in lines {
@@ -104,7 +104,7 @@ pub(crate) fn alice() -> Credentials {
     Credentials::new("alice", Secret::new("password-of-alice"))
 }
 
-/// The client.
+/// The HTTP client.
 pub(crate) fn curl() -> Curl {
     Curl::new(&Runner::new(&Environment::of_this_process()), Duration::from_secs(30))
 }

@@ -11,7 +11,7 @@ use xtask::release::stale::remove;
 
 use super::server::{Answer, Server, empty};
 
-/// A bundle of an attestation about `digest`; each `run` makes another.
+/// A bundle of an attestation about `digest`; it differs for each `run`.
 fn bundle(digest: &Digest, run: u8) -> Vec<u8> {
     let statement = json!({
         "_type": "https://in-toto.io/Statement/v1",
@@ -66,7 +66,7 @@ fn registry(blobs: Vec<Vec<u8>>, removal: u16, busy: Option<u16>) -> Result<Serv
 }
 
 #[test]
-fn what_cannot_be_removed_is_named_at_once_with_what_this_run_has_stored() -> Result<()> {
+fn all_bundles_that_cannot_be_removed_are_named_and_also_those_of_this_run() -> Result<()> {
     let digest = Digest::of(b"image");
     let [ours, old, older] = [1, 2, 3].map(|run| bundle(&digest, run));
     let foreign = b"{}".to_vec();
@@ -94,7 +94,7 @@ fn what_cannot_be_removed_is_named_at_once_with_what_this_run_has_stored() -> Re
 }
 
 #[test]
-fn a_bundle_that_cannot_be_read_now_is_no_bundle_of_somebody_else() -> Result<()> {
+fn a_bundle_that_cannot_be_read_now_is_a_transient_error_and_not_skipped() -> Result<()> {
     let digest = Digest::of(b"image");
     let old = bundle(&digest, 1);
     let listed = [Digest::of(&manifest(&old))];

@@ -9,7 +9,7 @@ use xtask::release::visibility::check;
 use super::server::{Server, challenge, empty};
 
 #[test]
-fn what_is_hidden_from_everyone_is_not_published_unless_it_is_meant_to_be() -> Result<()> {
+fn an_image_that_is_hidden_from_everyone_is_refused_unless_it_is_meant_to_be() -> Result<()> {
     let digest = Digest::of(b"index");
     let hides: [Server; 3] = [
         Server::start(|_, _| empty(404))?,

@@ -1,4 +1,4 @@
-//! Which merge of a pull request brought each commit of a range.
+//! Which pull request brought each commit of a range into the history.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use super::LogEntry;
 /// history without merges, takes no memory.
 #[derive(Debug, Default)]
 pub(super) struct Graph {
-    /// Where a commit has other parents, by its position: their names, separated by spaces.
+    /// The position of each commit with other parents, and the ids of these, separated by spaces.
     others: Vec<(usize, String)>,
     /// The parents of the last commit, in the same form.
     last: String,
@@ -25,7 +25,7 @@ impl Graph {
         kept
     }
 
-    /// Keeps the parents of the last commit, unless they are `next` alone.
+    /// Keeps the parents of the last commit, unless its only parent is `next`.
     fn keep_last(&mut self, next: Option<&str>) -> usize {
         if self.count == 0 || next == Some(&*self.last) {
             return 0;
@@ -39,17 +39,17 @@ impl Graph {
         self.keep_last(None);
     }
 
-    /// Whether a commit has the parent `of`, which is itself none of the commits.
+    /// Whether one of the commits has the parent `of`, which is not one of them.
     pub(super) fn touches(&self, of: &str) -> bool {
         self.others.iter().any(|(_, parents)| parents.split(' ').any(|parent| parent == of))
     }
 
-    /// Sets the pull request of each of `entries`, which are the added commits. So far, the merges of pull requests
-    /// have theirs. A merge brings what its first parent did not have.
+    /// Sets the pull request of each of `entries`, which are the added commits. At first, only the merges of pull
+    /// requests have one. A merge brings the commits that its first parent did not have.
     ///
-    /// The first parents of the newest commit are the line that was merged into. All of them are marked, then the
-    /// merges among them are followed from the oldest to the newest. What the other parents of a merge reach, and
-    /// nothing before it did, was brought by it; these commits are in turn a line with merges of its own.
+    /// The chain of first parents from the newest commit on is the line that was merged into. All its commits are
+    /// marked, then its merges are followed from the oldest to the newest. A merge brought what its other parents
+    /// reach and what was not reached before it; these commits are in turn a line with merges of its own.
     pub(super) fn assign_pull_requests(&self, entries: &mut [LogEntry]) {
         if entries.iter().all(|entry| entry.pull.is_none()) {
             return;
@@ -74,8 +74,8 @@ impl Graph {
         }
     }
 
-    /// For each commit the positions of its parents, first parent first; `None` when that is the commit right after it
-    /// alone. A parent outside of the range has no position.
+    /// For each commit the positions of its parents, first parent first; `None` when its only parent is the commit
+    /// right after it. A parent outside of the range has no position.
     fn parents(&self, entries: &[LogEntry]) -> Vec<Option<Vec<Option<usize>>>> {
         let position: HashMap<&str, usize> =
             entries.iter().enumerate().map(|(position, entry)| (entry.commit.as_str(), position)).collect();
@@ -103,9 +103,9 @@ mod tests {
         }
     }
 
-    /// The number of each commit of a history, newest first: a commit is a letter, its parents, and `#` before the
-    /// digit of the pull request that it merged.
-    fn told(history: &[&str]) -> String {
+    /// The number of the pull request of each commit of a history, newest first. A commit is written as its letter,
+    /// the letters of its parents, and `#` with the number of the pull request that it merged.
+    fn numbers(history: &[&str]) -> String {
         let id = |letter: char| format!("{:02x}", letter as u32).repeat(20);
         let (mut graph, mut entries) = (Graph::default(), Vec::new());
         for commit in history {
@@ -143,7 +143,7 @@ mod tests {
             (&["fed", "ex", "dbc#1", "cx", "bx"], "--11-", "a line that was fast-forwarded to a branch"),
             (&["dbc#1", "bx", "cb"], "1-1", "a parent that git printed before one of its children"),
         ] {
-            assert_eq!(told(history), expected, "{why}");
+            assert_eq!(numbers(history), expected, "{why}");
         }
     }
 

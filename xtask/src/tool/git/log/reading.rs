@@ -1,4 +1,4 @@
-//! Reads what `git log` prints, record by record, and keeps no more than a bound.
+//! Reads what `git log` prints, record by record, and limits how much it keeps.
 
 #[cfg(test)]
 mod hostile;
@@ -17,17 +17,17 @@ use crate::tool::git::Few;
 use crate::tool::git::people::{contact, name};
 use crate::tool::git::pull_request;
 
-/// How many bytes of a message are read. Of a longer one, the first and the last half are: the subject is at its
-/// beginning, the footers are at its end.
+/// How many bytes of a message are kept. Of a longer message, the beginning and the end are kept, half of this number
+/// each: the subject is at the beginning, the footers are at the end.
 const LONGEST_MESSAGE: usize = 16 << 10;
 
-/// How many bytes of any other field are read.
+/// How many bytes of any other field are kept.
 const LONGEST_FIELD: usize = 64 << 10;
 
 /// The largest total size of what is kept of a range, in bytes. Notes cannot be made from more.
 const MOST_KEPT: usize = 256 << 20;
 
-/// Further co-authors of a commit are left out.
+/// The maximum number of co-authors of a commit. Further ones are left out.
 const MOST_AUTHORS: usize = 100;
 
 const DOING: &str = "reading what `git log` prints";
@@ -39,9 +39,9 @@ type Record<'a> = [&'a [u8]; FIELDS.len()];
 #[derive(Default)]
 pub(super) struct Reading {
     pub(super) log: Log,
-    /// The co-authors of a commit, by what git printed of them: a range has many commits and few people.
+    /// The co-authors of a commit, by what git printed about them, because a range has many commits and few people.
     pub(super) co_authors: Few<CoAuthors>,
-    /// The entries that have co-authors, and the place of these.
+    /// The positions of the entries that have co-authors, and the place of these co-authors.
     pub(super) co_authored: Vec<(usize, usize)>,
     /// Each author, by git's output.
     pub(super) known: Few<Author>,
@@ -51,16 +51,16 @@ pub(super) struct Reading {
 /// The values of the `Co-authored-by` trailers of commits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct CoAuthors {
-    /// Each of them, with the name before the mailmap is applied.
+    /// Each value, with the name before the mailmap is applied.
     pub(super) people: Vec<(String, Option<Arc<str>>)>,
-    /// As that of [`Author`].
+    /// As in [`Author`].
     pub(super) counts_as_change: bool,
 }
 
 /// The author of commits.
 pub(super) struct Author {
     pub(super) name: Option<Arc<str>>,
-    /// The list of authors of a commit that has no other one.
+    /// The list of authors of a commit without co-authors.
     alone: Arc<[Arc<str>]>,
     /// Whether one of the commits is more than a bare merge.
     pub(super) counts_as_change: bool,
@@ -70,7 +70,8 @@ impl Reading {
     pub(super) fn of(from_git: &mut dyn BufRead) -> Result<Self> {
         let (mut reading, mut fields) = (Self::default(), [const { Vec::new() }; FIELDS.len()]);
         loop {
-            // Most records are in the buffer as a whole, and are read there. The others are put together.
+            // Most records are complete in the buffer, and are read there. The others are put together from several
+            // reads.
             let record = record(from_git.fill_buf().context(DOING)?);
             if let Some((fields, length)) = record {
                 reading.take(fields)?;
@@ -91,7 +92,7 @@ impl Reading {
         }
     }
 
-    fn take(&mut self, [ids, author, others, message]: Record<'_>) -> Result<()> {
+    fn take(&mut self, [ids, author, trailers, message]: Record<'_>) -> Result<()> {
         let ids = text(ids);
         // Almost all repositories have ids of 40 digits, and splitting there is faster than searching.
         let found = ids.split_at_checked(40).and_then(|(id, rest)| Some((id, rest.strip_prefix(' ')?)));
@@ -115,8 +116,8 @@ impl Reading {
         self.kept_bytes += self.log.graph.add(commit, parents);
         self.kept_bytes += message.size();
         let counts_as_change = !is_bare_merge(count, &message);
-        if !others.is_empty() {
-            let place = self.co_authors(others, counts_as_change);
+        if !trailers.is_empty() {
+            let place = self.co_authors(trailers, counts_as_change);
             self.co_authored.push((self.log.entries.len(), place));
         }
         ensure!(
@@ -129,7 +130,7 @@ impl Reading {
         Ok(())
     }
 
-    /// The place of the co-authors that git printed.
+    /// The place of the co-authors that git printed as `printed`.
     fn co_authors(&mut self, printed: &[u8], counts_as_change: bool) -> usize {
         let (place, co_authors) = self.co_authors.of(printed, || {
             self.kept_bytes += printed.len();
@@ -145,7 +146,7 @@ impl Reading {
         place
     }
 
-    /// The author's name, and the list of authors of a commit that has no other one.
+    /// The author's name, and the list of authors of a commit without co-authors.
     fn author(&mut self, printed: &[u8], counts_as_change: bool) -> (Option<Arc<str>>, Arc<[Arc<str>]>) {
         let (_, author) = self.known.of(printed, || {
             self.kept_bytes += printed.len();
@@ -158,35 +159,35 @@ impl Reading {
     }
 }
 
-/// Checking all of it is faster than looking for replacements, and most text needs none.
+/// Validating the whole text first is faster than `from_utf8_lossy`, and most text needs no replacement.
 fn text(bytes: &[u8]) -> Cow<'_, str> {
     std::str::from_utf8(bytes).map_or_else(|_error| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }
 
-/// How many bytes of a field are read.
+/// How many bytes of a field are kept.
 fn most(number: usize) -> usize {
     if number == FIELDS.len() - 1 { LONGEST_MESSAGE } else { LONGEST_FIELD }
 }
 
-/// The first record in `bytes`, and its length. `None` if its end is not there, or a field has too many bytes.
+/// The first record in `bytes`, and its length. `None` if the record is incomplete, or a field has too many bytes.
 fn record(bytes: &[u8]) -> Option<(Record<'_>, usize)> {
     let (ids, rest) = field(bytes, LONGEST_FIELD)?;
     let (author, rest) = field(rest, LONGEST_FIELD)?;
-    let (others, rest) = field(rest, LONGEST_FIELD)?;
+    let (trailers, rest) = field(rest, LONGEST_FIELD)?;
     let (message, rest) = field(rest, LONGEST_MESSAGE)?;
-    Some(([ids, author, others, message], bytes.len() - rest.len()))
+    Some(([ids, author, trailers, message], bytes.len() - rest.len()))
 }
 
 /// What is before the next NUL, and what is after it.
 fn field(bytes: &[u8], most: usize) -> Option<(&[u8], &[u8])> {
-    // It calls optimized code.
+    // This calls optimized code of the standard library.
     let Ok(field) = CStr::from_bytes_until_nul(bytes) else { return None };
     let field = field.to_bytes();
     if field.len() > most { None } else { Some((field, &bytes[field.len() + 1..])) }
 }
 
-/// Reads up to the next NUL. Of more than `most` bytes it keeps in `field` about the first half of `most`, and the
-/// lines that begin in the last half. Returns false when the output ended instead.
+/// Reads up to the next NUL. If there are more than `most` bytes, keeps in `field` about the first `most / 2`, and of
+/// the last `most / 2` the lines that begin there. Returns false when the output ends without a NUL.
 fn next(from: &mut dyn BufRead, field: &mut Vec<u8>, most: usize) -> Result<bool> {
     field.clear();
     from.take(most as u64 + 1).read_until(0, field).context(DOING)?;
@@ -212,14 +213,14 @@ fn next(from: &mut dyn BufRead, field: &mut Vec<u8>, most: usize) -> Result<bool
             break is_ended;
         }
     };
-    // Where it was cut, no line begins.
+    // What precedes the first line break is the rest of a line that was cut.
     if let Some(break_) = last.iter().position(|byte| *byte == b'\n') {
         field.extend(&last[break_..]);
     }
     Ok(is_ended)
 }
 
-/// The last position up to `end` at which no character of UTF-8 is cut.
+/// The last position up to `end` that does not split a UTF-8 character.
 fn boundary(bytes: &[u8], end: usize) -> usize {
     let begins = |at: &usize| bytes[*at] & 0b1100_0000 != 0b1000_0000;
     (end.saturating_sub(3)..=end).rev().find(begins).unwrap_or(end)

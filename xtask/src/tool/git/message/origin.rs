@@ -1,5 +1,5 @@
-//! The change that a message says it undoes or repeats, in the words of git and of forges. The words are hostile input:
-//! a commit that only mentions another one is a change of its own.
+//! The change that a message says it undoes or repeats, in the wording of git and of forges. The words are hostile
+//! input: a commit that only mentions another one is a change of its own.
 
 use crate::tool::git::pull_request::squashed;
 
@@ -19,21 +19,21 @@ const SUBJECTS: [&str; 3] = ["Revert", "Reapply", "revert"];
 const COMMIT: &str = "This reverts commit ";
 const PULL_REQUEST: &str = "Reverts ";
 
-/// What may follow the id: the end of the sentence, what `git revert --reference` says of the commit, or the words for
-/// a merge.
+/// What may follow the id: the end of the sentence, what `git revert --reference` adds about the commit, or the words
+/// for a merge.
 const AFTER: [&str; 3] = [".", " (", ", reversing"];
 
 /// git abbreviates an id to at least this many digits by default, and no id is longer than `LONGEST`.
 const SHORTEST: usize = 7;
 const LONGEST: usize = 64;
 
-/// Whether a subject begins as that of a revert.
+/// Whether a subject begins like that of a revert.
 pub(super) fn is_revert(subject: &str) -> bool {
     SUBJECTS.iter().any(|word| subject.starts_with(word))
 }
 
-/// What a message undoes whose subject [`is_revert`]. The first line of its body must be the only
-/// one that names what was reverted.
+/// What a message undoes if [`is_revert`] holds for its subject. The first line of its body must be the only one that
+/// names what was reverted.
 pub(super) fn reverted(subject: &str, body: &str) -> Option<Reverted> {
     let first = first_line(body)?;
     let Some(rest) = first.strip_prefix(COMMIT) else { return reverted_pull_request(subject, first) };
@@ -53,9 +53,9 @@ fn reverted_pull_request(subject: &str, first: &str) -> Option<Reverted> {
     (number.to_string() == named).then(|| Reverted::Subject(old.to_owned()))
 }
 
-/// The commit that the button of Forgejo and Gitea reverted, and the subject for a reader. The subject is then
-/// `revert <id>`, and the body is `revert ` with the whole message of that commit: its footers are not those of the
-/// revert.
+/// The commit that was reverted with the button of Forgejo and Gitea, and a subject for readers. The button writes
+/// the subject `revert <id>`, and as the body `revert ` with the whole message of the reverted commit, whose footers
+/// are not those of the revert.
 pub(super) fn by_button(subject: &str, body: &str) -> Option<(Reverted, String)> {
     let id = subject.strip_prefix("revert ").filter(|id| is_whole_id(id))?;
     let shown = match first_line(body) {
@@ -90,7 +90,7 @@ mod tests {
     use super::Reverted;
 
     #[test]
-    fn a_revert_names_its_commit_in_the_words_of_git_and_nowhere_else() {
+    fn a_revert_is_recognized_only_in_the_wording_of_git() {
         for (text, commit) in [
             ("Revert \"x\"\n\nThis reverts commit 0a1b2c3.", Some("0a1b2c3")),
             ("Reapply \"x\"\n\n\nThis reverts commit 0a1b2c3\r\nWhy.\n", Some("0a1b2c3")),
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn the_button_of_a_forge_copies_a_message_that_is_not_the_revert_s_own() {
+    fn the_footers_that_a_forges_revert_button_copies_are_not_the_reverts_own() {
         let id = "0a1b".repeat(10);
         let read = |body: &str| Message::of(&format!("revert {id}\n\n{body}"));
         let found = read("revert feat!: a\n\nBREAKING CHANGE: b\n");

@@ -1,5 +1,5 @@
-//! Where the entries of a tree are written. git has a tree that `git fsck` complains about pushed, cloned and listed
-//! all the same, so nothing but these rules keeps an export within its directory.
+//! Where the entries of a tree are written. git pushes, clones and lists a tree even if `git fsck` complains about
+//! it, so only these rules keep an export within its directory.
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path};
@@ -8,7 +8,7 @@ use anyhow::Result;
 
 use crate::refuse;
 
-/// Refuses two entries of which one would be written over the other, or through it: below a link, a file is written to
+/// Refuses two entries of which one would be written over the other, or through it: a file below a link is written to
 /// wherever the link leads.
 pub(super) fn check_apart<'a>(paths: impl Iterator<Item = &'a str> + Clone) -> Result<()> {
     let mut spelled = BTreeMap::new();
@@ -35,8 +35,8 @@ pub(super) fn check_apart<'a>(paths: impl Iterator<Item = &'a str> + Clone) -> R
 
 /// Why the link at `path` may not lead to `target`; `None` if it stays within the tree.
 ///
-/// A count of `..` is exact only before the first name: the name may be a link itself, and `..` goes up from where that
-/// one leads. The directories above `path` are real ones ([`check_apart`]).
+/// Counting `..` is exact only before the first name, because the name may itself be a link, and `..` then goes up
+/// from the link's target. The directories above `path` are real directories ([`check_apart`]).
 pub(super) fn leads_astray(path: &str, target: &str) -> Option<&'static str> {
     const OUTSIDE: &str = "which is outside of the repository; replace the link by the file, or remove it";
     let mut depth = path.split('/').count() - 1;
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_leads_to_a_place_within_the_tree() {
+    fn a_link_that_may_lead_out_of_the_tree_is_refused() {
         for (path, target) in
             [("a", "b"), ("a/b", "../c"), ("a/b/c", "../../x/y"), ("a", "."), ("a/b", "./../c/./d")]
         {

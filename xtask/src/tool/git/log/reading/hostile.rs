@@ -1,4 +1,4 @@
-//! What git prints of commits, most of which their authors have chosen.
+//! Hostile output of `git log`: the author of a commit chooses most of what git prints about it.
 
 use super::Reading;
 use crate::process::hostile::readers;

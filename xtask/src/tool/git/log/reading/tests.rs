@@ -1,4 +1,4 @@
-//! What is read of git's log, commit by commit.
+//! What is read from git's log, commit by commit.
 
 use std::io::BufReader;
 
@@ -9,7 +9,7 @@ fn read(text: &str) -> anyhow::Result<Log> {
 }
 
 #[test]
-fn a_log_record_is_a_commit_its_authors_and_a_message_that_may_hold_anything() {
+fn a_log_record_has_a_commit_its_authors_and_a_message_with_any_characters() {
     let [commit, parent] = ["b", "c"].map(|digit| digit.repeat(40));
     let parse = |parents: &str, message: &str| {
         let text = format!("{commit} {parents}\0Ann\x1f\0Bob <b@c>\r\nCid\n\0{message}\0");
@@ -39,11 +39,11 @@ fn a_log_record_is_a_commit_its_authors_and_a_message_that_may_hold_anything() {
         assert!(read(wrong).is_err(), "{wrong:?}");
     }
     let long = format!("{commit} \0Ann\0\0{}\0", "x".repeat(100_000));
-    assert_eq!(read(&long.repeat(3)).unwrap().entries.len(), 3, "what is left out of a message ends with it");
+    assert_eq!(read(&long.repeat(3)).unwrap().entries.len(), 3, "the cut ends with its message");
 }
 
 #[test]
-fn a_record_is_the_same_wherever_a_buffer_ends() {
+fn a_record_is_read_the_same_wherever_a_buffer_ends() {
     let [commit, parent] = ["b", "c"].map(|digit| digit.repeat(40));
     let long = "x".repeat(20_000);
     let words = "BREAKING CHANGE in words\n".repeat(10_000);
@@ -68,10 +68,10 @@ fn a_record_is_the_same_wherever_a_buffer_ends() {
 }
 
 #[test]
-fn a_line_that_is_cut_off_is_no_footer() {
+fn a_line_that_is_cut_off_is_not_read_as_a_footer() {
     let [commit, parent] = ["b", "c"].map(|digit| digit.repeat(40));
     for blanks in 0..40 {
-        // Without a line break in the last half, wherever that begins.
+        // There is no line break in the last half, wherever that begins.
         let message = format!("feat: a\n\n{}{}", "x".repeat(blanks), "BREAKING CHANGE: y ".repeat(2_000));
         let log = read(&format!("{commit} {parent}\0Ann\0\0{message}\0")).unwrap();
         let footers = &log.entries[0].message.breaking;
@@ -80,7 +80,7 @@ fn a_line_that_is_cut_off_is_no_footer() {
 }
 
 #[test]
-fn a_merge_has_the_title_of_its_pull_request_where_that_says_that_something_breaks() {
+fn a_merge_has_the_title_of_its_pull_request_if_that_announces_a_breaking_change() {
     let [commit, parent] = ["b", "c"].map(|digit| digit.repeat(40));
     for (message, subject, is_bare) in [
         ("Merge pull request 'feat!: drop v1' (#12) from b into main", "feat!: drop v1", false),
@@ -106,30 +106,30 @@ fn a_merge_has_the_title_of_its_pull_request_where_that_says_that_something_brea
 }
 
 #[test]
-fn an_author_of_merges_with_git_s_own_words_alone_is_not_told() {
+fn an_author_of_only_bare_merges_does_not_count() {
     let [commit, parent] = ["b", "c"].map(|digit| digit.repeat(40));
     let text: String = [("Ann", "Merge branch 'x'"), ("Bob", "Merge branch 'y'"), ("Bob", "feat: z")]
         .map(|(name, message)| format!("{commit} {parent} {parent}\0{name}\0{name} <@>\0{message}\0"))
         .concat();
     let found = Reading::of(&mut text.as_bytes()).unwrap();
-    let told: Vec<_> = found
+    let counted: Vec<_> = found
         .known
         .values()
         .iter()
         .map(|author| (author.name.as_deref().unwrap(), author.counts_as_change))
         .collect();
-    assert_eq!(told, [("Ann", false), ("Bob", true)]);
-    let told: Vec<_> = found
+    assert_eq!(counted, [("Ann", false), ("Bob", true)]);
+    let counted: Vec<_> = found
         .co_authors
         .values()
         .iter()
-        .map(|those| (those.people[0].1.as_deref().unwrap(), those.counts_as_change))
+        .map(|trailers| (trailers.people[0].1.as_deref().unwrap(), trailers.counts_as_change))
         .collect();
-    assert_eq!(told, [("Ann", false), ("Bob", true)]);
+    assert_eq!(counted, [("Ann", false), ("Bob", true)]);
 }
 
 #[test]
-fn a_range_touches_its_beginning_where_a_commit_of_it_is_a_child_of_that() {
+fn a_range_touches_only_the_parents_of_its_commits_that_are_outside_of_it() {
     let [commit, parent, other, child] = ["b", "c", "d", "e"].map(|digit| digit.repeat(40));
     for parents in [parent.clone(), format!("{other} {parent}"), format!("{parent} {other}")] {
         let text = format!("{child} {commit}\0Ann\0\0words\0{commit} {parents}\0Ann\0\0words\0");
