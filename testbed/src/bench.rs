@@ -35,7 +35,7 @@ pub(crate) use steps::of_xtask;
 use report::{Runs, spread};
 use rounds::Bench;
 
-/// A cold round takes a minute and more, most of it downloads.
+/// A cold round takes more than a minute, most of it for downloads.
 const MOST_COLD_ROUNDS: u16 = 3;
 
 /// What is measured, and how often.
@@ -136,7 +136,7 @@ pub(crate) fn of_testbed(environment: &Environment) -> Result<Environment> {
     Ok(environment.with(variables))
 }
 
-/// The script needs more than xtask does.
+/// The script needs more programs than `xtask` does.
 fn check_programs(environment: &Environment) -> Result<()> {
     for program in ["bash", "jq", "curl", "git", "npm", "cosign", "docker"] {
         if environment.find_program(Path::new(program))?.is_none() {

@@ -49,7 +49,7 @@ impl Bridge {
     fn rules(&self) -> [(&'static str, String); 3] {
         let range = self.range();
         [
-            // A first engine's rules drop all traffic that they do not know, even from container to container.
+            // The first engine's rules drop all traffic that no rule accepts, even between containers.
             ("filter", format!("-A FORWARD -s {range} -j ACCEPT")),
             ("filter", format!("-A FORWARD -d {range} -j ACCEPT")),
             ("nat", format!("-A POSTROUTING -s {range} ! -d {range} -j MASQUERADE")),
@@ -126,7 +126,7 @@ mod tests {
     use super::Bridge;
 
     #[test]
-    fn only_interfaces_of_this_range_are_taken_back_and_the_bridge_last() {
+    fn only_interfaces_in_this_range_are_removed_and_the_bridge_comes_last() {
         let bridge = Bridge { name: "testbed-000000".to_owned(), third: 32 };
         let listing = "1: lo    inet 127.0.0.1/8 scope host lo\n\
                        3: testbed-000000    inet 198.18.32.1/24 scope global testbed-000000\n\

@@ -46,7 +46,7 @@ enum Command {
     Status,
     /// Disturb a release at its calls and requests, run it again, and check that no trace of the fault is left
     Faults(faults::Options),
-    /// Release twice at once, then once more, and check the same
+    /// Run two releases at the same time, then each once more, and check the same
     Races(faults::races::Options),
     /// Stands in for the tools of a disturbed release
     #[command(hide = true)]
@@ -60,7 +60,7 @@ enum Command {
     Picture,
 }
 
-/// Does what this process's arguments say.
+/// Runs the command that this process's arguments name.
 #[must_use]
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();

@@ -23,15 +23,15 @@ use crate::services::engine::{self, FIRST, SECOND, second};
 use crate::services::forge::Origin;
 use crate::services::{self, buildkit, forge, registry};
 
-/// What a rehearsal needs.
+/// The parts that a rehearsal needs.
 const FOR_REHEARSAL: [&str; 3] = ["docker", "cosign 2", "registry"];
 
-/// Provisions what is missing, starts what is not running, and writes the exports last. Without `whole`, only for a
-/// rehearsal. With `forgejo`, the forge is the published Forgejo image.
+/// Provisions what is missing, starts what is not running, and writes the exports last. Without `whole`, only what a
+/// rehearsal needs. With `forgejo`, the forge is the published Forgejo image.
 pub(crate) fn up(environment: &Environment, whole: bool, forgejo: bool) -> Result<()> {
     let cx = Context::new(environment)?;
     let _lock = lock::acquire(&cx.layout, &cx.progress)?;
-    // A call that asks for less must not take away what others already use.
+    // A call for less must not take away what others already use.
     let has_forge = State::read(&cx.layout)?.is_some_and(|state| state.exports.contains_key(forge::URL));
     let whole = whole || has_forge;
     for name in ["prefix", "run", "data", "downloads/npm"] {

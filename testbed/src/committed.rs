@@ -1,5 +1,5 @@
-//! The forge, the name and the platforms in the committed configuration of this repository. Tests replace them with their
-//! own.
+//! The forge, the name and the platforms in the committed configuration of this repository. Tests replace them with
+//! their own.
 
 /// `forge` in `Cargo.toml`.
 pub const FORGE: &str = "https://forge.wynning.tech";
@@ -13,8 +13,8 @@ pub const URL: &str = "https://forge.wynning.tech/james/carol";
 /// `platforms` in `Cargo.toml`.
 pub const PLATFORMS: &str = "platforms = [\"linux/amd64\", \"linux/arm64\"]";
 
-/// `platforms` with this machine's own alone. The other one is emulated. It repeats every request and push, and most of the
-/// time passes until its service has started.
+/// `platforms` with only this machine's own. The other platform is emulated: it repeats every request and push, and
+/// most of its time is spent waiting until its service has started.
 #[must_use]
 pub fn one_platform() -> String {
     format!("platforms = [\"linux/{}\"]", native())

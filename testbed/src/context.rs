@@ -42,7 +42,7 @@ pub(crate) struct Context {
     pub(crate) host: Host,
     /// Runs programs with the machine's environment, without our own exports.
     pub(crate) runner: Runner,
-    /// Reports to the person.
+    /// Reports progress to the user.
     pub(crate) progress: Progress,
     /// The repository whose testbed this is.
     pub(crate) repository: PathBuf,
@@ -50,7 +50,7 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// Takes our own exports out of `environment`: `up` in a shell that has them must not mistake them for the
+    /// Removes our own exports from `environment`: `up` in a shell that has them must not mistake them for the
     /// machine's own.
     pub(crate) fn new(environment: &Environment) -> Result<Self> {
         let layout = Layout::from_environment(environment)?;
@@ -78,7 +78,7 @@ impl Context {
         self.environment.get(name)
     }
 
-    /// `call` with the person's settings for package fetches.
+    /// `call` with the user's settings for fetching packages.
     pub(crate) fn with_package_settings(&self, mut call: Call) -> Result<Call> {
         for name in PACKAGE_SETTINGS {
             if let Some(value) = self.environment.get(name)? {

@@ -26,7 +26,7 @@ const OPEN_AT_ONCE: char = 'F';
 /// The start of a 64-bit little-endian ELF executable, up to the architecture.
 const HEADER: [u8; 18] = [0x7f, b'E', b'L', b'F', 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0];
 
-/// Which bytes count. The ABI does not; and type 3, a position-independent executable, matches too.
+/// Which bits are compared. The ABI is not, and type 3, a position-independent executable, matches too.
 const MASK: [u8; 20] =
     [255, 255, 255, 255, 255, 255, 255, 0, 255, 255, 255, 255, 255, 255, 255, 255, 254, 255, 255, 255];
 
@@ -106,8 +106,8 @@ fn register(cx: &Context, emulator: Option<&Found>, foreign: &Foreign) -> Result
     let Some(emulator) = emulator else {
         let has_one = entries()?.iter().any(|(_, entry)| entry.serves(foreign));
         return has_one.then_some("by this machine's own emulator").context(
-            "the machine has none registered, and this is only done as root on Debian 12 or later, with a kernel that \
-             has binfmt_misc",
+            "no emulator is registered, and the testbed registers one only as root on Debian 12 or later, with a \
+             kernel that has binfmt_misc",
         );
     };
     for (file, entry) in entries()?.iter().filter(|(_, entry)| is_ours(cx, entry)) {
@@ -143,7 +143,7 @@ fn name(foreign: &Foreign) -> String {
 pub(crate) fn remove(cx: &Context) -> Result<()> {
     for (file, _entry) in entries()?.iter().filter(|(_, entry)| is_ours(cx, entry)) {
         write(file, "-1")?;
-        cx.progress.line("emulation", "taken back");
+        cx.progress.line("emulation", "the registration is removed");
     }
     let note = note(cx);
     if !note.exists() {
@@ -161,7 +161,7 @@ fn note(cx: &Context) -> PathBuf {
     cx.layout.data("binfmt-mounted")
 }
 
-/// Whether the emulator is in this directory, even one from an earlier recipe.
+/// Whether the registered emulator is in the state directory, even one from an earlier recipe.
 fn is_ours(cx: &Context, entry: &Entry) -> bool {
     entry.interpreter.starts_with(cx.layout.prefix(""))
         && text(&entry.interpreter).is_ok_and(|path| path.contains(emulator::NAME))
@@ -206,17 +206,17 @@ mod tests {
         magic 7f454c460201010000000000000000000200b700\nmask ffffffffffffff00fffffffffffffffffeffffff\n";
 
     #[test]
-    fn only_an_enabled_emulator_of_the_architecture_that_containers_see_serves() {
+    fn an_emulator_must_be_enabled_visible_in_containers_and_for_the_architecture() {
         let serves = |text: &str| Entry::parse(text).is_some_and(|entry| entry.serves(&ARM));
         assert!(serves(ENTRY));
         assert!(!serves(&ENTRY.replace("enabled", "disabled")));
-        assert!(!serves(&ENTRY.replace("OCF", "OC")), "it is not there in a container");
-        assert!(!serves(&ENTRY.replace("b700", "3e00")), "of another architecture");
+        assert!(!serves(&ENTRY.replace("OCF", "OC")), "containers cannot use it");
+        assert!(!serves(&ENTRY.replace("b700", "3e00")), "another architecture");
         assert!(!serves("enabled\ninterpreter /x\nflags: \nextension .py\n"));
     }
 
     #[test]
-    fn the_kernel_is_told_magic_mask_and_that_it_opens_the_emulator_at_once() {
+    fn a_registration_has_the_magic_the_mask_and_the_flag_to_open_at_once() {
         let expected = ":testbed-aarch64:M::\\x7f\\x45\\x4c\\x46\\x02\\x01\\x01\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\
                         \\x02\\x00\\xb7\\x00:\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\x00\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\
                         \\xfe\\xff\\xff\\xff:/t/qemu:F";

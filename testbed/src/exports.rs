@@ -1,4 +1,5 @@
-//! The exports: what a running testbed tells the tests. They are kept in `run/state.json`, and `env` prints them.
+//! The exports: variables in which tests find a running testbed. They are kept in `run/state.json`, and `env` prints
+//! them.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,7 +17,7 @@ use crate::layout::Layout;
 pub(crate) struct State {
     /// Variables for the tests, without `PATH`.
     pub(crate) exports: BTreeMap<String, String>,
-    /// Directories that go before the person's own `PATH`.
+    /// Directories that go before the user's own `PATH`.
     pub(crate) path: Vec<String>,
     /// Part → version and origin, for `status`.
     pub(crate) parts: Vec<(String, String)>,
@@ -30,7 +31,7 @@ impl State {
         self.exports.insert(key.to_owned(), value.into());
     }
 
-    /// Puts a directory before the `PATH`.
+    /// Puts a directory before the user's `PATH`.
     pub(crate) fn put_on_path(&mut self, dir: &Path) {
         let dir = dir.display().to_string();
         if !self.path.contains(&dir) {
@@ -53,7 +54,7 @@ impl State {
         }
     }
 
-    /// Writes it whole or not at all. Only this user can read it, because it holds the forge's token.
+    /// Writes the file completely or not at all. Only this user can read it, because it holds the forge's token.
     pub(crate) fn write(&self, layout: &Layout) -> Result<()> {
         let path = layout.state();
         let text = serde_json::to_string_pretty(self).context("rendering the testbed's state")?;
@@ -84,7 +85,7 @@ mod tests {
     use std::path::Path;
 
     #[test]
-    fn our_directories_come_before_the_persons_path() {
+    fn our_directories_come_once_and_before_the_users_path() {
         let mut state = State::default();
         state.put_on_path(Path::new("/t/a"));
         state.put_on_path(Path::new("/t/b"));

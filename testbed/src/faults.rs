@@ -1,4 +1,4 @@
-//! `cargo testbed faults`: a release may stop anywhere, and running it again completes it. Each call and each
+//! `cargo testbed faults`: a release may stop anywhere, and running it again must complete it. Each call and each
 //! request of a release is disturbed in turn, on a real forge. `docs/reliability.md` says what must hold
 //! afterwards.
 
@@ -38,7 +38,7 @@ pub use trial::{Looks, Outcome};
 /// What is disturbed.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Kill every call before, in the middle and after it, and disturb every request with each of seven faults:
+    /// Kill the release before, during and after every call, and disturb every request with each of seven faults:
     /// takes hours
     #[arg(long, conflicts_with_all = ["sample", "case"])]
     all: bool,
@@ -114,15 +114,15 @@ pub(crate) fn run(environment: &Environment, options: &Options) -> Result<()> {
     }
 }
 
-/// The seed that was asked for, or a new one.
-fn seed(asked: Option<u64>) -> Result<u64> {
-    match asked {
+/// The given seed, or a new one.
+fn seed(given: Option<u64>) -> Result<u64> {
+    match given {
         Some(seed) => Ok(seed),
         None => u64::from_str_radix(&random_hex()?[..8], 16).context("making a seed"),
     }
 }
 
-/// The commit whose `xtask` is tried.
+/// The commit whose `xtask` is tested.
 fn commit(environment: &Environment) -> Result<String> {
     const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
     let git = Git::discover(&Runner::new(environment), Path::new(ROOT))?;

@@ -163,7 +163,7 @@ impl User {
         struct Answer {
             sha1: String,
         }
-        // Both forges only make a token for a user who gives the password; a token is not enough.
+        // Both forges create a token only if the request has the user's password; another token is not enough.
         let who = Authorization::Basic(self.name.clone(), self.password.clone());
         let body = json!({ "name": random_hex()?, "scopes": scopes });
         let path = format!("/api/v1/users/{}/tokens", self.name);

@@ -26,7 +26,7 @@ fn begin(command: &str) -> String {
 
 fn insert(document: &str, command: &str, text: &str) -> Result<String> {
     let begin = begin(command);
-    let missing = |line: &str| format!("it has no line `{}` where one has to be; put it back", line.trim());
+    let missing = |line: &str| format!("the line `{}` is missing from it; put it back", line.trim());
     let (before, rest) = document.split_once(&begin).with_context(|| missing(&begin))?;
     let (_, after) = rest.split_once(END).with_context(|| missing(END))?;
     Ok(format!("{before}{begin}\n{text}\n{END}{after}"))
@@ -37,7 +37,7 @@ mod tests {
     use super::{END, begin, insert};
 
     #[test]
-    fn only_what_is_between_the_markers_of_that_command_is_replaced() {
+    fn only_the_text_between_the_markers_of_the_command_is_replaced() {
         let block = |command: &str| format!("{}old\n{END}", begin(command));
         let document = format!("# a\n{}b\n{}z\n", block("faults"), block("races"));
         let once = insert(&document, "races", "new").unwrap();
@@ -49,6 +49,6 @@ mod tests {
             missing.contains("cargo testbed bench --write") && missing.contains("put it back"),
             "{missing}"
         );
-        assert!(insert(&begin("bench"), "bench", "new").is_err(), "there is no end");
+        assert!(insert(&begin("bench"), "bench", "new").is_err(), "the end marker is missing");
     }
 }

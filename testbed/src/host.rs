@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 
-/// The first Debian release whose C library runs the newer release's programs.
+/// The oldest Debian release whose C library can run programs from the newer one.
 const OLDEST_DEBIAN: u32 = 12;
 
 /// The first Debian release that ships docker 26, buildx and cosign.
@@ -48,7 +48,7 @@ impl Host {
         let architecture = match std::env::consts::ARCH {
             "x86_64" => "amd64",
             "aarch64" => "arm64",
-            other => bail!("this machine is {other}; the testbed knows x86_64 and aarch64"),
+            other => bail!("this machine is {other}; the testbed supports x86_64 and aarch64"),
         };
         let path = path.split(':').filter(|dir| dir.starts_with('/') && !Path::new(dir).starts_with(ours));
         let is_root = is_root()?;
@@ -125,7 +125,7 @@ mod tests {
     use std::path::Path;
 
     #[test]
-    fn a_debian_release_names_the_release_that_has_docker() {
+    fn docker_comes_from_debian_13_even_on_debian_12() {
         let bookworm = "ID=debian\nVERSION_ID=\"12\"\nVERSION_CODENAME=bookworm\n";
         let expected = Debian { codename: "bookworm".to_owned(), complete: "trixie".to_owned() };
         assert_eq!(debian(bookworm), Some(expected));
@@ -134,14 +134,14 @@ mod tests {
     }
 
     #[test]
-    fn a_derivative_and_an_old_release_are_not_unpacked_on() {
+    fn a_derivative_and_an_old_release_of_debian_are_not_accepted() {
         assert_eq!(debian("ID=ubuntu\nID_LIKE=debian\nVERSION_ID=\"24.04\"\nVERSION_CODENAME=noble\n"), None);
         assert_eq!(debian("ID=debian\nVERSION_ID=\"11\"\nVERSION_CODENAME=bullseye\n"), None);
         assert_eq!(debian(""), None);
     }
 
     #[test]
-    fn our_own_directories_are_not_the_machine() {
+    fn our_own_and_relative_directories_are_left_out_of_the_path() {
         let host = Host::of_this_machine("/usr/bin:/t/prefix/x/bin::bin:/bin", Path::new("/t")).unwrap();
         assert_eq!(host.path(), "/usr/bin:/bin");
     }

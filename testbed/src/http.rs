@@ -1,4 +1,4 @@
-//! The two requests of ready checks: GET or HEAD of a path on loopback. Not for anything beyond this machine.
+//! The requests of readiness checks: GET or HEAD of a path on loopback. Not for anything beyond this machine.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -31,7 +31,7 @@ impl Answer {
     }
 }
 
-/// Asks a TCP service on this machine. `None` while nothing answers there.
+/// Sends a request to a TCP service on this machine. `None` while nothing answers there.
 pub(crate) fn over_tcp(address: SocketAddr, method: &str, path: &str) -> Result<Option<Answer>> {
     let Ok(stream) = TcpStream::connect_timeout(&address, PATIENCE) else { return Ok(None) };
     stream.set_read_timeout(Some(PATIENCE)).context("setting a timeout on a socket")?;
@@ -39,7 +39,7 @@ pub(crate) fn over_tcp(address: SocketAddr, method: &str, path: &str) -> Result<
     ask(stream, method, path)
 }
 
-/// Asks a service behind a unix socket. `None` while nothing answers there.
+/// Sends a request to a service behind a unix socket. `None` while nothing answers there.
 pub(crate) fn over_unix(socket: &Path, method: &str, path: &str) -> Result<Option<Answer>> {
     let Ok(stream) = UnixStream::connect(socket) else { return Ok(None) };
     stream.set_read_timeout(Some(PATIENCE)).context("setting a timeout on a socket")?;

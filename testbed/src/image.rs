@@ -42,8 +42,8 @@ const STAND_IN: &str = "TESTBED_BASE_STAND_IN";
 /// The image that it replaces. Any other base image is used as it is.
 const IMITATES: &str = "node:22-slim";
 
-/// 2020-01-01, which is before any commit. Otherwise a release's `SOURCE_DATE_EPOCH` would be before its base
-/// image.
+/// 2020-01-01. It must be before any commit: otherwise a release's `SOURCE_DATE_EPOCH` would be before the time of its
+/// base image.
 const EPOCH: &str = "1577836800";
 
 /// Increased when the recipe below or in `tree.rs` changes.
@@ -62,7 +62,7 @@ struct Made<'a> {
     repository: &'a str,
     tag: &'a str,
     dockerfile: &'a str,
-    /// `NAME=value` for the Dockerfile, if it takes an argument.
+    /// `NAME=value` for the Dockerfile, if it has an argument.
     argument: Option<String>,
     /// Writes the tree of an architecture to a file, with every time set to [`EPOCH`].
     tree: &'a dyn Fn(&str, &Path) -> Result<()>,
@@ -105,16 +105,16 @@ impl Made<'_> {
         if let Some(digest) = known_digest(dir)?
             && registry::has(address, &format!("/v2/{repository}/manifests/{digest}"))?
         {
-            cx.progress.line(part, "already there, made here");
+            cx.progress.line(part, "already there (made by the testbed)");
             return Ok(pinned(&digest));
         }
-        cx.progress.line(part, "being made for both platforms");
+        cx.progress.line(part, "building it for both platforms");
         remove_dir(dir)?;
         provision::complete(cx, dir, |partial| {
             let digest = self.build(cx, docker, address, state, partial)?;
             fs::write(partial.join("digest"), digest).context("writing the image's digest")
         })?;
-        let digest = known_digest(dir)?.context("the image was made and its digest is not there")?;
+        let digest = known_digest(dir)?.context("the image was made, but its digest is missing")?;
         cx.progress.line(part, &format!("pushed as {address}/{repository}:{tag}"));
         Ok(pinned(&digest))
     }
@@ -164,7 +164,7 @@ fn known_digest(dir: &Path) -> Result<Option<String>> {
     fs::read_to_string(&path).map(Some).with_context(|| format!("reading `{}`", path.display()))
 }
 
-/// Asks the registry for the base image of the Dockerfile.
+/// Whether the registry of the Dockerfile's base image answers and has it.
 fn upstream_answers(cx: &Context, docker: &Found, state: &State) -> Result<bool> {
     let path = cx.repository.join("Dockerfile");
     let text = fs::read_to_string(&path).with_context(|| format!("reading `{}`", path.display()))?;
@@ -173,10 +173,10 @@ fn upstream_answers(cx: &Context, docker: &Found, state: &State) -> Result<bool>
     };
     let (shell, program) = (cx.runner.shell()?, &docker.program);
     let inspect = cmd!(shell, "{program} buildx imagetools inspect --raw {reference}");
-    // Every failure has the same consequence, and a hang is the usual one.
+    // Every failure has the same consequence. The usual one is a hang.
     let answers = with_docker(cx.runner.call(inspect), state).timeout(PROBE).run().is_ok();
     if answers {
-        cx.progress.line(NAME, "its own registry answers, no stand-in needed");
+        cx.progress.line(NAME, "its registry answers; no stand-in is needed");
     }
     Ok(answers)
 }
@@ -214,7 +214,7 @@ mod tests {
     use super::pinned_base;
 
     #[test]
-    fn the_pinned_base_is_found_behind_flags() {
+    fn the_first_pinned_base_is_found_even_after_flags() {
         let text =
             "# FROM no\nFROM --platform=$BUILDPLATFORM node:22-slim@sha256:ab AS build\nFROM x@sha256:cd\n";
         assert_eq!(pinned_base(text), Some("node:22-slim@sha256:ab"));

@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn the_explicit_directory_wins_then_the_cache_then_home() {
+    fn the_explicit_directory_comes_first_then_the_cache_then_home() {
         let (testbed, cache, home) = (("TESTBED_DIR", "/t"), ("XDG_CACHE_HOME", "/c"), ("HOME", "/h"));
         assert_eq!(root(&[testbed, cache, home]).unwrap(), "/t");
         assert_eq!(root(&[cache, home]).unwrap(), "/c/carol-testbed");
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_cannot_work_is_refused_by_name() {
+    fn a_missing_relative_or_too_long_directory_is_refused_with_a_reason() {
         assert!(root(&[]).unwrap_err().contains("set `TESTBED_DIR`"));
         assert!(root(&[("TESTBED_DIR", "relative")]).unwrap_err().contains("absolute"));
         let long = format!("/{}", "d".repeat(100));

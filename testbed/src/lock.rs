@@ -27,7 +27,7 @@ pub(crate) struct Lock {
 
 /// Waits for the lock, and says which process holds it.
 pub(crate) fn acquire(layout: &Layout, progress: &Progress) -> Result<Lock> {
-    let mut said = false;
+    let mut reported = false;
     loop {
         private_dir(layout.root())?;
         let path = layout.lock();
@@ -41,11 +41,11 @@ pub(crate) fn acquire(layout: &Layout, progress: &Progress) -> Result<Lock> {
             }
             Ok(_) => {}
             Err((mut file, Errno::EWOULDBLOCK)) => {
-                if !said {
+                if !reported {
                     let mut holder = String::new();
                     file.read_to_string(&mut holder).context("reading who holds the lock")?;
                     progress.line("testbed", &format!("waiting for process {} to finish", holder.trim()));
-                    said = true;
+                    reported = true;
                 }
                 interrupt::check()?;
                 thread::sleep(INTERVAL);
@@ -84,7 +84,7 @@ mod tests {
     use xtask::process::scratch::Scratch;
 
     #[test]
-    fn the_second_waits_until_the_first_lets_go() {
+    fn the_second_holder_waits_until_the_first_drops_the_lock() {
         let scratch = Scratch::new().unwrap();
         let dir = scratch.path().join("t");
         let environment = Environment::from_pairs([("TESTBED_DIR", dir.as_os_str())]);

@@ -51,7 +51,7 @@ mod tests {
     use std::path::Path;
 
     #[test]
-    fn only_mounts_below_the_directory_are_named() {
+    fn only_mounts_below_the_directory_are_found() {
         let table = "22 1 0:21 / /t rw - ext4 /dev/a rw\n\
                      23 22 0:22 / /t/run/a\\040b rw shared:1 - overlay overlay rw\n\
                      24 22 0:23 / /tt/run rw - proc proc rw\n";

@@ -1,7 +1,7 @@
 //! The machine's network, as far as dockerd needs and changes it.
 //!
-//! When dockerd ends, this removes what it leaves in the machine's network: its bridge, its chains, and its policy
-//! for forwarded packets. That happens only if the bridge was not there before ours, and no other engine uses it.
+//! When our dockerd ends, this removes what it leaves in the machine's network: its bridge, its chains, and its policy
+//! for forwarded packets. It does so only if the bridge was not there before our dockerd, and no other engine uses it.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -36,7 +36,7 @@ pub(crate) fn restore(cx: &Context) -> Result<()> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error).with_context(|| format!("reading `{}`", note.display())),
     };
-    // Another testbed, or the machine's own engine, started later and shares the bridge, which is now theirs.
+    // Another testbed or the machine's own engine was started later and shares the bridge, which now belongs to it.
     if process::is_any_running("dockerd")? {
         return remove_file(&note);
     }
@@ -59,10 +59,10 @@ pub(crate) fn restore(cx: &Context) -> Result<()> {
     remove_file(&note)
 }
 
-/// The largest packet, in bytes, that the interface of the default route passes; `None` without such a route.
+/// The largest packet, in bytes, that the interface of the default route transmits; `None` without such a route.
 ///
-/// dockerd gives its containers 1500 by default. Behind an interface with less, containers depend on a report for
-/// each packet that was too large. Where the reports do not arrive, connections hang.
+/// dockerd gives its containers an MTU of 1500 by default. Behind an interface with a smaller one, containers depend on
+/// an ICMP report for each packet that was too large. Where these reports do not arrive, connections hang.
 pub(crate) fn mtu() -> Result<Option<u32>> {
     const ROUTES: &str = "/proc/net/route";
     let routes = fs::read_to_string(ROUTES).with_context(|| format!("reading `{ROUTES}`"))?;
@@ -126,7 +126,7 @@ mod tests {
     use super::{default_interface, policy, removals};
 
     #[test]
-    fn the_default_route_is_the_one_to_everywhere() {
+    fn the_default_route_is_the_one_with_destination_and_mask_zero() {
         let head = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT\n";
         let bridge = "docker0\t000011AC\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\n";
         let default = "eth0\t00000000\t010200C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n";
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn dockers_rules_and_chains_go_and_others_stay() {
+    fn dockers_rules_and_chains_are_removed_and_others_stay() {
         let listing = "-P FORWARD DROP\n-N DOCKER\n-N OTHER\n-A FORWARD -j OTHER\n\
                        -A FORWARD -i docker0 ! -o docker0 -j ACCEPT\n-A FORWARD -j DOCKER\n-A DOCKER -j RETURN\n";
         let commands: Vec<_> = removals(listing).iter().map(|words| words.join(" ")).collect();

@@ -43,10 +43,10 @@ pub(crate) trait Part: Sync {
     /// Makes it below the state directory. [`Part::find`] finds it afterwards.
     fn provision(&self, cx: &Context) -> Result<()>;
 
-    /// Tells the tests about it.
+    /// Exports it for the tests.
     fn export(&self, found: &Found, state: &mut State);
 
-    /// Whether it takes minutes to compile. The other parts do not wait for it.
+    /// Whether it takes minutes to compile. Such parts are provisioned in parallel to the others.
     fn is_slow(&self) -> bool {
         false
     }
@@ -95,8 +95,8 @@ fn all() -> [&'static dyn Part; 18] {
     ]
 }
 
-/// Finds every part whose name is `needed`, and provisions the missing ones, the slow ones in parallel to the
-/// others. If some can neither be found nor provisioned, one error names them all, before anything changes.
+/// Finds every part whose name is `needed`, and provisions the missing ones, the slow ones in parallel to the others.
+/// If some can neither be found nor provisioned, one error names them all, before anything is changed.
 pub(crate) fn ensure(cx: &Context, needed: impl Fn(&str) -> bool) -> Result<Vec<(&'static dyn Part, Found)>> {
     let all: Vec<_> = all().into_iter().filter(|part| needed(part.name())).collect();
     let mut missing = Vec::new();
@@ -116,10 +116,10 @@ pub(crate) fn ensure(cx: &Context, needed: impl Fn(&str) -> bool) -> Result<Vec<
     }
     let (slow, quick): (Vec<_>, Vec<_>) = missing.into_iter().partition(|part| part.is_slow());
     thread::scope(|scope| {
-        let beside = scope.spawn(|| provision(cx, &slow));
+        let in_parallel = scope.spawn(|| provision(cx, &slow));
         let result = provision(cx, &quick);
-        let beside = beside.join().map_err(|_panic| anyhow!("the thread that provisions beside panicked"))?;
-        result.and(beside)
+        let slow = in_parallel.join().map_err(|_panic| anyhow!("the thread for the slow parts panicked"))?;
+        result.and(slow)
     })?;
     let mut parts = Vec::new();
     for part in all {
@@ -155,7 +155,7 @@ mod tests {
     use super::version_in;
 
     #[test]
-    fn versions_are_found_where_programs_put_them() {
+    fn versions_are_found_in_what_the_programs_print() {
         assert_eq!(version_in("26.1.5+dfsg1"), Some((26, 1)));
         assert_eq!(version_in("github.com/docker/buildx 0.13.1+ds1 0.13.1+ds1-3"), Some((0, 13)));
         assert_eq!(version_in("github.com/docker/buildx v0.30.1 9e66234"), Some((0, 30)));

@@ -31,7 +31,7 @@ const BEFORE: &str = "v1.3.0";
 /// The release whose page is shown.
 const TAG: &str = "v2.0.0";
 
-/// The changes since then: some of each kind that notes tell apart.
+/// The changes since then: some of each kind that notes distinguish.
 const COMMITS: [Commit<'_>; 7] = [
     Commit {
         author: "Ada Example <ada@example.org>",
@@ -64,7 +64,7 @@ pub(crate) fn run(environment: &Environment) -> Result<()> {
         let _lock = lock::acquire(&cx.layout, &cx.progress)?;
         pages::ensure(&cx)?;
     }
-    // Restarts the forge if it ran without them.
+    // Restarts the forge if it runs without its scripts and styles.
     commands::up(environment, true, false)?;
     let environment = &bench::of_testbed(environment)?;
     let (xtask, _target) = bench::build_xtask(&Runner::new(environment))?;
@@ -86,8 +86,8 @@ fn take(project: &Project, browser: &Path, page: &str) -> Result<()> {
     let profile = Scratch::new()?;
     let (data, picture) =
         (format!("--user-data-dir={}", text(profile.path())?), format!("--screenshot={PICTURE}"));
-    // Its sandbox does not start in a container or as root. The browser only shows a page of this machine's own
-    // forge.
+    // The browser's sandbox does not start in a container or as root. The browser only shows a page of this machine's
+    // own forge.
     let fixed = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", SIZE];
     let call = project.runner.call(cmd!(shell, "{browser} {fixed...} {data} {picture} {page}"));
     call.timeout(PATIENCE).run().context("taking the picture")

@@ -33,7 +33,7 @@ pub(crate) struct Service {
     pub(crate) program: PathBuf,
     /// Its arguments; `marker` must be among them.
     pub(crate) arguments: Vec<OsString>,
-    /// The file of this state directory that tells it apart from every other instance of the program.
+    /// The file of this state directory that distinguishes it from every other instance of the program.
     pub(crate) marker: PathBuf,
     /// Additional environment variables.
     pub(crate) environment: BTreeMap<&'static str, OsString>,
@@ -57,7 +57,7 @@ impl Service {
         call.detach(&self.log)
     }
 
-    /// Waits until `ready` says yes. If the process ends or the deadline passes, the error shows the end of the
+    /// Waits until `ready` returns `true`. If the process ends or the deadline passes, the error shows the end of the
     /// log.
     pub(crate) fn wait(
         &self,
@@ -79,12 +79,12 @@ impl Service {
     }
 }
 
-/// Asks until the answer is yes; `false` if it is still no after `limit`.
-pub(crate) fn poll(limit: Duration, mut ask: impl FnMut() -> Result<bool>) -> Result<bool> {
+/// Calls `check` until it returns `true`; returns `false` if it has not done so after `limit`.
+pub(crate) fn poll(limit: Duration, mut check: impl FnMut() -> Result<bool>) -> Result<bool> {
     let deadline = Instant::now() + limit;
     loop {
         interrupt::check()?;
-        if ask()? {
+        if check()? {
             return Ok(true);
         }
         if Instant::now() >= deadline {
@@ -112,7 +112,7 @@ mod tests {
     use xtask::process::scratch::Scratch;
 
     #[test]
-    fn a_service_lives_in_the_directory_of_its_log() {
+    fn a_service_runs_in_the_directory_of_its_log() {
         let scratch = Scratch::new().unwrap();
         let log = scratch.path().join("log");
         let service = Service {

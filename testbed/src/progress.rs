@@ -1,4 +1,4 @@
-//! What a person sees: plain lines on standard error, each with the time since the start.
+//! What the user sees: plain lines on standard error, each with the time since the start.
 
 use std::time::Instant;
 

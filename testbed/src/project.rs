@@ -28,16 +28,16 @@ use crate::services::{self, engine::FIRST};
 /// The repository that is released.
 const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
-/// Its name on the forge. Its owner is a user of its own.
+/// Its name on the forge. Each project has its own user as owner.
 const NAME: &str = "carol";
 
 /// How long the forge may take to notice a push after git has ended.
 const NOTICED: Duration = Duration::from_secs(30);
 
-/// How often in a row an engine may be restarted.
+/// How many restarts of the engine in a row are tolerated.
 const MOST_ENGINES: usize = 6;
 
-/// How long an engine that somebody restarts may take to answer.
+/// How long an engine that is being restarted may take to answer.
 const ENGINE: Duration = Duration::from_secs(300);
 
 /// How long killed processes may take to disappear.
@@ -66,8 +66,8 @@ pub(crate) struct Project {
 }
 
 impl Project {
-    /// Makes it in `dir`, with each of `tags` on a commit of its own, in this order. `configure` gets `Cargo.toml`
-    /// with the forge's address and the repository's name filled in, and returns the version to commit.
+    /// Makes the project in `dir`, with each of `tags` on a commit of its own, in this order. `configure` gets
+    /// `Cargo.toml` with the forge's address and the repository's name filled in, and returns the content to commit.
     pub(crate) fn new(
         environment: &Environment,
         dir: &Path,
@@ -136,7 +136,7 @@ impl Project {
     /// Pushes everything, and sets a green status on each of `tags`, as CI would.
     fn push(&self, tags: &[&str]) -> Result<()> {
         self.repository.push(&self.checkout, &["HEAD:refs/heads/main", "--tags"])?;
-        // Before it has noticed the push, it answers 500 for a branch that exists.
+        // Before the forge has noticed the push, it answers 500 for a branch that exists.
         let head = self.git(&["rev-parse", "HEAD"])?;
         let noticed = poll(NOTICED, || self.repository.has_noticed(&head))?;
         ensure!(noticed, "the forge does not notice the push of {head}");
@@ -159,7 +159,7 @@ impl Project {
         self.runner.call(cmd!(shell, "git -C {dir} {somebody...} {unsigned...} {words...}")).read()
     }
 
-    /// Adds to a call what `xtask release` finds in a person's environment.
+    /// Adds the variables and secrets that `xtask release` finds in a user's environment to a call.
     pub(crate) fn trusted(&self, call: Call) -> Result<Call> {
         let token = self.user.token();
         Ok(self
@@ -224,8 +224,8 @@ impl Project {
         Ok(most)
     }
 
-    /// Does `work` while the engine is not restarted. If another run restarted it meanwhile, the result of `work`
-    /// says nothing about releases, and `work` is repeated.
+    /// Does `work` on an engine that is not restarted meanwhile. If another run restarts it, the result of `work` says
+    /// nothing about releases, and `work` is repeated.
     pub(crate) fn on_one_engine<T>(&self, work: impl Fn() -> Result<T>) -> Result<T> {
         let engine = || services::processes(&Layout::from_environment(&self.environment)?, FIRST.dockerd);
         for _ in 0..MOST_ENGINES {

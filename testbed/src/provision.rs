@@ -18,7 +18,7 @@ use crate::context::Context;
 use crate::files::private_dir;
 use crate::files::remove_dir;
 
-/// Goes between a name and the id of the process that makes it.
+/// Goes between the name of a part and the id of the process that makes it.
 const PARTIAL: &str = ".partial-";
 
 /// The directory of a part: its name and a short hash of everything that decides its content.
@@ -41,8 +41,8 @@ pub(crate) fn complete(cx: &Context, dir: &Path, make: impl FnOnce(&Path) -> Res
     let partial = partial(dir);
     private_dir(&partial)?;
     make(&partial)?;
-    // The content must reach the disk before the rename. Otherwise a power cut leaves a finished name on an empty
-    // file.
+    // The content must reach the disk before the rename. Otherwise a power cut could leave empty files under the final
+    // name.
     let shell = cx.runner.shell()?;
     cx.runner.call(cmd!(shell, "sync --file-system {partial}")).run()?;
     fs::rename(&partial, dir).with_context(|| format!("completing `{}`", dir.display()))
@@ -67,7 +67,8 @@ pub(crate) fn sweep(dir: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Writes a program of one `exec` line. Programs from a prefix do not find their libraries there on their own.
+/// Writes `text` as an executable script. Programs from a prefix need one, because they do not find their libraries
+/// there on their own.
 pub(crate) fn wrapper(file: &Path, text: &str) -> Result<()> {
     fs::write(file, text)
         .and_then(|()| fs::set_permissions(file, fs::Permissions::from_mode(0o755)))

@@ -1,6 +1,6 @@
 //! A proxy on loopback in front of one server, the forge. It numbers and records every request, and a rule decides
-//! what happens to each. The forge is registry, token server and API at once. Its answers have addresses at the
-//! host that the request named, so a client that was given the proxy's address stays on the proxy.
+//! what happens to each. The forge is registry, token server and API at once. The addresses in its answers have
+//! the host that the request named, so a client that was given the proxy's address stays on the proxy.
 
 mod exchange;
 mod fault;
@@ -20,7 +20,7 @@ use anyhow::{Context as _, Result};
 pub use fault::{Answer, Fault, Rewrite};
 pub use hold::Hold;
 
-/// A request before anything is done to it.
+/// A request, before the rule decides about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestSeen {
     /// Its number since the last [`Proxy::take`], from 1.
@@ -36,9 +36,10 @@ pub struct RequestSeen {
 pub struct Exchange {
     /// The request.
     pub request: RequestSeen,
-    /// When it came.
+    /// When it arrived.
     pub at: SystemTime,
-    /// When the server answered, and with which status. `None` if it has not answered yet, or was not asked.
+    /// When the server answered, and with which status. `None` if it has not answered yet, or did not get the
+    /// request.
     pub answered: Option<(SystemTime, u16)>,
     /// The status that the client got. `None` while it waits, or if it got no complete head.
     pub status: Option<u16>,
@@ -74,7 +75,7 @@ impl Log {
         self.exchanges.iter().map(|exchange| exchange.pushed).sum()
     }
 
-    /// Requests for a change: all but `GET`, `HEAD` and `OPTIONS`.
+    /// Write requests: all but `GET`, `HEAD` and `OPTIONS`.
     #[must_use]
     pub fn writes(&self) -> Vec<&Exchange> {
         self.exchanges.iter().filter(|exchange| is_write(&exchange.request.method)).collect()
@@ -88,7 +89,7 @@ fn is_write(method: &str) -> bool {
 /// Decides what is done to a request.
 type Rule = dyn Fn(&RequestSeen) -> Fault + Send + Sync;
 
-/// A running proxy. It ends when the value is dropped, except for connections that are under way.
+/// A running proxy. It ends when the value is dropped, except for connections that are still open.
 pub struct Proxy {
     address: SocketAddr,
     shared: Arc<Shared>,
@@ -107,11 +108,11 @@ struct Shared {
 struct Book {
     /// Requests since the start.
     count: u64,
-    /// How many of them came before the last [`Proxy::take`].
+    /// How many of them arrived before the last [`Proxy::take`].
     before: u64,
     connections: u64,
     exchanges: BTreeMap<u64, Exchange>,
-    /// Requests for a change that the server has received and not answered.
+    /// Write requests that the server has received but not answered.
     writing: u64,
     /// When the last of these ended.
     wrote: Option<Instant>,
@@ -124,7 +125,7 @@ impl Proxy {
     /// When no port can be opened.
     pub fn start(upstream: SocketAddr) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("opening a port for the proxy")?;
-        let address = listener.local_addr().context("asking for the proxy's port")?;
+        let address = listener.local_addr().context("reading the proxy's port")?;
         let shared = Arc::new(Shared {
             upstream,
             rule: Mutex::new(Arc::new(|_: &RequestSeen| Fault::Pass)),
@@ -139,7 +140,7 @@ impl Proxy {
                 }
                 let shared = Arc::clone(&serving);
                 thread::spawn(move || {
-                    // A client that hangs up in the middle is normal. Any other error would make the log wrong.
+                    // A client that hangs up early is normal. After any other error, the log would be wrong.
                     let served = client.and_then(|client| exchange::serve(&client, &shared));
                     if let Err(error) = served.or_else(hung_up) {
                         eprintln!("testbed: the proxy: {error}");
@@ -166,7 +167,7 @@ impl Proxy {
         self.set_rule(|_| Fault::Pass);
     }
 
-    /// What went through since the last call; the numbers start again. Requests under way are included in their
+    /// What went through since the last call; the numbers start again at 1. Requests in progress are included in their
     /// current state.
     #[must_use]
     pub fn take(&self) -> Log {
@@ -184,8 +185,8 @@ impl Proxy {
         book.exchanges.values().filter(is_it).count()
     }
 
-    /// A check, for use at any time, whether the server is working on a request for a change or was less than
-    /// `margin` ago. While it is not, nothing changes there through this proxy.
+    /// A check, for use at any time, whether the server is working on a write request, or was less than `margin` ago.
+    /// Otherwise nothing is being changed there through this proxy.
     pub fn writes_lately(&self, margin: Duration) -> impl Fn() -> bool + Send + 'static {
         let shared = Arc::clone(&self.shared);
         move || {
@@ -224,12 +225,12 @@ impl Shared {
         (number, fault)
     }
 
-    /// Records that the server gets a request of this method.
-    fn is_handed_on(&self, method: &str) {
+    /// Records that the server gets a request with this method.
+    fn is_passed_on(&self, method: &str) {
         lock(&self.book).writing += u64::from(is_write(method));
     }
 
-    /// Records that the server has answered the request, or that the proxy stopped waiting.
+    /// Records that the proxy has finished with the request, answered or not.
     fn has_ended(&self, method: &str) {
         if is_write(method) {
             let mut book = lock(&self.book);

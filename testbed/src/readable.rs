@@ -1,12 +1,12 @@
-//! What a stranger can read in what is published: bytes as they are, and payloads, which an envelope holds in base64. And
-//! by which lines a secret is known there.
+//! What a stranger can read in what is published: bytes as they are, and payloads, which an envelope holds in base64.
+//! Also the lines by which a secret is recognized there.
 
 use anyhow::{Result, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Deserializer, Value};
 
-/// The shortest line that tells a secret; a shorter one may be anywhere.
+/// The shortest line by which a secret is recognized; a shorter one could occur anywhere.
 const SHORTEST: usize = 20;
 
 /// The payload of each envelope in `bytes`, which may be JSON, several lines of it, or anything else.
@@ -33,14 +33,15 @@ fn collect(value: &Value, found: &mut Vec<Vec<u8>>) {
     }
 }
 
-/// The lines of `secret` by which it is known. A key in JSON has no line breaks, so it is looked for line by line.
+/// The lines of `secret` by which it is recognized. A key in JSON has no line breaks, so each line is searched for on
+/// its own.
 ///
 /// # Errors
-/// When there is none.
+/// When there is no such line.
 pub fn telling_lines(secret: &str) -> Result<Vec<String>> {
     let tells = |line: &&str| !line.starts_with("-----") && line.len() >= SHORTEST;
     let lines: Vec<_> = secret.lines().map(str::trim).filter(tells).map(str::to_owned).collect();
-    ensure!(!lines.is_empty(), "a secret of {} bytes has no line that tells it", secret.len());
+    ensure!(!lines.is_empty(), "a secret of {} bytes has no line by which it is recognized", secret.len());
     Ok(lines)
 }
 
@@ -51,7 +52,7 @@ mod tests {
     use base64::engine::general_purpose::STANDARD;
 
     #[test]
-    fn a_payload_is_read_wherever_its_envelope_is() {
+    fn a_payload_is_found_wherever_its_envelope_is() {
         let envelope = |payload: &str| format!(r#"{{"payload": "{}"}}"#, STANDARD.encode(payload));
         let bundle = format!(r#"[{{"dsseEnvelope": {}}}]"#, envelope("one"));
         let lines = format!("{bundle}\n{}\nno JSON", envelope(&envelope("two")));
@@ -62,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_known_by_its_lines() {
+    fn a_secret_is_recognized_by_its_long_lines() {
         let line = "a".repeat(20);
         let key = format!("-----BEGIN PRIVATE KEY-----\n{line}\nshort\n{line}b\n-----END PRIVATE KEY-----\n");
         assert_eq!(telling_lines(&key).unwrap(), [line.clone(), format!("{line}b")]);

@@ -19,7 +19,7 @@ use crate::provision::text;
 
 pub use finished::Finished;
 
-/// A shell in the background starts what ignores SIGINT, and xtask leaves an ignored signal as it is.
+/// A shell makes its background jobs ignore SIGINT, and `xtask` leaves an ignored signal as it is.
 const DEFAULT: &str = "/usr/bin/env --default-signal=HUP,INT,TERM";
 
 /// The polling interval.
@@ -28,7 +28,7 @@ const INTERVAL: Duration = Duration::from_millis(2);
 /// Longer than any run takes, even a disturbed one on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// The time for a run that was asked to end: it stops its children and removes their containers.
+/// The time that a run has to end after SIGTERM: it stops its children and removes their containers.
 const GRACE: Duration = Duration::from_secs(10);
 
 /// The files for a run's output.
@@ -39,7 +39,7 @@ pub struct Output {
     shell: PathBuf,
 }
 
-/// A run that may still be going on. When the value is dropped, the run is asked to end, because only it knows its
+/// A run that may not have ended yet. When the value is dropped, the run gets SIGTERM, because only it knows its
 /// children, which are in process groups of their own. If it does not end, it is killed.
 pub struct Running {
     pid: Pid,
@@ -85,7 +85,7 @@ impl Output {
     /// # Errors
     /// When it does not start, or the files cannot be made.
     pub fn start(self, call: Call) -> Result<Running> {
-        // The first look at the files must not find those of an earlier run.
+        // A first read of the files must not find the output of an earlier run.
         for path in [&self.stdout, &self.stderr] {
             fs::write(path, "").with_context(|| format!("making `{}`", path.display()))?;
         }
@@ -111,7 +111,7 @@ impl Running {
         read(&self.output.stderr)
     }
 
-    /// Sends a signal to it alone, as a terminal does; its children are in their own process groups.
+    /// Sends a signal only to it, as a terminal does; its children are in their own process groups.
     ///
     /// # Errors
     /// When it has ended.
@@ -140,16 +140,16 @@ impl Running {
         self.status.is_some()
     }
 
-    /// Waits until `ask` has an answer.
+    /// Waits until `check` returns a value.
     ///
     /// # Errors
-    /// When it ends before that, or goes on for too long. Both errors show its output.
-    pub fn until<T>(&mut self, what: &str, mut ask: impl FnMut(&Self) -> Result<Option<T>>) -> Result<T> {
+    /// When the run ends before that, or takes too long. Both errors show its output.
+    pub fn until<T>(&mut self, what: &str, mut check: impl FnMut(&Self) -> Result<Option<T>>) -> Result<T> {
         loop {
-            // Asks once more after its end, because the answer may have come with it.
+            // Checks once more after the end of the run, because its last output may be what was waited for.
             let code = self.poll()?;
-            if let Some(answer) = ask(self)? {
-                return Ok(answer);
+            if let Some(value) = check(self)? {
+                return Ok(value);
             }
             if let Some(code) = code {
                 bail!("xtask exited with {code} before {what}:\n{}", self.said()?);
@@ -175,7 +175,7 @@ impl Running {
     /// Waits for its end.
     ///
     /// # Errors
-    /// When it does not come.
+    /// When it does not end in time.
     pub fn wait(mut self) -> Result<Finished> {
         let code = loop {
             if let Some(code) = self.poll()? {
@@ -196,15 +196,15 @@ impl Running {
         Ok(())
     }
 
-    /// Ends it. An error of these calls means that it has just ended.
+    /// Ends it. An error of the calls in here means that it has just ended.
     fn end(&mut self, grace: Duration) {
         if self.status.is_some() {
             return;
         }
         kill(self.pid, Signal::SIGTERM).ok();
-        let asked = Instant::now();
+        let signalled = Instant::now();
         while matches!(self.poll(), Ok(None)) {
-            if asked.elapsed() > grace {
+            if signalled.elapsed() > grace {
                 killpg(self.pid, Signal::SIGKILL).ok();
                 waitpid(self.pid, None).ok();
                 self.status = Some(-(Signal::SIGKILL as i32));
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_is_read_when_it_has_ended() {
+    fn the_exit_code_and_the_output_of_a_run_are_read_after_its_end() {
         let scratch = Scratch::new().unwrap();
         let script = "echo 'digest  sha256:x'; echo one >&2; echo two >&2; exit 3";
         let run = start(scratch.path(), script).wait().unwrap();
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_nobody_waits_for_stops_its_children_before_it_is_killed() {
+    fn a_dropped_run_gets_sigterm_and_is_killed_only_if_it_does_not_end() {
         let scratch = Scratch::new().unwrap();
         let on_term = |then: &str| {
             let script = format!("trap '{then}' TERM; echo ready >&2; while :; do sleep 0.01; done");
@@ -265,16 +265,16 @@ mod tests {
             running.until("the trap", |run| Ok((run.said()? == "ready\n").then_some(()))).unwrap();
             running
         };
-        let told = scratch.path().join("told");
-        drop(on_term(&format!("touch {}; exit", told.display())));
-        assert!(told.exists());
+        let trapped = scratch.path().join("trapped");
+        drop(on_term(&format!("touch {}; exit", trapped.display())));
+        assert!(trapped.exists());
         let mut deaf = on_term(":");
         deaf.end(Duration::from_millis(50));
-        assert!(kill(deaf.pid, None).is_err(), "it is still there");
+        assert!(kill(deaf.pid, None).is_err(), "it still runs");
     }
 
     #[test]
-    fn a_step_is_seen_when_its_line_is_whole_and_an_end_before_it_is_an_error() {
+    fn a_step_counts_once_its_line_is_complete_and_an_earlier_end_is_an_error() {
         let scratch = Scratch::new().unwrap();
         let mut running = start(scratch.path(), "printf '1s build x\\n2s sign' >&2");
         assert!(running.until_step("build").unwrap().starts_with("1s build x\n"));

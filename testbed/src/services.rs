@@ -54,7 +54,7 @@ pub(crate) fn processes(layout: &Layout, name: &str) -> Result<Vec<Process>> {
 /// How long a service may take to end. dockerd gives its containers time.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Ends a service, even one that another run started, and says so.
+/// Ends a service, even one that another run started, and reports it.
 pub(crate) fn end(cx: &Context, name: &str) -> Result<()> {
     for process in processes(&cx.layout, name)? {
         process.end(PATIENCE)?;

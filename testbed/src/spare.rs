@@ -1,4 +1,4 @@
-//! A registry and a builder for one test alone, besides those that all tests share: the same programs with the same
+//! A registry and a builder for a single test, besides those that all tests share: the same programs with the same
 //! settings. Each may be killed and restarted. It may have a small file system that belongs to its process and is
 //! gone with it.
 
@@ -60,7 +60,7 @@ impl Spare {
         Self::registry_with(environment, size, Deletes::Allowed)
     }
 
-    /// A registry that refuses to remove anything, as distribution does if it is not told otherwise.
+    /// A registry that refuses to delete anything, as distribution does by default.
     ///
     /// # Errors
     /// When it does not start.
@@ -149,7 +149,7 @@ impl Spare {
         self.wait()
     }
 
-    /// Restarts a [`Spare::registry_that_keeps_all`] that removes what it is asked to remove.
+    /// Restarts a [`Spare::registry_that_keeps_all`] as one that accepts delete requests.
     ///
     /// # Errors
     /// When it does not start.
@@ -182,7 +182,7 @@ impl Spare {
     }
 
     fn end(&self) -> Result<()> {
-        // First it has time to end its own processes; after that it is killed.
+        // It first gets time to end its own processes, and is killed after that.
         kill(self.pid, Signal::SIGTERM).context("sending SIGTERM")?;
         if !poll(ENDING, || is_over(self.pid))? {
             kill(self.pid, Signal::SIGKILL).context("sending SIGKILL")?;
@@ -202,7 +202,7 @@ impl Drop for Spare {
 
 /// Whether a child has ended. If it has, this call also removes it from the process table.
 fn is_over(pid: Pid) -> Result<bool> {
-    let status = waitpid(pid, Some(WaitPidFlag::WNOHANG)).context("asking whether it has ended")?;
+    let status = waitpid(pid, Some(WaitPidFlag::WNOHANG)).context("checking whether it has ended")?;
     Ok(status != WaitStatus::StillAlive)
 }
 

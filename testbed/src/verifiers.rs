@@ -28,7 +28,7 @@ use tool::Found;
 /// The version of the release, and another one.
 const VERSIONS: (&str, &str) = ("0.1.0", "0.1.1");
 
-/// What happens to the answers.
+/// What is done with the answers.
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Write the tables into docs/verification-tests.md
@@ -36,7 +36,7 @@ pub(crate) struct Options {
     write: bool,
 }
 
-/// Asks every verifier and prints the tables. A lie that any verifier accepts is an error.
+/// Asks every verifier and prints the tables. It is an error if any verifier accepts the release with another key.
 #[expect(clippy::print_stdout, reason = "this is the command's data")]
 pub(crate) fn run(environment: &Environment, options: &Options) -> Result<()> {
     let cx = Context::new(environment)?;
@@ -102,7 +102,7 @@ impl Round<'_> {
         Ok((rows, carried))
     }
 
-    /// Asks every verifier about one image.
+    /// Asks every verifier about one case of an image.
     fn about(
         &self,
         subject: &Subject,

@@ -21,14 +21,14 @@ pub use proof::{BUNDLE_TYPES, PREDICATE_TYPES, bundled, predicate_types, stored}
 /// The time between two looks.
 const PERIOD: Duration = Duration::from_millis(20);
 
-/// The time between two looks while nothing can change. Somebody may have come another way.
+/// The time between two looks while nothing should change. There are still some, because somebody may bypass the proxy.
 const IDLE_PERIOD: Duration = Duration::from_millis(200);
 
 /// How soon the watcher notices that something can change again.
 const WAKING: Duration = Duration::from_millis(5);
 
 /// A registry may answer 404 for 10-21 ms while a tag is overwritten (docs/facts.md#overwrite-gap). After this
-/// time, the watcher asks once more for a tag that was there before.
+/// time, the watcher once more queries a tag that was there before.
 const OVERWRITE_GAP: Duration = Duration::from_millis(60);
 
 /// The watch. It ends when the value is dropped.
@@ -48,7 +48,7 @@ pub struct Report {
     pub longest_gap: Duration,
     /// When each tag, and each page as `page v1.2.3`, was first seen.
     pub first: BTreeMap<String, Instant>,
-    /// What must not happen, each violation once, in words.
+    /// The violations in words, each once.
     pub violations: BTreeSet<String>,
     /// The digest of each version tag, which must never change.
     digests: BTreeMap<String, String>,
@@ -71,8 +71,8 @@ impl Watcher {
         Self::start_beside(url, name, || true)
     }
 
-    /// Like [`Watcher::start`], for a project that changes only while `may_change` says so. At other times there
-    /// are ten times fewer looks, which leaves the machine to the watched releases.
+    /// Like [`Watcher::start`], for a project that changes only while `may_change` returns `true`. At other times there
+    /// are only a tenth of the looks, which leaves the machine to the watched releases.
     ///
     /// # Errors
     /// As [`Watcher::start`].
@@ -95,15 +95,15 @@ impl Watcher {
     /// When the forge failed to answer at any time.
     pub fn stop(mut self) -> Result<Report> {
         self.stop.store(true, Ordering::Relaxed);
-        let thread = self.thread.take().context("the watch was ended before")?;
+        let thread = self.thread.take().context("the watch was already ended")?;
         thread.join().map_err(|_panic| anyhow!("the watcher panicked"))?
     }
 
     /// Like [`Watcher::stop`], and checks the report.
     ///
     /// # Errors
-    /// Like [`Watcher::stop`]; on a violation; and when one of `tags` was not seen, or its order was not seen. In
-    /// that case the looks were too far apart to say anything.
+    /// Like [`Watcher::stop`]; on a violation; and when one of `tags` was not seen, or not later than its attestations.
+    /// In that case, the looks were too far apart to say anything.
     pub fn finish(self, tags: &[&str]) -> Result<Report> {
         let report = self.stop()?;
         ensure!(report.violations.is_empty(), "{:#?}", report.violations);
@@ -113,10 +113,7 @@ impl Watcher {
             let digest = report.digests.get(*tag).with_context(|| format!("`{tag}` had no digest"))?;
             for proof in [stored(digest, "att"), bundled(digest)] {
                 let attested = seen(&proof)?;
-                ensure!(
-                    attested < seen(tag)?,
-                    "`{tag}` and `{proof}` were first seen in one look: {report:?}"
-                );
+                ensure!(attested < seen(tag)?, "`{tag}` was not seen later than `{proof}`: {report:?}");
             }
         }
         Ok(report)
@@ -150,13 +147,13 @@ impl Eyes {
             self.look()?;
             thread::sleep(PERIOD.saturating_sub(began.elapsed()));
         }
-        // A last look judges what came just before the end.
+        // A last look checks what happened just before the end.
         self.look()?;
         Ok(self.report)
     }
 
-    /// The order of the requests matters. The first answer is the oldest, so nothing that became public in between
-    /// is checked against an older list.
+    /// Looks once. The order of the requests matters: what is checked is queried before what it is checked against, so
+    /// nothing is checked against a list from before it became public.
     fn look(&mut self) -> Result<()> {
         let pages = self.anonymous.pages()?;
         let latest_before = self.latest()?;
@@ -168,7 +165,7 @@ impl Eyes {
             }
             for missing in page.missing_files()? {
                 self.violation(format!(
-                    "the page of `{}` names `{missing}`, which it has not",
+                    "the page of `{}` names `{missing}`, which it does not have",
                     page.tag_name
                 ));
             }

@@ -37,7 +37,7 @@ struct Measured {
     rounds: Vec<Usage>,
 }
 
-/// Measures both and returns the figures as Markdown.
+/// Measures both repositories and returns the figures as Markdown.
 pub(super) fn measure(environment: &Environment, xtask: &Path, rounds: u16) -> Result<String> {
     let (runner, scratch) = (Runner::new(environment), Scratch::new()?);
     let own = clone(&runner, &scratch.path().join("own"))?;
@@ -119,7 +119,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn every_package_but_the_last_needs_the_next() {
+    fn every_package_but_the_last_depends_on_the_next() {
         let manifest = json!({"name": "a", "version": "1.0.0", "dependencies": {"package-0": "1.0.0"}});
         let lockfile = lockfile(&manifest, 3);
         let packages = lockfile["packages"].as_object().unwrap();
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_repository_has_a_row_with_its_target() {
+    fn each_repository_has_a_row_with_its_target() {
         let rounds = vec![Usage { wall: 0.036, cpu: 0.02, peak: 8192 }];
         let text = render("dev", &[Measured { what: "this one".to_owned(), target: 0.2, rounds }]);
         assert!(

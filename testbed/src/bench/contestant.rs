@@ -1,5 +1,5 @@
 //! The contestants. Each has its own repository on the forge, with the same content as the others', and a clone of it.
-//! All of them reach the forge at the proxy's address.
+//! All of them reach the forge through the proxy.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -39,7 +39,7 @@ pub(super) struct Contestant {
     secrets: Vec<(&'static str, Secret)>,
     /// The image, addressed through the proxy.
     image: Image,
-    /// Kept for its login.
+    /// Holds the script's login for as long as the contestant exists.
     _docker: Option<DockerConfig>,
 }
 
@@ -75,8 +75,8 @@ impl Arena<'_> {
         Ok(Contestant { repository, checkout, words, variables, secrets, image, _docker: None })
     }
 
-    /// The baseline, in a clone called `name`, with `flags` added to its build. It logs in before it starts, because ours
-    /// gets its login from a variable.
+    /// The baseline, in a clone called `name`, with `flags` added to its build. Its login is prepared beforehand,
+    /// because `xtask` gets its login from a variable.
     pub(super) fn script(&self, name: &str, flags: &str) -> Result<Contestant> {
         let (repository, checkout) = self.repository(name)?;
         let mut secrets = self.signing();
@@ -90,8 +90,8 @@ impl Arena<'_> {
             ("BUILD_FLAGS", format!("{} {flags}", self.build_flags(&checkout)?)),
             ("DOCKER_CONFIG", text(docker.path())?.to_owned()),
         ];
-        let users = self.environment.get("DOCKER_CONFIG")?.map(|config| Path::new(config).join("buildx"));
-        if let Some(buildx) = users.filter(|buildx| buildx.is_dir()) {
+        let buildx = self.environment.get("DOCKER_CONFIG")?.map(|config| Path::new(config).join("buildx"));
+        if let Some(buildx) = buildx.filter(|buildx| buildx.is_dir()) {
             variables.push(("BUILDX_CONFIG", text(&buildx)?.to_owned()));
         }
         let words = vec!["bash".to_owned(), SCRIPT.to_owned()];
@@ -157,7 +157,7 @@ impl Arena<'_> {
 }
 
 impl Contestant {
-    /// Makes `tag` on the commit that all other tags are on, and pushes it.
+    /// Creates `tag` on the commit that has all the other tags, and pushes it.
     pub(super) fn tag(&self, runner: &Runner, tag: &str) -> Result<()> {
         git(runner, &self.checkout, &["tag", tag, "main"])?;
         self.repository.push(&self.checkout, &[&format!("refs/tags/{tag}")])
@@ -170,7 +170,7 @@ impl Contestant {
         run(runner, &Subject { words: &words, dir: &self.checkout, variables, secrets }, scratch)
     }
 
-    /// Runs `words` without secrets, as anyone can. A command that fails is an error.
+    /// Runs `words` without secrets, as anyone could. A command that fails is an error.
     pub(super) fn look(&self, runner: &Runner, words: &[&str], scratch: &Path) -> Result<Usage> {
         let variables = &*self.variables;
         let subject = Subject { words, dir: &self.checkout, variables, secrets: &[] };

@@ -44,7 +44,8 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// For each of `rounds`, whether the first of the pair starts: in half of the rounds, in random order.
+    /// For each round, whether the first of the pair starts. It does so in half of the rounds, which are chosen at
+    /// random.
     pub(crate) fn halves(&mut self, rounds: usize) -> Vec<bool> {
         let mut order: Vec<_> = (0..rounds).map(|round| round % 2 == 0).collect();
         for last in (1..order.len()).rev() {
@@ -60,7 +61,7 @@ mod tests {
     use super::{Random, Spread};
 
     #[test]
-    fn the_median_is_the_middle_or_between_the_two_in_the_middle() {
+    fn the_median_is_the_middle_number_or_the_mean_of_the_middle_two() {
         let spread = |numbers: &[f64]| Spread::of(numbers.iter().copied());
         assert_eq!(spread(&[]), None);
         assert_eq!(spread(&[2.0]), Some(Spread { least: 2.0, median: 2.0, greatest: 2.0 }));
@@ -69,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn the_order_is_fair_and_repeats_with_its_seed() {
+    fn each_of_a_pair_starts_half_of_the_rounds_and_a_seed_repeats_the_order() {
         for seed in 0..20 {
             let order = Random::new(seed).halves(6);
             assert_eq!(order.iter().filter(|first| **first).count(), 3);

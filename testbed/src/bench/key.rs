@@ -1,4 +1,4 @@
-//! The key pair of one measurement. It is made once, because making a key is no part of a release.
+//! The key pair of one measurement. It is made once, because making a key is not part of a release.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,7 @@ use xtask::process::secret::Secret;
 use xtask::tool::cosign::Cosign;
 use xtask::tool::docker::DockerConfig;
 
-/// The key pair that both sign with.
+/// The key pair that all contestants sign with.
 pub(crate) struct Key {
     /// The encrypted PEM.
     pub(crate) private: Secret,
@@ -30,7 +30,7 @@ impl Key {
         let password = Secret::new(random_hex()?);
         let prefix = scratch.join("cosign");
         let cosign = Cosign::new(&runner, "cosign", &config, Duration::from_secs(60));
-        cosign.generate_key_pair(&prefix, &password).context("making the key pair that both sign with")?;
+        cosign.generate_key_pair(&prefix, &password).context("making the contestants' key pair")?;
         let read = |extension: &str| {
             let path = prefix.with_extension(extension);
             fs::read_to_string(&path).with_context(|| format!("reading `{}`", path.display()))

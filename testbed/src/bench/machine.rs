@@ -20,7 +20,7 @@ pub(crate) fn load() -> Result<String> {
 pub(crate) fn describe(environment: &Environment, client: &Client) -> Result<Vec<(&'static str, String)>> {
     let runner = Runner::new(environment);
     let shell = runner.shell()?;
-    // Docker finds its plugins there.
+    // Docker looks for its plugins there.
     let config = environment.get("DOCKER_CONFIG")?.unwrap_or_default();
     let docker =
         |words: &[&str]| runner.call(cmd!(shell, "docker {words...}")).env("DOCKER_CONFIG", config).read();
@@ -87,7 +87,7 @@ mod tests {
     use super::{cosign, memory};
 
     #[test]
-    fn what_programs_print_is_shortened() {
+    fn the_memory_and_the_cosign_version_are_shortened() {
         assert_eq!(memory("24575000 kB").unwrap(), "23.4 GiB");
         assert!(memory("unknown").is_err());
         let text = "GitVersion:    v3.1.3\nGoVersion:     go1.26\n";

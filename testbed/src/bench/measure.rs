@@ -1,4 +1,4 @@
-//! What one process tree costs. The kernel adds up what all ended descendants of a process used (getrusage(2),
+//! What one process tree costs. The kernel adds up what all terminated descendants of a process used (getrusage(2),
 //! `RUSAGE_CHILDREN`). The command therefore runs below a process of ours that has no other descendants.
 
 use std::fs;
@@ -21,7 +21,7 @@ use crate::provision::text;
 const PATIENCE: Duration = Duration::from_secs(30 * 60);
 
 /// Variables that the contestants read, besides those that every child gets.
-const HANDED_ON: [&str; 12] = [
+const PASSED_ON: [&str; 12] = [
     "BUILDX_CONFIG",
     "BUILD_FLAGS",
     "COSIGN_PASSWORD",
@@ -63,7 +63,7 @@ pub(super) struct Subject<'a> {
 pub(super) fn run(runner: &Runner, subject: &Subject<'_>, scratch: &Path) -> Result<(Usage, String)> {
     let own = std::env::current_exe().context("finding this program's own file")?;
     let (out, err) = (scratch.join("stdout"), scratch.join("stderr"));
-    // Truncating the output of the command before takes time, which is not this command's.
+    // Truncating the output of the previous command takes time, which must not count for this command.
     for file in [&out, &err] {
         if_any(fs::remove_file(file)).with_context(|| format!("removing `{}`", file.display()))?;
     }
@@ -82,7 +82,7 @@ pub(super) fn run(runner: &Runner, subject: &Subject<'_>, scratch: &Path) -> Res
     Ok((usage, said))
 }
 
-/// The process in between: runs `words` (two files for the output, then the command) and prints what the command
+/// The intermediate process: runs `words` (two files for the output, then the command) and prints what the command
 /// used.
 #[expect(clippy::print_stdout, reason = "this is what the parent process reads")]
 pub(super) fn stand_between(environment: &Environment, words: &[String]) -> Result<()> {
@@ -93,7 +93,7 @@ pub(super) fn stand_between(environment: &Environment, words: &[String]) -> Resu
     // `$0` and `$1` are the files.
     let script = "out=$0 err=$1; shift; exec \"$@\" >\"$out\" 2>\"$err\"";
     let mut call = runner.call(cmd!(shell, "sh -c {script} {files...} {command...}")).timeout(PATIENCE);
-    for name in HANDED_ON {
+    for name in PASSED_ON {
         if let Some(value) = environment.secret(name)? {
             call = call.secret_env(name, &value);
         }
@@ -105,7 +105,7 @@ pub(super) fn stand_between(environment: &Environment, words: &[String]) -> Resu
         let said = fs::read_to_string(&files[1]).with_context(|| format!("reading `{}`", files[1]))?;
         return Err(output.failure().context(xtask::process::secret::redact(&said)));
     }
-    let used = getrusage(UsageWho::RUSAGE_CHILDREN).context("asking what the command used")?;
+    let used = getrusage(UsageWho::RUSAGE_CHILDREN).context("reading what the command used")?;
     let micros = (used.user_time().num_microseconds() + used.system_time().num_microseconds()) as f64;
     let usage = Usage { wall, cpu: micros / 1e6, peak: used.max_rss() };
     println!("{}", serde_json::to_string(&usage).context("rendering what the command used")?);

@@ -1,4 +1,4 @@
-//! What the notes of a long range cost: `xtask notes` against a bare `git log` that asks for the same fields, and
+//! What the notes of a long range cost: `xtask notes` against a bare `git log` that prints the same fields, and
 //! against git-cliff where it is installed. The repositories are generated. Needs no testbed.
 
 use std::fs;
@@ -25,7 +25,7 @@ const LENGTHS: [usize; 2] = [10_000, 100_000];
 
 const RANGE: &str = "v1.0.0..v1.1.0";
 
-/// Types and scopes of Conventional Commits. The commits take them in turn.
+/// Types and scopes of Conventional Commits. The commits cycle through them.
 const TYPES: [&str; 10] =
     ["feat", "fix", "docs", "chore", "refactor", "perf", "test", "ci", "build", "style"];
 const SCOPES: [&str; 5] = ["api", "db", "ui", "net", "core"];
@@ -48,8 +48,8 @@ commit_parsers = [
 ]
 "#;
 
-/// The interval at which the size of `xtask` is read while it runs.
-const LOOK: Duration = Duration::from_millis(2);
+/// The interval at which the peak memory of `xtask` is read while it runs.
+const INTERVAL: Duration = Duration::from_millis(2);
 
 /// What the processes of one round used.
 struct Round {
@@ -146,10 +146,10 @@ impl<'a> Arena<'a> {
         let call = self.runner.call(cmd!(shell, "{xtask} notes v1.1.0")).dir(&self.dir);
         let status = format!("/proc/{}/status", call.detach(&log)?);
         let mut peak = None;
-        // A process that has ended no longer has such a line.
+        // A process that has ended no longer has this line.
         while let Some(now) = fs::read_to_string(&status).ok().as_deref().and_then(high_water) {
             peak = Some(now);
-            sleep(LOOK);
+            sleep(INTERVAL);
         }
         Ok(peak)
     }
@@ -229,7 +229,7 @@ mod tests {
     use crate::bench::measure::Usage;
 
     #[test]
-    fn a_repository_has_as_many_commits_as_asked_after_the_first_tag() {
+    fn a_repository_has_the_requested_number_of_commits_after_its_first_tag() {
         let stream = stream(20);
         assert_eq!(stream.matches("commit refs/heads/main\n").count(), 21);
         let (before, _) = stream.split_once("reset refs/tags/v1.0.0").unwrap();
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn the_figures_are_of_pairs_and_a_program_that_is_not_there_has_none() {
+    fn ratios_are_computed_per_round_and_a_missing_program_has_no_figures() {
         let usage = |wall: f64| Usage { wall, cpu: wall, peak: 2048 };
         let rounds = vec![Round { log: usage(2.0), ours: usage(3.0), cliff: None }];
         let text = render(&[Range { commits: 10, rounds, own: Some(1024) }], "dev", "nobody");
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn the_high_water_mark_is_read_while_there_is_one() {
+    fn the_high_water_mark_is_read_and_missing_for_a_zombie() {
         assert_eq!(high_water("Name:\tx\nVmHWM:\t   58200 kB\n"), Some(58200));
         assert_eq!(high_water("Name:\tx\nState:\tZ (zombie)\n"), None);
     }

@@ -34,7 +34,7 @@ pub(super) struct Runs {
     pub(super) script: Vec<Run>,
     /// The script that builds without the cache, with a new tag.
     pub(super) uncached: Vec<Run>,
-    /// `xtask release` of a released tag.
+    /// `xtask release` of a tag that is already released.
     pub(super) again: Vec<Run>,
 }
 
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn ratios_are_of_pairs_and_leave_the_smoke_test_out() {
+    fn ratios_compare_runs_of_one_round_without_and_with_the_smoke_test() {
         let runs = Runs {
             ours: vec![run(3.0, 1.0), run(6.0, 2.0), run(2.0, 1.0)],
             script: vec![run(2.0, 0.0), run(2.0, 0.0), run(4.0, 0.0)],
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_has_a_row_a_figure_and_a_column_for_who_ran() {
+    fn the_table_has_a_row_per_figure_and_a_column_per_contestant_that_ran() {
         let runs = Runs { ours: vec![run(3.0, 1.0)], script: vec![run(2.0, 0.0)], ..Runs::default() };
         let table = runs.table();
         assert!(

@@ -24,9 +24,9 @@ pub(super) struct Bench {
     proxy: Proxy,
     pub(super) ours: Contestant,
     script: Contestant,
-    /// The script with what a release does, too: its build takes nothing from the cache.
+    /// The script with a build that does not use the cache, like the build of a release.
     uncached: Contestant,
-    /// Has a repository for many releases.
+    /// `xtask` with a repository of its own, for many releases.
     pub(super) many: Contestant,
     pub(super) scratch: Scratch,
     pub(super) random: Random,
@@ -34,7 +34,7 @@ pub(super) struct Bench {
 }
 
 impl Bench {
-    /// Makes their repositories, and starts the proxy in front of the forge.
+    /// Makes the contestants' repositories, and starts the proxy in front of the forge.
     pub(super) fn set_up(
         environment: &Environment,
         client: &Client,
@@ -64,8 +64,8 @@ impl Bench {
         Ok(Self { runner, progress, proxy, ours, script, uncached, many, scratch, random, tags: 0 })
     }
 
-    /// One release by each that does not count. Afterwards the registry has the base image, and the builder has its
-    /// layers.
+    /// One release by each contestant, which is not counted. Afterwards the registry has the base image, and the
+    /// builder has its layers.
     pub(super) fn warm_up(&mut self) -> Result<()> {
         let tag = self.next_tag()?;
         self.measure("ours", &tag, false)?;
@@ -73,8 +73,8 @@ impl Bench {
         self.measure("uncached", &tag, false).map(|_| ())
     }
 
-    /// Each round has one tag, which all release. `again` is ours on the tag that it has just released, and `uncached` the
-    /// script without the cache; a cold round has neither.
+    /// Each round has one tag, which all contestants release. `again` is `xtask` on the tag that it has already
+    /// released, and `uncached` is the script without the cache; a cold round has neither.
     pub(super) fn rounds(&mut self, rounds: u16, cold: bool) -> Result<Runs> {
         let mut runs = Runs::default();
         let orders = self.random.halves(rounds.into());
@@ -127,7 +127,7 @@ impl Bench {
             _ => &self.ours,
         };
         if cold {
-            // The other contestant's images too: both share the base image's layers.
+            // The other contestants' images too: all share the base image's layers.
             self.clean_up()?;
             contestant.empty_cache(&self.runner)?;
         }

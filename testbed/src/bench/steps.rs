@@ -91,7 +91,7 @@ mod tests {
     use super::{Step, alone, of_script, of_xtask};
 
     #[test]
-    fn xtasks_lines_give_the_start_and_its_table_the_duration() {
+    fn xtask_prints_starts_in_its_step_lines_and_durations_in_its_table() {
         let text = "   0.01s  release       v0.1.0 at abc\n   0.02s  build         linux/amd64 in 3s\n\
             \x20  0.03s  attest sbom   \n  12.50s  close         \n\n\
             \x20 attest sbom     0.47s\n  build           0.91s\n  close           0.10s\n  total          12.60s\n";
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn the_scripts_marks_give_both() {
+    fn the_marks_of_the_script_give_starts_and_durations() {
         let text = "1700000000.250000 build\n#1 0.123 x\n1.5 y\n1700000001.000000 attest sbom\n1700000001.500000 end\n";
         let steps = of_script(text);
         assert_eq!(steps.len(), 2);

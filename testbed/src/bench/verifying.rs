@@ -12,10 +12,10 @@ use super::measure::Usage;
 use super::report::spread;
 use super::rounds::Bench;
 
-/// How many releases there are when `verify --all` is first measured.
+/// The number of releases at which `verify --all` is first measured.
 pub(super) const FEW: u16 = 10;
 
-/// A run over many releases takes as long as a whole round.
+/// The most rounds of `verify --all`. Over many releases, each takes as long as a whole round of the others.
 const MOST_ROUNDS: u16 = 3;
 
 /// One release, verified both ways.
@@ -43,14 +43,14 @@ impl Round {
         self.plain.iter().map(|usage| usage.wall).sum()
     }
 
-    /// Above 1, it takes longer than it should.
+    /// The time of `xtask verify`, divided by its target. Above 1, it takes too long.
     fn of_target(&self) -> f64 {
         self.ours.wall / (1.3 * self.slowest() + 0.15)
     }
 }
 
 impl Bench {
-    /// `verify` and the page's commands on the same release, in mixed order, without secrets.
+    /// Runs `verify` and the page's commands on the same release, in mixed order, without secrets.
     pub(super) fn verify(&mut self, rounds: u16) -> Result<Vec<Round>> {
         let (tag, mut done) = (self.last_tag(), Vec::new());
         let commands = commands(&self.ours, &tag)?;
@@ -75,7 +75,7 @@ impl Bench {
         Ok(done)
     }
 
-    /// Releases one commit under many tags. Verifies all of them when there are few, and again at the end.
+    /// Releases one commit under many tags. Measures `verify --all` when there are [`FEW`] releases, and at the end.
     pub(super) fn verify_all(&self, releases: u16, rounds: u16) -> Result<Vec<All>> {
         let (many, mut done) = (&self.many, Vec::new());
         for number in 1..=releases {
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn the_target_is_held_against_the_slowest_command_of_the_same_round() {
+    fn the_target_depends_on_the_slowest_command_of_the_same_round() {
         let round = |wall, plain: [f64; 3]| Round {
             ours: usage(wall),
             plain: plain.map(usage).into_iter().collect(),
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn many_releases_have_a_row_for_each_number() {
+    fn verify_all_has_a_row_for_each_number_of_releases() {
         let all = [(10, 2.0), (50, 8.0)].map(|(releases, wall)| All { releases, runs: vec![usage(wall)] });
         let text = render(&[], &all);
         let row = "| `verify --all`, 50 releases | 8.00 / **8.00** / 8.00 | 0.160 / **0.160** / 0.160 | 1.50 / **1.50** / 1.50 |";

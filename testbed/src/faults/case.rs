@@ -35,7 +35,7 @@ pub struct Target {
 pub enum Injury {
     /// `xtask` is killed and the tool is not run.
     KillBefore,
-    /// `xtask` and the tool are killed while the tool runs. With some seeds the tool goes on alone.
+    /// `xtask` and the tool are killed while the tool runs. With some seeds, the tool is not killed.
     KillMiddle,
     /// `xtask` is killed after the tool has ended, before it notices.
     KillAfter,
@@ -201,7 +201,7 @@ impl FromStr for Case {
         let (Some(kind), Some(injury), Some(occurrence), Some(label)) =
             (words.next(), words.next(), words.next(), words.next())
         else {
-            bail!("`{text}` is not the name of a case: kind, fault, number and what it is are expected");
+            bail!("`{text}` is not the name of a case, which is `KIND FAULT NUMBER LABEL`");
         };
         let kind = match kind {
             "call" => Kind::Call,
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_is_killed_within_its_time_by_the_seed() {
+    fn a_call_is_killed_while_it_runs_and_only_some_seeds_spare_the_tool() {
         let case = Case { target: targets().remove(0).1, injury: Injury::KillMiddle };
         let mut seen = BTreeSet::new();
         for seed in 0..50 {
@@ -246,6 +246,6 @@ mod tests {
             assert!((100..900).contains(&micros), "{micros}");
             seen.insert(alone);
         }
-        assert_eq!(seen.len(), 2, "the tool goes on by some seeds");
+        assert_eq!(seen.len(), 2, "only with some seeds does the tool go on");
     }
 }

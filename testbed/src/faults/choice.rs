@@ -47,8 +47,8 @@ pub(super) fn sample(targets: &[(String, Target)], count: usize, seed: u64) -> V
     chosen
 }
 
-/// All cases of the matrix. Every call and request comes once, in the order of the release, before any comes a
-/// second time. A matrix that was not finished has then seen each kind.
+/// All cases of the matrix. The first call or request with each label comes before the second one with any label, and
+/// so on; otherwise they are in the order of the release. Even an unfinished matrix then covers many different labels.
 pub(super) fn matrix(targets: &[(String, Target)]) -> Vec<Case> {
     let mut targets: Vec<_> = targets.iter().collect();
     targets.sort_by_key(|(_, target)| target.occurrence);
@@ -80,7 +80,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_sample_has_every_step_and_repeats_with_its_seed() {
+    fn a_sample_covers_every_step_and_the_same_seed_repeats_it() {
         let all = targets();
         for seed in 0..20 {
             let cases = sample(&all, 6, seed);
@@ -88,7 +88,7 @@ pub(super) mod tests {
             assert_eq!(cases.len(), 6);
             assert!(cases.iter().any(|case| case.target.label == "git b"), "the step with one call");
             let calls = cases[..3].iter().filter(|case| case.target.kind == Kind::Call).count();
-            assert_eq!(calls, 2, "of the other step one call and one request");
+            assert_eq!(calls, 2, "the other step has one call and one request");
             assert_eq!(cases.iter().collect::<BTreeSet<_>>().len(), 6);
         }
         assert_ne!(sample(&all, 6, 1), sample(&all, 6, 2));

@@ -43,7 +43,7 @@ fn commits(outcomes: &[Outcome]) -> String {
     }
 }
 
-/// How closely the anonymous client looked, in the cases that recorded it.
+/// How often the anonymous client polled, in the cases that recorded it.
 fn looks(outcomes: &[Outcome]) -> String {
     let looks: Vec<_> = outcomes.iter().map(|one| &one.looks).filter(|looks| looks.count > 0).collect();
     let count: usize = looks.iter().map(|looks| looks.count).sum();
@@ -59,7 +59,7 @@ fn looks(outcomes: &[Outcome]) -> String {
     )
 }
 
-/// The machine, as a table. Ask for it before a run, because load and commit may have changed after it.
+/// The machine, as a table. Call this before a run, because the run may change the load, and the commit may change.
 pub(super) fn machine(environment: &Environment) -> Result<String> {
     let machine = machine::describe(environment, &Client::from_environment(environment)?)?;
     let rows: String = machine.iter().map(|(name, value)| format!("| {name} | {value} |\n")).collect();
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn looks_are_counted_where_they_are_known() {
+    fn only_cases_that_recorded_their_looks_are_counted() {
         assert_eq!(looks(&[outcome(0, 0.0)]), "");
         let text = looks(&[outcome(200, 0.04), outcome(0, 0.0), outcome(100, 0.3)]);
         assert_eq!(

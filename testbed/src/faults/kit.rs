@@ -104,7 +104,7 @@ impl Kit {
         let done = Mutex::new(done);
         let work = |lane: &Mutex<Lane>, baseline: &Baseline| {
             while until.is_none_or(|until| Instant::now() < until) {
-                // Other users of this kit take turns with these cases.
+                // This lock lets other users of this kit take turns with these cases.
                 let lane = lane.lock().unwrap_or_else(PoisonError::into_inner);
                 let Some(case) = open.lock().unwrap_or_else(PoisonError::into_inner).pop_front() else {
                     break;
@@ -125,8 +125,7 @@ impl Kit {
         side_by_side(&self.lanes, |(lane, baseline)| work(lane, baseline)).map(|_| ())
     }
 
-    /// The requests for a change that `xtask release` sends for a finished release. An exit code other than 0 is an
-    /// error.
+    /// The write requests that `xtask release` sends for a finished release. An exit code other than 0 is an error.
     ///
     /// # Errors
     /// When a part of the testbed refuses, or a run fails.
@@ -184,12 +183,12 @@ pub(super) fn print(progress: &Progress, number: usize, all: usize, outcome: &Ou
         eprintln!("    {violation}");
     }
     if !violations.is_empty() {
-        let name = instead_of(outcome).replace('\'', r"'\''");
+        let name = tried(outcome).replace('\'', r"'\''");
         eprintln!("    again: cargo testbed faults --seed {seed} --case '{name}'");
     }
 }
 
 /// The case that was tried in the end.
-fn instead_of(outcome: &Outcome) -> &str {
+fn tried(outcome: &Outcome) -> &str {
     outcome.instead.as_deref().unwrap_or(&outcome.case)
 }

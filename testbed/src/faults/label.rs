@@ -1,10 +1,10 @@
-//! Labels: what a call or a request is, so that the same one is found in another run, of another project. A label
-//! has its words without the parts that are random or depend on the machine.
+//! Labels: the words of a call or a request, without the parts that are random or depend on the machine. By its label,
+//! the same call or request is found in another run, even of another project.
 
 /// Names of one project and their replacements, in the order of replacement.
 pub(super) type Names = [(String, String)];
 
-/// More characters than it takes to tell any call from the others.
+/// More characters than are needed to distinguish any two calls.
 const MOST: usize = 120;
 
 /// A hexadecimal number with at least this many digits is a digest, a commit or random.
@@ -41,7 +41,7 @@ fn normal(text: &str, names: &Names) -> String {
     for (from, to) in names {
         text = text.replace(from, to);
     }
-    let text = without_chance(&without_candidate(&text)).replace("xtask-smoke-*", "CONTAINER");
+    let text = without_random_parts(&without_candidate(&text)).replace("xtask-smoke-*", "CONTAINER");
     let words = text.split('/').map(|word| if is_number(word) { "*" } else { word });
     without_upload(&without_port(&words.collect::<Vec<_>>().join("/")))
 }
@@ -58,7 +58,7 @@ fn without_candidate(text: &str) -> String {
     out
 }
 
-/// The name of an upload is random, and may have any letters.
+/// The name of an upload is random, and may contain any letters.
 fn without_upload(text: &str) -> String {
     const UPLOADS: &str = "/blobs/uploads/";
     let Some((before, rest)) = text.split_once(UPLOADS) else { return text.to_owned() };
@@ -72,7 +72,7 @@ fn is_number(word: &str) -> bool {
 }
 
 /// `*` in place of UUIDs and of long hexadecimal numbers.
-fn without_chance(text: &str) -> String {
+fn without_random_parts(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_made_by_chance_is_left_out() {
+    fn random_parts_are_left_out_of_labels() {
         let names = names();
         let path = "/v2/faults-0a1b2c3d/carol/blobs/uploads/01234567-89ab-4cde-8f01-23456789abcd?digest=sha256%3A\
             0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_of_curl_is_its_request_without_the_credential() {
+    fn the_label_of_a_curl_call_is_its_request_without_the_credential() {
         let config = "silent\nurl = \"http://127.0.0.1:4000/v2/\"\nrequest = \"PUT\"\n\
             header = \"Authorization: Bearer secret\"\n";
         assert_eq!(of_curl(config, &names()), "curl PUT FORGE/v2/");

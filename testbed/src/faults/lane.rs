@@ -102,7 +102,7 @@ impl Lane {
         Ok(files)
     }
 
-    /// `xtask` in the clone, with its calls counted.
+    /// `xtask` in the clone, with its calls recorded.
     pub(super) fn command<'a>(&'a self, arguments: &'a [&'a str], files: &'a Path) -> Command<'a> {
         let (project, xtask, dir) = (&self.project, &*self.xtask, &*self.project.checkout);
         Command { project, xtask, arguments, dir, files, shims: Some(&self.shims), is_trusted: true }
@@ -121,7 +121,7 @@ impl Lane {
         label::of_request(method, path, &self.names)
     }
 
-    /// The names of the project, for a rule that outlives this borrow.
+    /// The names of the project, for a rule that outlives this borrow of the lane.
     pub(super) fn names(&self) -> Vec<(String, String)> {
         self.names.clone()
     }
@@ -137,8 +137,8 @@ impl Lane {
         State::of(&self.project.repository)?.into_made(tag)
     }
 
-    /// Releases undisturbed and measures. The release `warm` came before it and filled builder and engine, as in
-    /// every case.
+    /// Makes an undisturbed release and measures it. The release `warm` came before it and filled the caches of builder
+    /// and engine, as in every case.
     pub(super) fn baseline(&self, warm: &Made) -> Result<Baseline> {
         self.project.reset()?;
         let files = self.files()?;
@@ -157,13 +157,13 @@ impl Lane {
         let mut micros = BTreeMap::new();
         for (target, call) in of_calls.iter().zip(&calls) {
             let took = call.took.with_context(|| format!("`{}` has no end", call.label))?;
-            micros.insert(target.clone(), u64::try_from(took.as_micros()).context("a call of ages")?);
+            micros.insert(target.clone(), u64::try_from(took.as_micros()).context("too long a call")?);
         }
         let mut all: Vec<_> = calls.iter().map(|call| call.at).zip(of_calls).collect();
         all.extend(self.requests(&requests)?);
         all.sort();
         let steps = of_xtask(&run.stderr);
-        ensure!(steps.len() > 10, "the release named {} steps", steps.len());
+        ensure!(steps.len() > 10, "the release printed only {} steps", steps.len());
         let step = |at: Duration| {
             let seconds = at.saturating_sub(began).as_secs_f64();
             let last = steps.iter().rfind(|step| step.start <= seconds);

@@ -1,5 +1,5 @@
-//! What a shim is told, and what it records. Both are files in the shims' directory, because `xtask` passes nothing
-//! of its environment on to its tools.
+//! The plan that a shim follows, and the calls that it records. Both are in files, because `xtask` passes nothing of
+//! its environment on to its tools.
 
 use std::fs;
 use std::io::Write as _;
@@ -46,7 +46,7 @@ pub(super) struct Strike {
 pub(super) enum Action {
     /// `xtask` is killed and the tool is not run.
     KillBefore,
-    /// `xtask` is killed after the tool has run for `micros`; so is the tool, unless it is left `alone`.
+    /// `xtask` is killed after the tool has run for `micros`; so is the tool, unless it is left running `alone`.
     KillMiddle { micros: u64, alone: bool },
     /// The tool runs to its end, and `xtask` is killed before it sees that.
     KillAfter,
@@ -64,7 +64,7 @@ pub(super) struct Call {
     pub(super) label: String,
     /// Since 1970.
     pub(super) at: Duration,
-    /// Whether something happened to it.
+    /// Whether it was disturbed.
     pub(super) struck: bool,
     /// How long it took, if it was measured and has ended.
     pub(super) took: Option<Duration>,
@@ -132,7 +132,7 @@ impl Plan {
         let mut line = serde_json::to_vec(call).context("rendering a call")?;
         line.push(b'\n');
         let file = fs::File::options().append(true).open(&self.log);
-        file.and_then(|mut file| file.write_all(&line)).context("writing a call down")
+        file.and_then(|mut file| file.write_all(&line)).context("recording a call")
     }
 }
 
@@ -167,7 +167,7 @@ mod tests {
     use xtask::process::scratch::Scratch;
 
     #[test]
-    fn the_second_call_of_a_name_is_told_from_the_first() {
+    fn only_the_call_with_the_given_label_and_occurrence_is_disturbed() {
         let scratch = Scratch::new().unwrap();
         let strike = Strike { label: "git tag".to_owned(), occurrence: 2, action: Action::Fail };
         let (log, strike) = (scratch.path().join("calls"), Some(strike));

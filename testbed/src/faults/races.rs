@@ -24,7 +24,7 @@ use crate::run::Finished;
 /// A first version, the next one, and a higher one.
 const TAGS: [&str; 3] = ["v0.1.0", "v0.1.1", "v0.2.0"];
 
-/// How often, and whether to keep it.
+/// How many races, and whether to write the result.
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Number of races of each kind
@@ -38,7 +38,7 @@ pub(crate) struct Options {
     write: bool,
 }
 
-/// Which two are released at once.
+/// Which two tags are released at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Pair {
     /// One tag, twice.
@@ -52,13 +52,13 @@ pub enum Pair {
 /// The result of a race.
 #[derive(Clone, Debug)]
 pub struct Race {
-    /// Which two.
+    /// Which two tags.
     pub pair: Pair,
     /// How long after the first release the second one started.
     pub offset: Duration,
-    /// How both ended.
+    /// The exit codes of both.
     pub codes: [i32; 2],
-    /// How long it took, all checks included.
+    /// How long the race took, all checks included.
     pub seconds: f64,
     /// What was wrong.
     pub violations: Vec<String>,
@@ -153,7 +153,8 @@ impl Races {
         Ok(Race { pair, offset, codes, seconds: began.elapsed().as_secs_f64(), violations })
     }
 
-    /// Releases both at once. Either may fail, but not because of a wrong command line, and not without a reason.
+    /// Releases both at once. Either may fail, but not because of a wrong command line, and it may not refuse without a
+    /// reason.
     fn both(&self, tags: [usize; 2], offset: Duration) -> Result<([Finished; 2], Vec<String>)> {
         let [one, two] = [self.lane.files()?, self.lane.files()?];
         // Both use the lane's shims, which disturb nothing.
@@ -168,9 +169,9 @@ impl Races {
         let mut violations = Vec::new();
         for run in &runs {
             let has_reason = run.stderr.contains("xtask: ");
-            let may_be = matches!(run.code, 0 | 1 | 75) || (run.code == 3 && has_reason);
-            if !may_be {
-                violations.push(format!("one of both: {}", run.last_words()));
+            let is_allowed = matches!(run.code, 0 | 1 | 75) || (run.code == 3 && has_reason);
+            if !is_allowed {
+                violations.push(format!("one of the two: {}", run.last_words()));
             }
         }
         for files in [one, two] {
@@ -180,7 +181,7 @@ impl Races {
         Ok((runs, violations))
     }
 
-    /// The undisturbed release of one of the two.
+    /// Releases the tag of `made` again, undisturbed.
     fn once_more(&self, made: &Made) -> Result<Vec<String>> {
         let files = self.lane.files()?;
         self.lane.plan(&files, false, None)?;
@@ -269,7 +270,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn races_are_counted_by_pair_and_by_how_both_ended() {
+    fn races_are_counted_by_pair_and_by_the_exit_codes_of_both() {
         let race = |pair, codes, violations: &[&str]| Race {
             pair,
             offset: Duration::ZERO,

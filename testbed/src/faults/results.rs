@@ -30,7 +30,7 @@ impl Results {
     pub(super) fn open(path: &Path, seed: u64) -> Result<(Self, u64)> {
         let doing = || format!("reading the results in `{}`", path.display());
         let text = if path.exists() { fs::read_to_string(path).with_context(doing)? } else { String::new() };
-        // An incomplete line was being written when everything stopped.
+        // A last line without its end was being written when the run was interrupted.
         let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
         let mut lines = whole.lines();
         let header =
@@ -52,7 +52,7 @@ impl Results {
         Ok((results, seed))
     }
 
-    /// The names of the cases that are done; forgets the others.
+    /// The names of the cases that have a result; forgets those that could not be tried.
     pub(super) fn done(&mut self) -> BTreeSet<String> {
         self.outcomes.retain(Outcome::was_tried);
         self.outcomes.iter().map(|outcome| outcome.case.clone()).collect()
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn an_interrupted_matrix_goes_on_where_it_was() {
+    fn an_interrupted_matrix_continues_where_it_stopped() {
         let scratch = Scratch::new().unwrap();
         let path = scratch.path().join("results");
         let (mut results, seed) = Results::open(&path, 7).unwrap();
@@ -123,14 +123,14 @@ mod tests {
         let half = std::fs::read_to_string(&path).unwrap() + "{\"case\":\"ca";
         std::fs::write(&path, half).unwrap();
         let (mut results, seed) = Results::open(&path, 8).unwrap();
-        assert_eq!(seed, 7, "the cases are those of the seed that it was begun with");
+        assert_eq!(seed, 7, "the seed that the matrix was started with still holds");
         assert!(results.done().contains("call fail 1 git tag"));
         results.add(outcome("call hang 1 git tag", true, &[])).unwrap();
         let case = "call fail 2 git tag".parse().unwrap();
         results.add(Outcome::not_tried(&case, &anyhow::anyhow!("no engine"))).unwrap();
         let mut results = Results::open(&path, 9).unwrap().0;
         assert_eq!(results.outcomes.len(), 3);
-        assert_eq!(results.done().len(), 2, "what could not be tried is open again");
+        assert_eq!(results.done().len(), 2, "the case that could not be tried is not done");
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub(super) struct Command<'a> {
     pub(super) dir: &'a Path,
     /// The directory for its files: `tmp/`, which becomes its `TMPDIR`, and its output.
     pub(super) files: &'a Path,
-    /// The shims, if its calls count.
+    /// The shims, if its calls are recorded.
     pub(super) shims: Option<&'a Path>,
     /// Whether it gets the secrets.
     pub(super) is_trusted: bool,

@@ -1,5 +1,5 @@
-//! The program between `xtask` and each of its tools (`testbed shim`). It counts the call, does what the plan says,
-//! and otherwise becomes the tool.
+//! The program between `xtask` and each of its tools (`testbed shim`). It records the call, disturbs it if the plan
+//! says so, and otherwise becomes the tool.
 
 use std::io::{Read as _, Write as _};
 use std::os::unix::process::CommandExt as _;
@@ -20,7 +20,7 @@ use super::plan::{Action, Plan};
 /// Longer than anyone waits for a call that hangs.
 const LONGEST_HANG: Duration = Duration::from_secs(600);
 
-/// A call, as the shim's script hands it on.
+/// A call, as the shim's script passes it on.
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// The directory of the shims
@@ -34,7 +34,7 @@ pub(crate) struct Options {
     arguments: Vec<String>,
 }
 
-/// Does to the call what the plan says.
+/// Records the call, and disturbs it if the plan says so.
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     let plan = Plan::read(&options.dir)?;
     let parent = getppid();
@@ -59,8 +59,8 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
             plan.record_end(call, began.elapsed())?;
             Ok(code)
         }
-        None => tool.become_it(),
-        Some(action) => tool.suffer(action),
+        None => tool.become_tool(),
+        Some(action) => tool.disturb(action),
     }
 }
 
@@ -73,7 +73,7 @@ struct Tool<'a> {
 }
 
 impl Tool<'_> {
-    fn suffer(&self, action: Action) -> Result<ExitCode> {
+    fn disturb(&self, action: Action) -> Result<ExitCode> {
         match action {
             Action::Fail => {
                 eprintln!("{}: injected failure", self.options.program);
@@ -109,7 +109,7 @@ impl Tool<'_> {
         }
     }
 
-    /// Kills `xtask`, but not another process that has its process id by now.
+    /// Kills `xtask`, but no other process that has been given its process id meanwhile.
     fn kill_xtask(&self) -> Result<()> {
         let program = std::fs::read_link(format!("/proc/{}/exe", self.parent));
         // Someone else may have ended it meanwhile.
@@ -122,7 +122,7 @@ impl Tool<'_> {
         }
     }
 
-    /// Uses this process's own streams: nobody may notice the process in between.
+    /// The tool. It inherits this process's streams, so that nobody notices the process in between.
     fn command(&self) -> Result<Command> {
         let shell = Shell::new().context("finding the current directory")?;
         let (real, arguments) = (&self.options.real, cached(&self.options.program, &self.options.arguments));
@@ -149,7 +149,7 @@ impl Tool<'_> {
         Ok(code(self.start()?.wait().context("waiting for the tool")?))
     }
 
-    fn become_it(&self) -> Result<ExitCode> {
+    fn become_tool(&self) -> Result<ExitCode> {
         if self.input.is_some() {
             return self.finish();
         }
@@ -158,9 +158,9 @@ impl Tool<'_> {
     }
 }
 
-/// The arguments for the real tool. A release builds without the builder's cache, which would be most of the time of each of
-/// thousands of cases and says nothing about resuming. Here its build takes what the cache has; that a release does not has a
-/// test of its own (docs/decisions/0024-a-release-has-a-cache-of-its-own.md).
+/// The arguments for the real tool. A release builds without the builder's cache. That would take most of the time of
+/// each of thousands of cases, and says nothing about resuming, so here the build uses the cache. Another test checks
+/// that a release does not (docs/decisions/0024-a-release-has-a-cache-of-its-own.md).
 fn cached<'a>(program: &str, arguments: &'a [String]) -> Vec<&'a str> {
     let is_build = program == "docker" && arguments.starts_with(&["buildx".to_owned(), "build".to_owned()]);
     let is_kept = |argument: &&str| {
@@ -174,7 +174,7 @@ fn starting(program: &Path) -> String {
     format!("starting `{}`", program.display())
 }
 
-/// A signal becomes 1: no caller here tells the two apart.
+/// A signal becomes 1: no caller here distinguishes the two.
 fn code(status: std::process::ExitStatus) -> ExitCode {
     let code = status.code().and_then(|code| u8::try_from(code).ok());
     code.map_or(ExitCode::FAILURE, ExitCode::from)
@@ -185,7 +185,7 @@ mod tests {
     use super::cached;
 
     #[test]
-    fn a_build_takes_what_the_builder_has_kept_and_other_calls_stay_as_they_are() {
+    fn a_build_uses_the_builders_cache_and_other_calls_are_unchanged() {
         let of = |program: &str, words: &str| {
             let words: Vec<_> = words.split(' ').map(str::to_owned).collect();
             cached(program, &words).join(" ")

@@ -32,13 +32,13 @@ pub(super) struct Made {
 }
 
 impl State {
-    /// Asks registry and forge.
+    /// Queries the registry and the forge.
     pub(super) fn of(repository: &Repository) -> Result<Self> {
         let registry = repository.registry();
         let (mut tags, mut layers) = (BTreeMap::new(), BTreeMap::new());
         for tag in repository.registry_tags()? {
             let manifest = registry.manifest(&tag.parse::<Tag>()?)?;
-            let manifest = manifest.with_context(|| format!("`{tag}` is listed and not there"))?;
+            let manifest = manifest.with_context(|| format!("`{tag}` is listed but has no manifest"))?;
             if tag.starts_with("sha256-") {
                 layers.insert(tag.clone(), predicate_types(&manifest.bytes)?);
             }
@@ -57,7 +57,7 @@ impl State {
         Ok(Made { tag: tag.to_owned(), digest, page, signatures })
     }
 
-    /// What is wrong if exactly the releases `made` should be there, with `latest` as the latest one.
+    /// Everything that is wrong if exactly the releases `made` should be there, with `latest` as the latest one.
     pub(super) fn faults(&self, made: &[&Made], latest: &Made) -> Vec<String> {
         let mut faults = Vec::new();
         let expected: BTreeSet<&str> = made
@@ -67,7 +67,7 @@ impl State {
             .collect();
         let found: BTreeSet<&str> = self.tags.keys().map(String::as_str).collect();
         faults.extend(expected.difference(&found).map(|tag| format!("there is no `{tag}`")));
-        faults.extend(found.difference(&expected).map(|tag| format!("`{tag}` is left")));
+        faults.extend(found.difference(&expected).map(|tag| format!("`{tag}` is left over")));
         if found.contains("latest") && self.tags["latest"] != latest.digest {
             faults.push(format!("`latest` is `{}` and not {}", self.tags["latest"], latest.tag));
         }
@@ -122,7 +122,7 @@ fn files(page: &Release) -> Vec<&str> {
     names
 }
 
-/// The address and the forge's own number may differ.
+/// Whether two pages have the same title, text and flags. Their address and the forge's own number may differ.
 fn is_same(one: &Release, other: &Release) -> bool {
     (&one.name, &one.body, one.draft, one.prerelease, &one.target_commitish)
         == (&other.name, &other.body, other.draft, other.prerelease, &other.target_commitish)
@@ -164,7 +164,7 @@ mod tests {
     type Change = fn(&mut State);
 
     #[test]
-    fn whatever_differs_from_the_undisturbed_release_is_named() {
+    fn every_difference_from_the_undisturbed_release_is_reported() {
         let made = state().into_made("v0.1.0").unwrap();
         let faults = |change: Change| {
             let mut state = state();
@@ -177,7 +177,7 @@ mod tests {
             (|s| drop(s.layers.get_mut("sha256-aa").unwrap().pop()), "`sha256-aa` has the layers"),
             (
                 |s| drop(s.tags.insert("candidate-v0.1.0-1".to_owned(), String::new())),
-                "`candidate-v0.1.0-1` is left",
+                "`candidate-v0.1.0-1` is left over",
             ),
             (|s| drop(s.tags.remove("sha256-aa.sig")), "there is no `sha256-aa.sig`"),
             (|s| drop(s.tags.insert("latest".to_owned(), "sha256:cc".to_owned())), "`latest` is `sha256:cc`"),

@@ -1,4 +1,4 @@
-//! One case tried: a disturbed release, the same command again, and a check that everything is as if nothing had
+//! The trial of one case: a disturbed release, the same command again, and a check that everything is as if nothing had
 //! happened.
 
 use std::fs;
@@ -23,7 +23,7 @@ use crate::proxy::Fault;
 use crate::run::Finished;
 use crate::watcher::Report;
 
-/// How long processes of an ended run may take to end. Nobody tells docker's plugins to end, and nobody waits for
+/// How long processes of a finished run may take to end. No signal is sent to docker's plugins, and nobody waits for
 /// them.
 const GONE: Duration = Duration::from_secs(1);
 
@@ -35,9 +35,9 @@ const NOT_TRIED: &str = "it could not be tried";
 pub struct Outcome {
     /// The case's name.
     pub case: String,
-    /// The case that was tried in its place, because its own call or request did not come.
+    /// The case that was tried in its place, because its own call or request was not made.
     pub instead: Option<String>,
-    /// Whether the call or request came and was disturbed.
+    /// Whether the call or request was made and disturbed.
     pub met: bool,
     /// How the disturbed run ended: the exit code, negative for a signal.
     pub first: i32,
@@ -45,10 +45,10 @@ pub struct Outcome {
     pub seconds: f64,
     /// What was wrong.
     pub violations: Vec<String>,
-    /// How closely it was watched.
+    /// How closely the public state was watched.
     #[serde(default)]
     pub looks: Looks,
-    /// The commit of the `xtask` under test, if the matrix was told.
+    /// The commit of the `xtask` under test; empty if it is not known.
     #[serde(default)]
     pub commit: String,
 }
@@ -93,7 +93,7 @@ impl Looks {
     }
 }
 
-/// Tries `case`. If its target does not come, tries another one of the same kind.
+/// Tries `case`. If its call or request is not made, tries another one with the same label.
 pub(super) fn run(lane: &Lane, baseline: &Baseline, case: &Case, seed: u64) -> Result<Outcome> {
     let first = try_once(lane, baseline, case, seed)?;
     if first.met {
@@ -121,7 +121,7 @@ fn try_on_engine(lane: &Lane, baseline: &Baseline, case: &Case, seed: u64) -> Re
     let one = lane.files()?;
     let (first, met) = disturbed(lane, case, action, &one)?;
     let mut violations = judge_first(lane, case, &first, met)?;
-    // A tool that was left alone goes on beside the second run. Everything else ends, as when the machine goes
+    // A tool that was left running goes on during the second run. Everything else is ended, as when the machine goes
     // down.
     let goes_on = matches!(action, Some(Action::KillMiddle { alone: true, .. }));
     if !goes_on {
@@ -151,7 +151,7 @@ fn try_on_engine(lane: &Lane, baseline: &Baseline, case: &Case, seed: u64) -> Re
     Ok(Outcome { case, instead: None, met, first, seconds, violations, looks, commit: String::new() })
 }
 
-/// The first run, and whether the target of the fault came.
+/// Makes the disturbed release. Returns also whether its call or request was made and disturbed.
 fn disturbed(lane: &Lane, case: &Case, action: Option<Action>, files: &Path) -> Result<(Finished, bool)> {
     let (label, occurrence) = (case.target.label.clone(), case.target.occurrence);
     let met = Arc::new(AtomicBool::new(false));
@@ -205,8 +205,8 @@ fn judge_first(lane: &Lane, case: &Case, run: &Finished, met: bool) -> Result<Ve
     Ok(violations)
 }
 
-/// What is untrue in the closing sentence of a release that failed with `code`, given whether the version tag is `public`.
-/// A sentence that is missing, or that says something else, cannot be held against anything.
+/// What is untrue in the closing sentence of a release that failed with `code`, given whether the version tag is
+/// `public`. It is also wrong if the sentence is missing, or says nothing about the version tag that is known here.
 fn untrue(code: i32, stderr: &str, public: bool) -> Option<String> {
     if ![1, 75].contains(&code) {
         return None;
@@ -223,7 +223,7 @@ fn untrue(code: i32, stderr: &str, public: bool) -> Option<String> {
     } else if says("the version tag is missing or names the verified image") {
         false
     } else {
-        return Some(format!("`{closing}` says nothing known of the version tag"));
+        return Some(format!("`{closing}` says nothing about the version tag that is known here"));
     };
     is_untrue
         .then(|| format!("the version tag is {}public, and `{closing}`", if public { "" } else { "not " }))
@@ -244,7 +244,7 @@ pub(super) fn left_of(files: &Path) -> Result<Vec<String>> {
     }
     let variable = format!("TMPDIR={}", text(&tmp)?);
     if !poll(GONE, || Ok(with_variable(&variable)?.is_empty()))? {
-        left.push("processes of the second run are left".to_owned());
+        left.push("processes of the run are left".to_owned());
     }
     Ok(left)
 }
@@ -267,14 +267,14 @@ mod tests {
     use xtask::process::progress::Steps;
     use xtask::release::unfinished::next_run;
 
-    /// What a release prints that failed at `step`.
+    /// What a release prints when it fails at `step`.
     fn failed(step: &str) -> String {
         let error = Steps::plain().run(step, "", || Err::<(), _>(anyhow!("no"))).unwrap_err();
         format!("xtask: step `{step}`: no\nxtask: {}\n", next_run(&error).unwrap())
     }
 
     #[test]
-    fn a_closing_sentence_is_held_against_what_is_public() {
+    fn the_closing_sentence_must_agree_with_what_is_public() {
         for (step, true_if_public, true_if_not) in
             [("smoke", false, true), ("tag", true, true), ("page", true, false), ("compare", true, false)]
         {
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_that_says_nothing_of_the_next_run_is_a_violation() {
+    fn a_failure_without_a_known_closing_sentence_is_a_violation() {
         let other = "xtask: nobody knows; fix this, then run the same command again\n";
         for said in ["xtask: no\n", other] {
             assert!(untrue(1, said, true).is_some() && untrue(75, said, false).is_some(), "{said}");

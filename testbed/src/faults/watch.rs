@@ -1,5 +1,5 @@
-//! What others could see of releases while they ran. Anonymous polling shows it, and so does the order in which the
-//! proxy saw the requests, which has no gaps between two looks.
+//! What others could see of releases while they ran. Anonymous polling shows it. So does the order of the requests at
+//! the proxy, which, unlike polling, has no gaps.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
@@ -11,8 +11,8 @@ use crate::project::Project;
 use crate::proxy::Exchange;
 use crate::watcher::{Report, Watcher};
 
-/// How long the forge may still work on a change after the request. An answer says that the change is done; a
-/// request that was cut off has no answer.
+/// How long the forge may still work on a change after the request has ended. An answer says that the change is done,
+/// but a request that was cut off has no answer.
 const SETTLES: Duration = Duration::from_millis(200);
 
 /// A watch over one project.
@@ -30,15 +30,15 @@ impl<'a> Watch<'a> {
         Ok(Self { project, watcher })
     }
 
-    /// Watches until now. Returns how closely it looked, and what was wrong if nothing but `made` was released.
+    /// Ends the watch. Returns how closely it looked, and everything that was wrong if only `made` was released.
     pub(super) fn stop(self, made: &[&Made]) -> Result<(Report, Vec<String>)> {
         let report = self.watcher.stop()?;
         let exchanges = self.project.proxy.take().exchanges;
         let proofs: Vec<_> =
             made.iter().map(|made| Proof { tag: &made.tag, stored: &made.signatures }).collect();
-        let asked = too_early(&exchanges, &self.project.repository.full_name(), &proofs);
+        let early = too_early(&exchanges, &self.project.repository.full_name(), &proofs);
         let seen = report.violations.iter().map(|text| format!("seen: {text}"));
-        let violations = seen.chain(asked.into_iter().map(|text| format!("asked: {text}"))).collect();
+        let violations = seen.chain(early.into_iter().map(|text| format!("asked: {text}"))).collect();
         Ok((report, violations))
     }
 }
@@ -50,9 +50,9 @@ struct Proof<'a> {
     stored: &'a BTreeSet<String>,
 }
 
-/// Requests that came too early: before the forge had said that it holds what must come first. Before a version tag
-/// come the signatures and attestations of its image. Before `latest` and a page come all of these and the version
-/// tag. A request counts even if a fault kept it from the forge.
+/// Requests that came too early: before the forge had confirmed that it has what must come first. Before a version tag,
+/// these are the signatures and attestations of its image. Before `latest` and a page, it is also the version tag. A
+/// request counts even if a fault kept it from the forge.
 fn too_early(exchanges: &[Exchange], name: &str, proofs: &[Proof<'_>]) -> Vec<String> {
     let manifest = |tag: &str| format!("/v2/{name}/manifests/{tag}");
     let is_there = |tag: &str, at: SystemTime| {
@@ -71,16 +71,17 @@ fn too_early(exchanges: &[Exchange], name: &str, proofs: &[Proof<'_>]) -> Vec<St
         }
         if (is_page || is_put("latest")) && !proofs.iter().any(|proof| is_public(proof, *at)) {
             let what = if is_page { "a page" } else { "`latest`" };
-            violations.push(format!("{what} was asked for before any version was public and proven"));
+            violations.push(format!("{what} was requested before any version was public and proven"));
         }
     }
     violations
 }
 
-/// Whether the forge had said, before `at`, that it has what the request put or asked for.
+/// Whether the forge had confirmed by `at` that it has what the request put or queried.
 fn holds(exchange: &Exchange, at: SystemTime) -> bool {
-    let is_said = exchange.answered.is_some_and(|(then, status)| then <= at && (200..300).contains(&status));
-    is_said && ["GET", "HEAD", "PUT"].contains(&&*exchange.request.method)
+    let has_confirmed =
+        exchange.answered.is_some_and(|(then, status)| then <= at && (200..300).contains(&status));
+    has_confirmed && ["GET", "HEAD", "PUT"].contains(&&*exchange.request.method)
 }
 
 #[cfg(test)]
@@ -109,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_for_in_the_order_of_the_steps_is_in_order() {
+    fn requests_in_the_order_of_the_steps_are_not_too_early() {
         let whole = [
             ("PUT TAG:x.sig", Some(201)),
             ("PUT TAG:x.att", None),
@@ -122,19 +123,19 @@ mod tests {
     }
 
     #[test]
-    fn a_version_tag_waits_for_every_proof() {
+    fn a_version_tag_is_too_early_before_every_proof_is_there() {
         for answer in [None, Some(404), Some(500)] {
             let lines = [("PUT TAG:x.sig", Some(201)), ("HEAD TAG:x.att", answer), ("PUT TAG:v0.1.0", None)];
             assert_eq!(found(&lines), "`v0.1.0` was put before the forge had `x.att`", "{answer:?}");
         }
         let late = [("PUT TAG:v0.1.0", None), ("PUT TAG:x.sig", Some(201)), ("PUT TAG:x.att", Some(201))];
-        assert!(found(&late).contains("`v0.1.0` was put"), "what comes later proves nothing");
+        assert!(found(&late).contains("`v0.1.0` was put"), "a proof that comes later does not count");
         let gone = [("PUT TAG:x.sig", Some(201)), ("DELETE TAG:x.att", Some(202)), ("PUT TAG:v0.1.0", None)];
-        assert!(found(&gone).contains("`x.att`"), "to be deleted is not to be there");
+        assert!(found(&gone).contains("`x.att`"), "a deletion does not show that the proof is there");
     }
 
     #[test]
-    fn latest_and_the_page_wait_for_the_version_tag() {
+    fn latest_and_a_page_are_too_early_before_a_proven_version_tag() {
         let proven = [("PUT TAG:x.sig", Some(201)), ("PUT TAG:x.att", Some(201))];
         for (line, word) in [(PAGE, "a page"), ("PUT TAG:latest", "`latest`")] {
             let too_early = [&proven[..], &[("PUT TAG:v0.1.0", Some(500)), (line, None)]].concat();

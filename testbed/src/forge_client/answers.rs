@@ -36,7 +36,7 @@ impl State {
             "failure" | "error" | "timed_out" => Self::Failure,
             "cancelled" => Self::Cancelled,
             "skipped" | "neutral" => Self::Skipped,
-            other => bail!("`{other}` is not a state of a run that is known here"),
+            other => bail!("`{other}` is not a known state of a run"),
         })
     }
 }
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_is_read_alike_from_either_shape() {
+    fn a_run_is_read_the_same_from_either_shape() {
         let gitea = json!({ "id": 5, "run_number": 1, "path": "release.yml@refs/tags/v1.0.0", "event": "push",
             "status": "completed", "conclusion": "success",
             "started_at": "2026-11-23T19:10:59Z", "completed_at": "2026-11-23T19:11:02Z" });
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_without_an_end_is_not_final_and_an_unknown_word_is_an_error() {
+    fn a_run_in_progress_is_not_final_and_an_unknown_state_is_an_error() {
         let running =
             json!({ "id": 1, "run_number": 1, "path": "x.yml@refs/heads/main", "status": "in_progress" });
         assert!(!run(&running).state.is_final() && run(&running).reference == "main");

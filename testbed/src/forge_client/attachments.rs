@@ -22,7 +22,7 @@ impl Repository {
     /// The content of the file `name` on the page of `tag`.
     ///
     /// # Errors
-    /// When the forge refuses, or there is none.
+    /// When the forge refuses, or there is no such file.
     pub fn file(&self, tag: &str, name: &str) -> Result<Vec<u8>> {
         let request = Request::new(Method::Get, format!("{}/releases/download/{tag}/{name}", self.url()));
         let request = request.authorization(Authorization::Token(self.client.token.clone()));
@@ -34,7 +34,7 @@ impl Repository {
     /// Removes every file of that name from the page of `tag`.
     ///
     /// # Errors
-    /// When the forge refuses, or there is none.
+    /// When the forge refuses, or there is no such file.
     pub fn detach(&self, tag: &str, name: &str) -> Result<()> {
         let page = self.release(tag)?.with_context(|| format!("there is no page of `{tag}`"))?;
         let found: Vec<_> = page.assets.iter().filter(|asset| asset.name == name).collect();

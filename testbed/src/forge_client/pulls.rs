@@ -37,8 +37,8 @@ impl Repository {
             if response.status == 200 {
                 return Ok(pull.number);
             }
-            let is_soon = matches!(response.status, 405 | 409 | 423) && Instant::now() < deadline;
-            ensure!(is_soon, response.unexpected());
+            let may_retry = matches!(response.status, 405 | 409 | 423) && Instant::now() < deadline;
+            ensure!(may_retry, response.unexpected());
             thread::sleep(INTERVAL);
         }
     }

@@ -1,4 +1,4 @@
-//! Removes what a release left on the forge, so that the same tag can be released once more.
+//! Removes what a release left on the forge, so that the same tag can be released again.
 
 use anyhow::Result;
 use serde::Deserialize;

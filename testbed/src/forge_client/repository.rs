@@ -50,7 +50,7 @@ impl Repository {
         self.client.expect(&[204], Method::Put, &path, Some(&json!({ "permission": "write" }))).map(|_| ())
     }
 
-    /// Protects what matches `pattern`: only `users` may push it. `kind` is `tag` or `branch`.
+    /// Protects the tags or branches that match `pattern`: only `users` may push them. `kind` is `tag` or `branch`.
     ///
     /// # Errors
     /// When the forge refuses.
@@ -126,7 +126,7 @@ impl Repository {
     /// Sets a status of a commit on the forge, as a CI system does.
     ///
     /// # Errors
-    /// When the forge refuses, or a status cannot have `state`.
+    /// When the forge refuses.
     pub fn set_status(&self, commit: &str, context: &str, state: State) -> Result<()> {
         let state = match state {
             State::Success => "success",

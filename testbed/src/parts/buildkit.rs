@@ -1,5 +1,6 @@
 //! A separate `BuildKit`, built from its Go module. Its version and driver differ from docker's own builder, and a
-//! commit must give the same digest on both. `TESTBED_BUILDKIT` gives one that already runs instead.
+//! commit must give the same digest on both. `TESTBED_BUILDKIT` names one that already runs, to be
+//! used instead.
 
 use std::path::PathBuf;
 

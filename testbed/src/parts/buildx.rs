@@ -1,5 +1,5 @@
-//! The newest buildx, built from its Go module: the client of people who get docker from its maker. The engines'
-//! own come from a distribution and are older.
+//! The newest buildx, built from its Go module: the client of people who install docker from its vendor. The
+//! engines' own buildx comes from a distribution and is older.
 
 use std::path::PathBuf;
 

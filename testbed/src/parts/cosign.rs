@@ -1,5 +1,5 @@
-//! Both major versions of cosign that can verify a release. What a program can do shows its major version, because
-//! a distribution's build may call itself `devel`.
+//! Both major versions of cosign that can verify a release. A program's major version is known by its flags, because a
+//! distribution's build may call itself `devel`.
 
 use std::path::{Path, PathBuf};
 
@@ -12,10 +12,10 @@ use crate::exports::State;
 use crate::provision::debian::{Archive, Closure};
 use crate::provision::{self, golang};
 
-/// Used where Debian's package is not available; the tests' second choice of 2.x.
+/// Used where Debian's package, the first choice, is not available.
 const VERSION_2: &str = "v2.6.5";
 
-/// The tests' 3.x.
+/// The 3.x that is built for the tests.
 const VERSION_3: &str = "v3.1.3";
 
 /// A flag that only 3.0 and later have.

@@ -1,4 +1,4 @@
-//! Crane: another second opinion, and the handiest tool for looking into a registry.
+//! Crane: another second opinion, and a handy tool for inspecting a registry.
 
 use std::path::PathBuf;
 

@@ -21,7 +21,7 @@ const OLDEST_ENGINE: (u64, u64) = (26, 0);
 /// The first version with `--metadata-file` and `imagetools` as they are used here.
 const OLDEST_BUILDX: (u64, u64) = (0, 13);
 
-/// From the release that has docker 26. They are linked statically, or to the C library alone.
+/// From the release that has docker 26. They are linked statically, or only to the C library.
 const PACKAGES: [&str; 5] = ["docker.io", "docker-cli", "docker-buildx", "containerd", "tini"];
 
 /// From the machine's own release, because their libraries must fit it.
@@ -153,20 +153,20 @@ fn usable_engine(cx: &Context, docker: &Path) -> Result<Option<String>> {
     }
     let shell = cx.runner.shell()?;
     let config = cx.variable("DOCKER_CONFIG")?.unwrap_or_default();
-    let ask = |arguments: &[&str]| {
+    let run = |arguments: &[&str]| {
         cx.runner.call(cmd!(shell, "{docker} {arguments...}")).env("DOCKER_CONFIG", config).output()
     };
     let format = "{{.Server.Version}}";
-    let version = ask(&["version", "--format", format])?;
+    let version = run(&["version", "--format", format])?;
     if !version.status.success() {
         return Ok(None);
     }
     let version = version.text()?.trim().to_owned();
-    let store = ask(&["info", "--format", "{{json .DriverStatus}}"])?.success()?.text()?;
-    let buildx = ask(&["buildx", "version"])?;
+    let store = run(&["info", "--format", "{{json .DriverStatus}}"])?.success()?.text()?;
+    let buildx = run(&["buildx", "version"])?;
     let buildx = if buildx.status.success() { version_in(&buildx.text()?) } else { None };
-    let good = version_in(&version).is_some_and(|found| found >= OLDEST_ENGINE)
+    let is_usable = version_in(&version).is_some_and(|found| found >= OLDEST_ENGINE)
         && store.contains("io.containerd.snapshotter.v1")
         && buildx.is_some_and(|found| found >= OLDEST_BUILDX);
-    Ok(good.then_some(version))
+    Ok(is_usable.then_some(version))
 }

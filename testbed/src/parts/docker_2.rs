@@ -1,6 +1,6 @@
 //! A second docker engine. Its version is newer than the first's and its compressor is different, but a commit must
 //! give the same image content on both. It is always provisioned, because a machine has one engine at most.
-//! `TESTBED_ENGINE_2` and its companions give one that already runs instead.
+//! `TESTBED_ENGINE_2` and the other two variables name one that already runs, to be used instead.
 
 use std::path::{Path, PathBuf};
 

@@ -39,7 +39,7 @@ impl Part for Emulator {
     }
 
     fn obstacle(&self, _cx: &Context) -> Option<String> {
-        // It is only asked for where it can be provisioned.
+        // It is only needed where it can be provisioned.
         None
     }
 

@@ -1,5 +1,5 @@
 //! The forge: Gitea, whose release API, container registry and Actions answer like Forgejo's. It is built from its
-//! Go module, always in this version. `TESTBED_FORGE_URL` gives an existing forge instead.
+//! Go module, always in this version. `TESTBED_FORGE_URL` names an existing forge, to be used instead.
 
 use std::path::PathBuf;
 

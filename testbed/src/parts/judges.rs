@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::exports::State;
 use crate::provision;
 
-/// Each package in one version, with the digests that it may have.
+/// Each package, pinned to one version and by its digests.
 const REQUIREMENTS: &str = include_str!("../../judges/requirements.txt");
 
 /// The oldest Python that the pinned packages accept.
@@ -51,7 +51,7 @@ impl Part for Judges {
             let file = partial.join("requirements.txt");
             std::fs::write(&file, REQUIREMENTS).with_context(|| format!("writing `{}`", file.display()))?;
             let python = partial.join("bin/python");
-            // Only wheels, so that nothing that is fetched runs before it is asked to judge.
+            // Only wheels, so that no code from the packages runs during the installation.
             let install = cmd!(
                 shell,
                 "{python} -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --requirement {file}"

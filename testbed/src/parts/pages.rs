@@ -56,7 +56,7 @@ fn build(cx: &Context, source: &Path) -> Result<()> {
     let json = std::fs::read(&file).with_context(|| format!("reading `{}`", file.display()))?;
     let Package { package_manager: pnpm } =
         serde_json::from_slice(&json).with_context(|| format!("reading `{}`", file.display()))?;
-    ensure!(pnpm.starts_with("pnpm@"), "the forge's pages are built with `{pnpm}`, which is not known here");
+    ensure!(pnpm.starts_with("pnpm@"), "the forge's pages are built with `{pnpm}`, expected pnpm");
     let node = Node.find(cx)?.context("node is missing; run `cargo testbed up`")?;
     let bin = node.program.parent().context("node is in no directory")?;
     let path = format!("{}:{}", text(bin)?, cx.host.path());

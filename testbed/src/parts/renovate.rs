@@ -48,8 +48,8 @@ impl Part for Renovate {
                 std::fs::write(&file, text).with_context(|| format!("writing `{}`", file.display()))?;
             }
             let (npm, shell) = (cx.required("npm")?, cx.runner.shell()?);
-            // The optional packages are compiled parts for other machines, and faster versions of what is there in
-            // JavaScript.
+            // The optional packages are compiled parts for other machines, and faster versions of packages that are
+            // also there in JavaScript.
             let install = cmd!(
                 shell,
                 "{npm} ci --ignore-scripts --omit=optional --no-audit --no-fund --no-update-notifier --logs-max=0 --silent"

@@ -44,7 +44,7 @@ impl Part for ForgeRunner {
     }
 
     fn export(&self, _found: &Found, _state: &mut State) {
-        // Nobody calls it. The forge gives it its jobs.
+        // The tests do not call it. It gets its jobs from the forge.
     }
 
     fn is_slow(&self) -> bool {

@@ -13,11 +13,11 @@ use crate::exports::State;
 use crate::provision::debian::{Archive, Closure};
 use crate::provision::{self, text, wrapper};
 
-/// The first version that reads and verifies signatures in cosign's form.
+/// The first version that reads and verifies signatures in cosign's format.
 const OLDEST: (u64, u64) = (1, 13);
 
-/// Words in a build that refuses all signatures, whatever its version. Some of Debian's builds do, without looking
-/// at any.
+/// Words in a build that rejects all signatures without checking them, whatever its version. Some of Debian's builds do
+/// that.
 const DISABLED: &[u8] = b"sigstore disabled";
 
 /// See [`Part`].
@@ -104,7 +104,7 @@ mod tests {
     use super::verifies;
 
     #[test]
-    fn a_build_that_says_it_does_not_look_at_signatures_does_not_count() {
+    fn a_build_with_signature_checks_disabled_is_not_used() {
         assert!(verifies(b"\x7fELF A signature was required, but no signature exists"));
         assert!(!verifies(b"\x7fELF Debian-local change: sigstore disabledError decoding"));
     }

@@ -35,7 +35,7 @@ impl Part for Syft {
         }
         let program = prefix.join("bin/syft");
         let shell = cx.runner.shell()?;
-        // Without the variable it asks its maker for a newer version.
+        // Without the variable, it asks its vendor's server for a newer version.
         let call = cx.runner.call(cmd!(shell, "{program} --version"));
         let said = call.env("SYFT_CHECK_FOR_APP_UPDATE", "false").read()?;
         let version = said.trim_start_matches("syft ").to_owned();

@@ -38,7 +38,7 @@ impl Process {
                 return Ok(());
             }
         }
-        bail!("process {} does not end, not even by SIGKILL; look at it with `ps {}`", self.pid, self.pid)
+        bail!("process {} does not end, even after SIGKILL; look at it with `ps {}`", self.pid, self.pid)
     }
 
     fn is_alive(self) -> Result<bool> {
@@ -65,7 +65,7 @@ pub(crate) fn with_variable(assignment: &str) -> Result<Vec<Process>> {
     })
 }
 
-/// The processes whose file of that name in `/proc` is `wanted`.
+/// The processes whose `file` in `/proc/PID` has `wanted` content.
 fn matching(file: &str, wanted: impl Fn(&[u8]) -> bool) -> Result<Vec<Process>> {
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc").context("listing the processes in `/proc`")? {
@@ -143,7 +143,7 @@ mod tests {
     use std::path::Path;
 
     #[test]
-    fn the_start_time_is_found_behind_any_name() {
+    fn the_start_time_is_found_after_any_process_name() {
         let stat = "42 (a) b (c)) S 1 42 42 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 987654 0 0";
         assert_eq!(parse_stat(stat), Some(('S', 987_654)));
         assert_eq!(parse_stat("42 (cut) S 1 2"), None);
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_service_with_this_very_file_is_ours() {
+    fn only_a_known_program_with_exactly_this_file_is_ours() {
         let marker = Path::new("/t/run/dockerd.json");
         assert!(is_service(b"/x/dockerd\0--config-file\0/t/run/dockerd.json\0", marker));
         assert!(!is_service(b"less\0/t/run/dockerd.json\0", marker));

@@ -75,7 +75,7 @@ impl<'a> Archive<'a> {
             Closure::Nothing => &["download"],
             _ => &["--yes", "--download-only", "--reinstall", "install"],
         };
-        // apt only names what it does not have yet, so this call uses a cache that is always empty.
+        // apt only lists what is not in its cache yet, so this call uses a cache that is always empty.
         let empty = format!("Dir::Cache::archives={}/", text(&self.dir.join("none"))?);
         let list = cmd!(
             shell,
@@ -149,7 +149,7 @@ fn parse_uris(text: &str) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// What dpkg would record of `packages`, in the order of their names: for each a paragraph that says that it is
+/// What dpkg would record about `packages`, in the order of their names: a paragraph for each, which says that it is
 /// installed.
 pub(crate) fn status(cx: &Context, packages: &[PathBuf]) -> Result<String> {
     let shell = cx.runner.shell()?;
@@ -182,7 +182,7 @@ mod tests {
     use super::parse_uris;
 
     #[test]
-    fn the_names_are_apts_own_and_odd_lines_are_errors() {
+    fn file_names_are_taken_from_apt_and_unexpected_lines_are_errors() {
         let text = "Reading lists\n'http://m/p/a%2bb_1%3a2_amd64.deb' a+b_1%3a2_amd64.deb 10 SHA256:00\n\
                     'http://m/c_1_all.deb' c_1_all.deb 5 SHA256:11";
         assert_eq!(parse_uris(text).unwrap(), ["a+b_1%3a2_amd64.deb", "c_1_all.deb"]);

@@ -98,7 +98,7 @@ impl Module {
         let call = cx.runner.call(cmd!(shell, "{go} mod download -json {module}"));
         let call = call.env("GOFLAGS", "").timeout(PATIENCE);
         let answer = cx.with_package_settings(call)?.output()?;
-        // On failure it prints JSON as well, with the reason in it.
+        // On failure, it prints JSON as well, which has the reason.
         let text = answer.text()?;
         if !answer.status.success() {
             bail!("fetching `{module}`: {}", text.trim());
@@ -126,7 +126,7 @@ impl Module {
     }
 }
 
-/// The version of the Go that builds, such as `go1.26.8`; empty if there is none.
+/// The version of the Go that builds programs here, such as `go1.26.8`; empty if there is no Go.
 pub(crate) fn version(cx: &Context) -> Result<String> {
     let Some(go) = cx.host.which("go") else { return Ok(String::new()) };
     let shell = cx.runner.shell()?;

@@ -1,5 +1,5 @@
-//! Reads the machine's own package sources and derives private ones from them: the same mirrors and keys, another
-//! suite. This repository contains no address of a mirror.
+//! Reads the machine's own package sources and derives private ones from them: the same mirrors and keys, but
+//! another suite. This repository contains no address of a mirror.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -155,7 +155,7 @@ mod tests {
         Types: deb\nURIs: http://other.example\nSuites: nodistro\nComponents: main\n";
 
     #[test]
-    fn the_suites_are_rewritten_and_keys_kept() {
+    fn suites_are_rewritten_and_keys_are_kept() {
         let text = for_release(&parse_deb822(DEB822), "bookworm", "trixie").unwrap();
         assert_eq!(
             text,
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_without_its_own_source_is_told_so() {
+    fn a_machine_without_a_source_of_its_own_release_is_an_error() {
         let error = for_release(&parse_deb822(DEB822), "trixie", "trixie").unwrap_err().to_string();
         assert!(error.contains("`trixie`"), "{error}");
     }

@@ -14,10 +14,10 @@ use super::{Shared, hung_up};
 /// The answer of a server to a client that starts with TLS. Clients of a loopback registry try that first.
 const NOT_HTTP: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
-/// Headers that concern only one connection, and the one that the proxy answers itself.
+/// Headers that concern only one connection, and `Expect`, which the proxy answers itself.
 const OF_A_CONNECTION: [&str; 4] = ["Connection", "Keep-Alive", "Proxy-Connection", "Expect"];
 
-/// Larger than any answer that is changed or cut in half.
+/// Larger than any answer that is rewritten or truncated.
 const ANSWER_LIMIT: u64 = 256 << 20;
 
 /// No client waits longer for an answer.
@@ -33,14 +33,14 @@ enum Then {
 /// The client's side of the connection.
 type Client<'a> = BufReader<&'a TcpStream>;
 
-/// A request that is under way.
-struct Asked<'a> {
+/// A request in progress.
+struct Pending<'a> {
     shared: &'a Shared,
     number: u64,
     head: Head,
     body: Body,
     /// Whether the server is working on it, as far as the proxy knows.
-    is_handed_on: Cell<bool>,
+    is_passed_on: Cell<bool>,
 }
 
 /// Serves one connection to its end.
@@ -60,8 +60,8 @@ pub(super) fn serve(client: &TcpStream, shared: &Shared) -> io::Result<()> {
         if head.header("Expect").is_some_and(|value| value.eq_ignore_ascii_case("100-continue")) {
             writer.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
         }
-        let asked = Asked { shared, number, head, body, is_handed_on: Cell::new(false) };
-        match asked.suffer(&fault, &mut reader, &mut writer) {
+        let pending = Pending { shared, number, head, body, is_passed_on: Cell::new(false) };
+        match pending.apply(&fault, &mut reader, &mut writer) {
             Ok(Then::Next) => {}
             Ok(Then::Close) => break Ok(()),
             Err(error) => break Err(error),
@@ -71,16 +71,16 @@ pub(super) fn serve(client: &TcpStream, shared: &Shared) -> io::Result<()> {
     end
 }
 
-impl Drop for Asked<'_> {
+impl Drop for Pending<'_> {
     fn drop(&mut self) {
-        if self.is_handed_on.get() {
+        if self.is_passed_on.get() {
             self.shared.has_ended(self.head.word(0));
         }
     }
 }
 
-impl Asked<'_> {
-    fn suffer(&self, fault: &Fault, client: &mut Client<'_>, back: &mut impl Write) -> io::Result<Then> {
+impl Pending<'_> {
+    fn apply(&self, fault: &Fault, client: &mut Client<'_>, back: &mut impl Write) -> io::Result<Then> {
         match fault {
             Fault::Pass => self.pass(client, back),
             Fault::Delay(time) => {
@@ -132,12 +132,13 @@ impl Asked<'_> {
         self.shared.note(self.number, |exchange| exchange.status = Some(status));
     }
 
-    /// Passes the whole request on. Returns the head of the answer, with its body still to be read.
+    /// Passes the whole request on. Returns the head of the answer, and the connection, from which its body is still to
+    /// be read.
     fn ask(&self, client: &mut impl BufRead) -> io::Result<(Head, BufReader<TcpStream>)> {
         let server = TcpStream::connect(self.shared.upstream)?;
         server.set_nodelay(true)?;
-        self.shared.is_handed_on(self.head.word(0));
-        self.is_handed_on.set(true);
+        self.shared.is_passed_on(self.head.word(0));
+        self.is_passed_on.set(true);
         let mut head = self.head.clone();
         head.remove(&OF_A_CONNECTION);
         head.headers.push(("Connection".to_owned(), "close".to_owned()));
@@ -148,7 +149,7 @@ impl Asked<'_> {
         let mut server = BufReader::new(server);
         loop {
             let head = read_head(&mut server, Kind::Answer)?.ok_or(io::ErrorKind::UnexpectedEof)?;
-            // The client already has its interim answer, or did not ask for one.
+            // The client already has its interim answer, or did not request one.
             let status = head.status()?;
             if !(100..200).contains(&status) {
                 let answered = Some((SystemTime::now(), status));
@@ -224,7 +225,7 @@ fn is_gone(client: &Client<'_>) -> io::Result<bool> {
     }
 }
 
-/// Reads until the client hangs up, or has sent nothing for too long.
+/// Reads until the client hangs up, or has not sent anything for too long.
 fn hang(client: &mut Client<'_>) -> io::Result<()> {
     client.get_ref().set_read_timeout(Some(LONGEST_HANG))?;
     match io::copy(client, &mut io::sink()) {
@@ -233,8 +234,8 @@ fn hang(client: &mut Client<'_>) -> io::Result<()> {
     }
 }
 
-/// The server's side. A server may answer and stop reading before it has the whole request. The rest of the request
-/// is then dropped, and the answer is read.
+/// The server's side. A server may answer and stop reading before it has the whole request. The rest of the request is
+/// then discarded, and the answer is read.
 struct Sending<'a> {
     server: &'a TcpStream,
     refused: bool,

@@ -9,7 +9,7 @@ use std::time::Duration;
 pub enum Fault {
     /// The request is passed on, and the answer is passed back.
     Pass,
-    /// The proxy answers by itself after it has read the request. The server is not asked.
+    /// The proxy itself answers after it has read the request. The server does not get the request.
     Status {
         /// The status code.
         code: u16,
@@ -25,7 +25,7 @@ pub enum Fault {
     /// The client gets half of the answer's body, or half of its head if there is no body. Then the connection is
     /// closed.
     Truncate,
-    /// Nothing is answered until the client gives up. The server is not asked.
+    /// There is no answer until the client gives up. The server does not get the request.
     Hang,
     /// The request is passed on after this time.
     Delay(Duration),
@@ -65,7 +65,7 @@ impl Answer {
 }
 
 impl Fault {
-    /// An answer without the server, with a status code, one header and a body.
+    /// An answer of the proxy itself, with a status code, one header and a body.
     #[must_use]
     pub fn status(code: u16, header: (&str, &str), body: &str) -> Self {
         let headers = vec![(header.0.to_owned(), header.1.to_owned())];
@@ -96,13 +96,13 @@ impl Fault {
         Self::Rewrite(Arc::new(change))
     }
 
-    /// Holds answers back until the sender is dropped. The server has the request by then.
+    /// Holds the answers back until the sender is dropped. The server gets the requests before that.
     #[must_use]
     pub fn held() -> (Sender<()>, Self) {
         let (sender, receiver) = mpsc::channel();
         let receiver = Mutex::new(receiver);
         let wait = move |_: &mut Answer| {
-            // An error is the end of the wait, because nothing is ever sent.
+            // Nothing is ever sent: the call ends with an error when the sender is dropped.
             let _ended = receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
         };
         (sender, Self::rewrite(wait))

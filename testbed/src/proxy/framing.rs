@@ -1,4 +1,4 @@
-//! Where a message of HTTP/1.1 ends: its head, and how its body is framed (RFC 9112 §6). It does only what the
+//! The framing of HTTP/1.1 messages: where the head ends, and where the body ends (RFC 9112 §6). It does only what the
 //! proxy needs.
 
 use std::io::{self, BufRead, Read, Write};
@@ -48,11 +48,11 @@ pub(super) fn read_head(from: &mut impl BufRead, kind: Kind) -> io::Result<Optio
             [] if bytes.is_empty() => return Ok(None),
             b"\r\n" | b"\n" if start > 0 => return parse(bytes).map(Some),
             [.., b'\n'] if start > 0 || is_first_line(line, kind) => {}
-            // An end in the middle of a head does not mean another protocol.
             [.., b'\n'] => return Err(invalid("no HTTP/1.1")),
             _ if start == 0 && !is_first_line(&[line, b"\n"].concat(), kind) => {
                 return Err(invalid("no HTTP/1.1"));
             }
+            // The connection ended in the middle of a head, which does not mean another protocol.
             _ => return Err(io::ErrorKind::UnexpectedEof.into()),
         }
     }
@@ -86,7 +86,7 @@ impl Head {
 
     /// The status of an answer.
     pub(super) fn status(&self) -> io::Result<u16> {
-        self.word(1).parse().map_err(|_no_number| invalid("a status that is none"))
+        self.word(1).parse().map_err(|_no_number| invalid("a status that is not a number"))
     }
 
     /// The first header with that name, in any case.
@@ -115,7 +115,7 @@ impl Head {
         match self.header("Content-Length") {
             None => Ok(without),
             Some(size) => {
-                size.parse().map(Body::Sized).map_err(|_no_number| invalid("a length that is none"))
+                size.parse().map(Body::Sized).map_err(|_no_number| invalid("a length that is not a number"))
             }
         }
     }
@@ -206,7 +206,7 @@ mod tests {
     use std::io::ErrorKind;
 
     #[test]
-    fn requests_on_one_connection_are_told_apart_and_handed_on_unchanged() {
+    fn requests_on_one_connection_are_separated_and_passed_on_unchanged() {
         let mut client = &b"PUT /a HTTP/1.1\r\ncontent-length: 3\r\n\r\nabcPATCH /b HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n\
             2;x=y\r\nde\r\n1\r\nf\r\n0\r\nTrailer: 1\r\n\r\nGET /c HTTP/1.1\r\n\r\n"[..];
         let all = client.to_vec();
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn the_content_of_every_framing_is_read_within_its_bound() {
+    fn the_content_is_read_in_every_framing_up_to_its_limit() {
         let mut chunked = &b"2\r\nde\r\n1\r\nf\r\n0\r\n\r\nrest"[..];
         assert_eq!(read(Body::Chunked, &mut chunked, 100).unwrap(), b"def");
         assert_eq!(chunked, b"rest");
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_http_is_invalid_and_an_end_in_the_middle_is_an_error() {
+    fn anything_but_http_is_invalid_and_an_early_end_is_an_error() {
         for bad in [&b"\x16\x03\x01\x02\x00\x01\n"[..], b"\x16\x03\x01", b"hello\n", b"\r\n\x00"] {
             let error = read_head(&mut &*bad, Kind::Request).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidData, "{bad:?}");

@@ -1,5 +1,5 @@
-//! Holding one request while others pass: it stops a run of a program at a moment of its own choosing, so that another run
-//! can go on from there to its own moment, as slow networks do by chance.
+//! Holding one request while others pass. It stops a run of a program at a chosen moment, so that another run can
+//! overtake it, as happens by chance on slow networks.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Sender};
@@ -11,11 +11,11 @@ use super::{Fault, Proxy, RequestSeen};
 #[must_use = "the request is held for as long as this value lives"]
 pub struct Hold {
     is_reached: Arc<AtomicBool>,
-    _go: Sender<()>,
+    _sender: Sender<()>,
 }
 
 impl Hold {
-    /// Whether the request has come, and is held.
+    /// Whether the request has arrived and is held.
     #[must_use]
     pub fn is_reached(&self) -> bool {
         self.is_reached.load(Ordering::SeqCst)
@@ -23,16 +23,16 @@ impl Hold {
 }
 
 impl Proxy {
-    /// Holds the last of `requests`, which come in this order, before the server sees it; if its client gives up, the server
-    /// never does. All others pass. Each is written as [`RequestSeen::is`] reads it. This replaces the rule; what is held
-    /// already stays so.
+    /// Waits for `requests` in this order, and holds the last one before the server sees it. If its client gives up,
+    /// the server never sees it. All others pass. Each is written as [`RequestSeen::is`] reads it. This replaces the
+    /// rule; requests that are already held remain so.
     pub fn hold(&self, requests: &[&str]) -> Hold {
         let is_reached = Arc::new(AtomicBool::new(false));
-        let (go, until_dropped) = mpsc::channel::<()>();
+        let (sender, until_dropped) = mpsc::channel::<()>();
         let (reached, until_dropped) = (Arc::clone(&is_reached), Mutex::new(until_dropped));
         let held = Fault::Wait(Arc::new(move || {
             reached.store(true, Ordering::SeqCst);
-            // An error is the end of the wait, because nothing is ever sent.
+            // Nothing is ever sent: the call ends with an error when the sender is dropped.
             let _ended = until_dropped.lock().unwrap_or_else(PoisonError::into_inner).recv();
         }));
         let requests: Vec<_> = requests.iter().map(|request| (*request).to_owned()).collect();
@@ -45,12 +45,12 @@ impl Proxy {
                 _ => Fault::Pass,
             }
         });
-        Hold { is_reached, _go: go }
+        Hold { is_reached, _sender: sender }
     }
 }
 
 impl RequestSeen {
-    /// Whether it is the request of `line`: its method and the end of its path. One `*` in it stands for letters, digits
+    /// Whether it matches `line`: its method and the end of its path. One `*` in it stands for letters, digits
     /// and dashes, such as those of a digest: `PUT manifests/sha256-*.att`.
     #[must_use]
     pub fn is(&self, line: &str) -> bool {
@@ -76,7 +76,7 @@ mod tests {
     use super::RequestSeen;
 
     #[test]
-    fn a_request_is_told_by_its_method_and_the_end_of_its_path() {
+    fn a_request_matches_by_its_method_and_the_end_of_its_path() {
         let is = |path: &str, line: &str| {
             RequestSeen { n: 1, method: "PUT".to_owned(), path: format!("/v2/acme/carol/{path}") }.is(line)
         };

@@ -57,7 +57,7 @@ const PUT: &str = "PUT /x?y=z HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbo
 const SIX: &str = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\nConnection: close\r\n\r\nanswer";
 
 #[test]
-fn two_requests_on_one_connection_pass_and_are_written_down() {
+fn two_requests_on_one_connection_pass_and_are_logged() {
     let (address, count) = server(SIX);
     let proxy = Proxy::start(address).unwrap();
     let answers = ask(&proxy, &format!("{PUT}GET /2 HTTP/1.1\r\nHost: h\r\n\r\n"));
@@ -71,11 +71,11 @@ fn two_requests_on_one_connection_pass_and_are_written_down() {
     assert_eq!(log.writes(), [first]);
     assert!(proxy.take().exchanges.is_empty());
     ask(&proxy, PUT);
-    assert_eq!(proxy.take().exchanges[0].request.n, 1, "the numbers begin again");
+    assert_eq!(proxy.take().exchanges[0].request.n, 1, "the numbers start again");
 }
 
 #[test]
-fn what_is_no_http_is_told_so() {
+fn a_client_that_does_not_speak_http_gets_400() {
     let (address, count) = server(SIX);
     let proxy = Proxy::start(address).unwrap();
     assert!(ask(&proxy, "\x16\x03\x01\x02").starts_with("HTTP/1.1 400 "));
@@ -86,7 +86,7 @@ fn what_is_no_http_is_told_so() {
 type Judge = fn(&str) -> bool;
 
 #[test]
-fn each_fault_is_what_it_says_to_client_and_server() {
+fn each_fault_has_its_effect_on_client_and_server() {
     let cases: [(Fault, Judge, usize); 7] = [
         (
             Fault::status(502, ("Content-Type", "text/html"), "<html>"),
@@ -111,14 +111,14 @@ fn each_fault_is_what_it_says_to_client_and_server() {
             1,
         ),
     ];
-    for (fault, is_right, asked) in cases {
+    for (fault, is_right, received) in cases {
         let (address, count) = server(SIX);
         let proxy = Proxy::start(address).unwrap();
         let name = fault.name();
         proxy.set_rule(move |request| if request.method == "PUT" { fault.clone() } else { Fault::Pass });
         let answer = ask(&proxy, PUT);
         assert!(is_right(&answer), "{name}: {answer:?}");
-        assert_eq!(count.load(Ordering::SeqCst), asked, "{name}");
+        assert_eq!(count.load(Ordering::SeqCst), received, "{name}");
         assert!(ask(&proxy, "GET / HTTP/1.1\r\n\r\n").ends_with("answer"), "{name}: the rule is for PUT");
         let log = proxy.take();
         assert_eq!((log.exchanges[0].fault, log.exchanges[1].fault), (name, ""));
@@ -143,7 +143,7 @@ fn answers_in_chunks_or_without_a_body_are_truncated_too() {
 }
 
 #[test]
-fn a_hang_ends_with_the_client() {
+fn a_hang_gives_no_answer_and_does_not_reach_the_server() {
     let (address, count) = server(SIX);
     let proxy = Proxy::start(address).unwrap();
     proxy.set_rule(|_| Fault::Hang);
@@ -155,7 +155,7 @@ fn a_hang_ends_with_the_client() {
 }
 
 #[test]
-fn a_change_is_told_while_the_server_works_on_it_and_for_a_while_after() {
+fn a_write_is_reported_while_the_server_works_on_it_and_shortly_after() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let proxy = Proxy::start(listener.local_addr().unwrap()).unwrap();
     let at_once = proxy.writes_lately(Duration::ZERO);
@@ -174,10 +174,10 @@ fn a_change_is_told_while_the_server_works_on_it_and_for_a_while_after() {
         connection
     };
 
-    let mut asks = send(&PUT.replace("PUT", "GET"));
+    let mut reader = send(&PUT.replace("PUT", "GET"));
     drop(serve(true));
-    asks.read_exact(&mut [0; 6]).unwrap();
-    assert!(!lately(), "a question changes nothing");
+    reader.read_exact(&mut [0; 6]).unwrap();
+    assert!(!lately(), "a GET changes nothing");
 
     proxy.set_rule(|_| Fault::too_many_requests());
     send(PUT).read_exact(&mut [0; 6]).unwrap();
@@ -190,14 +190,14 @@ fn a_change_is_told_while_the_server_works_on_it_and_for_a_while_after() {
     drop((client, connection));
     let deadline = Instant::now() + Duration::from_secs(30);
     while at_once() {
-        assert!(Instant::now() < deadline, "the server is left, and still said to work on it");
+        assert!(Instant::now() < deadline, "the connection is closed, but the write is still reported");
         thread::sleep(Duration::from_millis(1));
     }
     assert!(lately(), "it has only just ended");
 }
 
 #[test]
-fn an_upload_in_chunks_passes_and_is_not_kept() {
+fn a_large_upload_in_chunks_passes_and_is_counted() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let proxy = Proxy::start(listener.local_addr().unwrap()).unwrap();
     let reading = thread::spawn(move || {
@@ -247,14 +247,14 @@ fn an_answer_is_held_back_until_the_sender_is_dropped() {
 }
 
 #[test]
-fn the_last_request_of_a_moment_is_held_and_never_sent_if_its_client_gives_up() {
+fn the_last_request_is_held_and_never_sent_if_its_client_gives_up() {
     let get = "GET /2 HTTP/1.1\r\nHost: h\r\n\r\n";
     for gives_up in [false, true] {
         let (address, count) = server(SIX);
         let proxy = Proxy::start(address).unwrap();
         let hold = proxy.hold(&["GET 2", "PUT x?y=z"]);
         ask(&proxy, PUT);
-        assert!(!hold.is_reached(), "the request before it has not come");
+        assert!(!hold.is_reached(), "the request before it has not arrived");
         ask(&proxy, get);
         let mut client = TcpStream::connect(proxy.address()).unwrap();
         client.write_all(PUT.as_bytes()).unwrap();

@@ -58,13 +58,13 @@ impl Finished {
         Ok(format!("{name}@{}", self.digest()?))
     }
 
-    /// The commands at the end of standard output, as a person selects them for pasting.
+    /// The commands at the end of standard output, as a user would copy them.
     ///
     /// # Errors
     /// When standard output does not end with commands.
     pub fn commands(&self) -> Result<&str> {
         let last = self.stdout.rsplit_once("\n\n").map(|(_, commands)| commands);
-        last.with_context(|| format!("standard output ends in no block of its own:\n{}", self.stdout))
+        last.with_context(|| format!("standard output does not end with commands:\n{}", self.stdout))
     }
 
     /// The exit code and the last lines of standard error in one line, for a report.

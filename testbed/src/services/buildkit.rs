@@ -21,13 +21,14 @@ use crate::provision::text;
 /// Its name in messages.
 pub(crate) const NAME: &str = "buildkit";
 
-/// The exported address, in the form that `docker buildx create --driver remote` takes.
+/// The exported address, in the form that `docker buildx create --driver remote` accepts.
 pub(crate) const ADDRESS: &str = "TESTBED_BUILDKIT";
 
 /// It takes half a second to start.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The address of one that already runs. A shell may have our own exports, which name the one that we start.
+/// The address of one that already runs, if the user names one. A shell may have our own exports, which name the one
+/// that we start; these do not count.
 pub(crate) fn given(cx: &Context) -> Result<Option<String>> {
     let own = address(cx)?;
     Ok(cx.variable(ADDRESS)?.filter(|given| *given != own).map(str::to_owned))
@@ -103,8 +104,9 @@ fn address(cx: &Context) -> Result<String> {
     Ok(format!("unix://{}", text(&cx.layout.run("buildkit.sock"))?))
 }
 
-/// Build steps share the machine's network, because there is no plugin that makes another one. A build may only ask
-/// for that network by name if it is allowed. Settings that are left out default to paths below `/run` or `/etc`.
+/// Build steps share the machine's network, because there is no plugin that makes another one. A build may request that
+/// network by name only if the configuration allows it. Settings that are left out default to paths below `/run` or
+/// `/etc`.
 pub(crate) fn configuration(root: &str, address: &str, traces: &str, registry: SocketAddr) -> String {
     format!(
         "root = '{root}'\n\

@@ -28,7 +28,7 @@ use crate::parts::docker::BUILDX;
 use crate::process::Service;
 use crate::provision::text;
 
-/// The start takes a second. A loaded machine gets much more time.
+/// The start takes a second on an idle machine. A loaded one gets much more time.
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// One of the two engines: the names of its parts, and the suffix of its files.
@@ -42,7 +42,7 @@ pub(crate) struct Engine {
     suffix: &'static str,
 }
 
-/// The engine for everything, unless another is asked for.
+/// The engine for everything that does not name another one.
 pub(crate) const FIRST: Engine =
     Engine { containerd: "containerd", dockerd: "dockerd", shims: "containers", suffix: "" };
 
@@ -140,7 +140,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Ends it, whatever is left of it, and removes its sockets and mounts.
+    /// Ends whatever is left of it, and removes its sockets and mounts.
     pub(crate) fn stop(&self, cx: &Context) -> Result<()> {
         for name in [self.dockerd, self.containerd, self.shims] {
             end(cx, name)?;
@@ -177,7 +177,7 @@ impl Engine {
         let client = self.client(&cx.layout);
         let plugins = client.join("cli-plugins");
         private_dir(&plugins)?;
-        // With a login that somebody left, no program that a test starts would be anonymous.
+        // If somebody has left a login, no program that a test starts would be anonymous.
         remove_file(&client.join("config.json"))?;
         let (link, target) = (plugins.join("docker-buildx"), prefix.join(BUILDX));
         if fs::read_link(&link).is_ok_and(|found| found == target) {

@@ -14,7 +14,7 @@ pub(crate) fn last(cx: &Context, name: &str) -> Result<Option<SocketAddr>> {
     match fs::read_to_string(&path) {
         Ok(text) => match text.trim().parse() {
             Ok(port) => Ok(Some(loopback(port))),
-            // A file that a crash cut short is no reason to stop: any free port will do.
+            // A file that a crash has cut short is not an error: any free port will do.
             Err(_cut_short) => Ok(None),
         },
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),

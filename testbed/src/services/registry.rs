@@ -79,14 +79,14 @@ pub(crate) fn has(address: SocketAddr, path: &str) -> Result<bool> {
     Ok(answer.is_some_and(|answer| answer.status == 200))
 }
 
-/// Whether a registry removes what it is asked to remove. Without such a setting, distribution does not.
+/// Whether a registry accepts delete requests. Without such a setting, distribution does not.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Deletes {
     Allowed,
     Refused,
 }
 
-/// Its settings. `root` tells it apart from every other registry.
+/// Its settings. `root` distinguishes it from every other registry.
 pub(crate) fn configuration(storage: &str, address: SocketAddr, root: &str, deletes: Deletes) -> String {
     let deletes = deletes == Deletes::Allowed;
     format!(

@@ -66,7 +66,7 @@ pub(crate) fn ensure(cx: &Context, found: &Found, forge: &Forge, state: &mut Sta
         environment: jobs.variables.into_iter().map(|(key, value)| (key, OsString::from(value))).collect(),
         log: cx.layout.log(NAME),
     };
-    // Without the allow-listed part of this process's own environment, which is for our children, not for jobs.
+    // This process's own environment is left out, even its allow-listed part: that is for our children, not for jobs.
     let pid = service.start(&Runner::new(&Environment::default()))?;
     service.wait(pid, PATIENCE, || is_ready(cx, state))?;
     cx.progress.line(NAME, "started, label `docker`");
@@ -107,7 +107,7 @@ fn register(cx: &Context, found: &Found, forge: &Forge, dir: &Path, configuratio
     remove_file(&draft)
 }
 
-/// Whether the forge knows it.
+/// Whether the forge knows it and sees it online.
 fn is_ready(cx: &Context, state: &State) -> Result<bool> {
     /// Gitea wraps the list, Forgejo does not.
     #[derive(Deserialize)]
@@ -161,7 +161,7 @@ mod tests {
     use std::path::Path;
 
     #[test]
-    fn another_environment_or_forge_is_another_configuration() {
+    fn a_different_environment_or_forge_changes_the_configuration() {
         let of = |inputs: &[&str]| {
             let inputs: Vec<_> = inputs.iter().map(|input| (*input).to_owned()).collect();
             configuration(Path::new("/t/run/runner"), &inputs).unwrap()

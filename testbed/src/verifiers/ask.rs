@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub(super) enum Way {
     /// As on a release's page.
     Cosign,
-    /// As on a release's page, with a trusted root in a file. For bundles, cosign 2.6 asks for a trusted root even
+    /// As on a release's page, with a trusted root in a file. For bundles, cosign 2.6 requires a trusted root even
     /// if a key is given, and would fetch that of the public Sigstore.
     CosignTrusting,
     /// With a policy, while it copies the image.
@@ -35,7 +35,7 @@ pub(super) enum Way {
 }
 
 impl Way {
-    /// Whether it can be told which version is expected.
+    /// Whether it can check the version.
     fn knows_versions(self) -> bool {
         matches!(self, Self::Cosign | Self::CosignTrusting | Self::Kyverno(_))
     }
@@ -110,7 +110,7 @@ pub(super) fn ask(runner: &Runner, found: &Found, question: &Question<'_>) -> Re
     let accepts = answers.contains(&Answer::Accepts);
     let refusal = answers.into_iter().find(|answer| *answer != Answer::Accepts);
     Ok(match refusal {
-        // A verifier that picks bundles from a list takes those with the right key, and ignores a stranger's.
+        // A verifier that picks bundles from a list uses those with the right key, and ignores a stranger's.
         Some(refusal) if !(accepts && matches!(way, Way::SigstoreGo)) => refusal,
         _ => Answer::Accepts,
     })
@@ -122,9 +122,9 @@ fn answer(way: Way, output: &Output) -> Result<Answer> {
     let said = format!("{text}\n{}", output.stderr);
     let mut lines = said.lines().map(str::trim).filter(|line| !line.is_empty());
     if output.status.success() {
-        // It exits with 0 for an image that no rule matched, too.
-        let was_asked = !matches!(way, Way::Kyverno(_)) || !lines.any(|line| line.starts_with("pass: 0"));
-        ensure!(was_asked, "the policy was not about the image: {said}");
+        // Kyverno also exits with 0 if no rule matched the image.
+        let was_checked = !matches!(way, Way::Kyverno(_)) || !lines.any(|line| line.starts_with("pass: 0"));
+        ensure!(was_checked, "the policy did not match the image: {said}");
         return Ok(Answer::Accepts);
     }
     Ok(Answer::Refuses(lines.next_back().unwrap_or("nothing").to_owned()))

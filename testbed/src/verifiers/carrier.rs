@@ -59,7 +59,7 @@ impl Copy<'_> {
     }
 }
 
-/// What has arrived.
+/// What has arrived at the destination.
 pub(super) struct Carried {
     name: &'static str,
     command: &'static str,
@@ -177,7 +177,7 @@ fn arrived(subject: &Subject, to: &Image, carrier: &Carrier) -> Result<Carried> 
     let there = registry::Client::new(Curl::new(&subject.project().runner, PATIENCE), to.clone(), None);
     ensure!(
         there.digest_of(&TAG.parse::<Tag>()?)?.as_ref() == Some(digest),
-        "{} has copied another image",
+        "{} did not copy the image",
         carrier.name
     );
     let same = |tag: &str| {

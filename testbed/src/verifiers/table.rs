@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn another_key_that_somebody_accepts_is_wrong() {
+    fn it_is_wrong_only_if_a_verifier_accepts_another_key() {
         assert!(wrong(&[row(Format::Both, Case::Honest, Answer::Accepts)]).is_empty());
         assert!(wrong(&[row(Format::Both, Case::Stranger, Answer::Accepts)]).is_empty());
         assert!(wrong(&[row(Format::Both, Case::AnotherKey, refuses())]).is_empty());

@@ -1,5 +1,5 @@
-//! The programs that are asked, and where each comes from. They are not parts of `up`: building them takes longer
-//! than all tests, and no test needs them.
+//! The verifiers, and where each comes from. They are not parts of `up`: building them takes longer than all
+//! tests, and no test needs them.
 
 use std::path::{Path, PathBuf};
 
@@ -36,13 +36,13 @@ pub(super) enum From {
     Debian(&'static str),
 }
 
-/// A program that is there.
+/// A tool whose program is present.
 pub(super) struct Found {
     pub(super) tool: Tool,
     pub(super) program: PathBuf,
 }
 
-/// All programs that are asked whether they accept a release.
+/// All verifiers.
 fn all() -> Vec<Tool> {
     vec![
         Tool { name: "cosign 2.5.0", from: From::Testbed("TESTBED_COSIGN_2"), way: Way::Cosign },

@@ -1,4 +1,4 @@
-//! What anyone can ask the forge and its registry.
+//! What anyone can query from the forge and its registry.
 
 use std::collections::BTreeSet;
 
@@ -97,7 +97,7 @@ impl Anonymous {
         Ok(answer)
     }
 
-    /// The token that anyone gets.
+    /// The token that anonymous clients get.
     fn new_token(&self) -> Result<String> {
         #[derive(Deserialize)]
         struct Token {
@@ -116,7 +116,7 @@ mod tests {
     use xtask::evidence::page::Format;
 
     #[test]
-    fn a_page_has_every_file_that_it_names() {
+    fn files_that_a_page_names_but_lacks_are_reported() {
         let page = |body: &str, assets: &[&str]| -> Page {
             let assets: Vec<_> = assets.iter().map(|name| json!({ "id": 1, "name": name })).collect();
             let page = json!({ "tag_name": "v0.1.0", "body": body, "assets": assets });

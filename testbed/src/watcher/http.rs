@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, ensure};
 /// How long an answer may take while the machine also builds images.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The server to ask.
+/// The server that gets the requests.
 #[derive(Clone)]
 pub struct Server {
     address: SocketAddr,
@@ -33,7 +33,7 @@ impl Server {
     /// When it is not `http://` and a host that can be looked up.
     pub fn of(url: &str) -> Result<Self> {
         let host = url.strip_prefix("http://");
-        let host = host.with_context(|| format!("`{url}`: looks are over plain HTTP only"))?;
+        let host = host.with_context(|| format!("`{url}`: only plain HTTP is supported here"))?;
         let named = if host.contains(':') { host.to_owned() } else { format!("{host}:80") };
         let mut addresses = named.to_socket_addrs().with_context(|| format!("looking `{named}` up"))?;
         let address = addresses.next().with_context(|| format!("`{named}` has no address"))?;
@@ -45,8 +45,8 @@ impl Server {
     /// # Errors
     /// When no answer comes.
     pub fn ask(&self, method: &str, path: &str, headers: &[&str]) -> Result<Answer> {
-        let asked = self.exchange(method, path, headers);
-        asked.with_context(|| format!("asking {method} http://{}{path}", self.host))
+        let answer = self.exchange(method, path, headers);
+        answer.with_context(|| format!("requesting {method} http://{}{path}", self.host))
     }
 
     fn exchange(&self, method: &str, path: &str, headers: &[&str]) -> Result<Answer> {

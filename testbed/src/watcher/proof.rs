@@ -22,8 +22,8 @@ pub const BUNDLE_TYPES: [&str; 4] = [
     "https://slsa.dev/provenance/v1",
 ];
 
-/// The types that no entry of an attestation manifest or bundle index has. A manifest that was replaced meanwhile
-/// is gone and counts as complete.
+/// The `wanted` types that no entry of an attestation manifest or bundle index has. A manifest that was replaced
+/// meanwhile is gone and counts as complete.
 pub(super) fn missing_types(answer: &Answer, wanted: &[&'static str]) -> Result<Vec<&'static str>> {
     if answer.status == 404 {
         return Ok(Vec::new());
@@ -52,7 +52,7 @@ pub fn predicate_types(manifest: &[u8]) -> Result<Vec<String>> {
         #[serde(default)]
         annotations: BTreeMap<String, String>,
     }
-    let manifest: Manifest = serde_json::from_slice(manifest).context("reading a manifest of cosign's")?;
+    let manifest: Manifest = serde_json::from_slice(manifest).context("reading one of cosign's manifests")?;
     let of = |key: &'static str| move |mut layer: Layer| layer.annotations.remove(key).unwrap_or_default();
     let layers = manifest.layers.into_iter().map(of("predicateType"));
     Ok(layers.chain(manifest.manifests.into_iter().map(of("dev.sigstore.bundle.predicateType"))).collect())
@@ -75,7 +75,7 @@ mod tests {
     use super::{Answer, BUNDLE_TYPES, PREDICATE_TYPES, missing_types};
 
     #[test]
-    fn a_manifest_of_attestations_must_hold_all_types() {
+    fn types_that_a_manifest_of_attestations_lacks_are_reported() {
         let missing = |status: u16, layers: &[&str]| {
             let layer = |name: &&str| format!("{{\"annotations\":{{\"predicateType\":\"{name}\"}}}}");
             let layers: Vec<_> = layers.iter().map(layer).collect();
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn an_index_of_bundles_must_name_all() {
+    fn types_that_an_index_of_bundles_lacks_are_reported() {
         let missing = |types: &[&str]| {
             let entry = |name: &&str| {
                 format!("{{\"annotations\":{{\"dev.sigstore.bundle.predicateType\":\"{name}\"}}}}")

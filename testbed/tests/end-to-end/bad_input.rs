@@ -1,5 +1,5 @@
-//! What can be wrong in the repository or on the command line. Each error is refused, says what is wrong and what
-//! to do, and changes nothing.
+//! What can be wrong in the repository or on the command line. Each time `xtask` says what is wrong and what to do, and
+//! changes nothing.
 
 use anyhow::{Result, ensure};
 
@@ -13,7 +13,8 @@ const USAGE: i32 = 2;
 /// A rule or the machine forbids it.
 pub(crate) const REFUSED: i32 = 3;
 
-/// Runs `xtask` where it must refuse. `words` say what was found, what was expected and what to do.
+/// Runs `xtask`, which must fail with `code` and change nothing. Its message must have `words`, which say what was
+/// found, what was expected and what to do.
 pub(crate) fn ensure_refused(checkout: &Checkout, run: Xtask<'_>, code: i32, words: &[&str]) -> Result<()> {
     let pages = checkout.pages()?;
     let Finished { code: found, stdout, stderr, .. } = run.run()?;
@@ -34,7 +35,7 @@ pub(crate) fn ensure_refused(checkout: &Checkout, run: Xtask<'_>, code: i32, wor
     checkout.ensure_nothing_is_left()
 }
 
-/// Expects the same refusal for a clone in which `change` was committed.
+/// Expects a refusal with `words` of a clone in which `change` was committed.
 fn ensure_commit_is_refused(change: impl FnOnce(&Checkout) -> Result<()>, words: &[&str]) -> Result<()> {
     let checkout = Checkout::new()?;
     change(&checkout)?;
@@ -43,7 +44,7 @@ fn ensure_commit_is_refused(change: impl FnOnce(&Checkout) -> Result<()>, words:
 }
 
 #[test]
-fn a_secret_of_the_build_that_is_not_set() -> Result<()> {
+fn a_build_secret_that_is_not_set_is_refused() -> Result<()> {
     test(|| {
         let checkout = Checkout::new()?;
         checkout.read_a_secret("E2E_BUILD_SECRET")?;
@@ -53,11 +54,11 @@ fn a_secret_of_the_build_that_is_not_set() -> Result<()> {
 }
 
 #[test]
-fn a_tag_that_is_no_version() -> Result<()> {
+fn a_tag_that_is_not_a_version_is_rejected() -> Result<()> {
     test(|| {
         let checkout = Checkout::new()?;
         for tag in ["vfoo1", "v1.2", "v01.2.3", "1.2.3"] {
-            // The existence of such a tag does not make it a version.
+            // Even if such a tag exists, it is not a version.
             checkout.git(&["tag", tag])?;
         }
         for tag in ["v1.2", "v01.2.3"] {
@@ -70,7 +71,7 @@ fn a_tag_that_is_no_version() -> Result<()> {
 }
 
 #[test]
-fn a_tag_with_build_metadata() -> Result<()> {
+fn a_tag_with_build_metadata_is_rejected() -> Result<()> {
     test(|| {
         let checkout = Checkout::new()?;
         checkout.git(&["tag", "v1.2.3+build"])?;
@@ -80,7 +81,7 @@ fn a_tag_with_build_metadata() -> Result<()> {
 }
 
 #[test]
-fn a_tag_that_does_not_exist() -> Result<()> {
+fn a_tag_that_does_not_exist_is_refused() -> Result<()> {
     test(|| {
         let checkout = Checkout::new()?;
         let run = Xtask::new(&checkout, &["rehearse", "v9.9.9"]);
@@ -94,7 +95,7 @@ fn a_tag_that_does_not_exist() -> Result<()> {
 }
 
 #[test]
-fn an_unknown_flag() -> Result<()> {
+fn an_unknown_flag_is_rejected() -> Result<()> {
     test(|| {
         let checkout = Checkout::new()?;
         let run = Xtask::new(&checkout, &["rehearse", "--unknown"]);
@@ -106,7 +107,7 @@ fn an_unknown_flag() -> Result<()> {
 }
 
 #[test]
-fn a_shallow_clone() -> Result<()> {
+fn a_shallow_clone_is_refused() -> Result<()> {
     test(|| {
         let checkout = Checkout::new()?;
         let whole = checkout.beside("whole");
@@ -119,7 +120,7 @@ fn a_shallow_clone() -> Result<()> {
 }
 
 #[test]
-fn a_dependency_that_the_lockfile_does_not_have() -> Result<()> {
+fn a_dependency_that_is_missing_from_the_lockfile_is_refused() -> Result<()> {
     test(|| {
         let add = |checkout: &Checkout| {
             checkout.replace(
@@ -133,7 +134,7 @@ fn a_dependency_that_the_lockfile_does_not_have() -> Result<()> {
 }
 
 #[test]
-fn a_changed_range_that_the_locked_version_still_satisfies() -> Result<()> {
+fn a_changed_range_is_refused_even_if_the_locked_version_satisfies_it() -> Result<()> {
     test(|| {
         let widen = |checkout: &Checkout| {
             checkout.replace("service/package.json", "\"fastify\": \"", "\"fastify\": \">=1 || ")
@@ -143,7 +144,7 @@ fn a_changed_range_that_the_locked_version_still_satisfies() -> Result<()> {
 }
 
 #[test]
-fn a_lockfile_that_says_it_has_what_it_lacks() -> Result<()> {
+fn a_lockfile_that_lists_a_dependency_without_its_entry_is_refused() -> Result<()> {
     test(|| {
         let add = |checkout: &Checkout| {
             for file in ["service/package.json", "service/package-lock.json"] {
@@ -160,7 +161,7 @@ fn a_lockfile_that_says_it_has_what_it_lacks() -> Result<()> {
 }
 
 #[test]
-fn a_base_image_without_a_digest() -> Result<()> {
+fn a_base_image_without_a_digest_is_refused() -> Result<()> {
     test(|| {
         let unpin = |checkout: &Checkout| {
             let dockerfile = String::from_utf8(checkout.committed("Dockerfile")?)?;
@@ -178,7 +179,7 @@ fn a_base_image_without_a_digest() -> Result<()> {
 }
 
 #[test]
-fn a_download_that_only_the_builder_sees() -> Result<()> {
+fn a_download_that_only_the_builder_sees_is_refused() -> Result<()> {
     test(|| {
         let add = |checkout: &Checkout| {
             let line = "AS dependencies\nARG WHERE=https:\nADD ${WHERE}//files.example.org/x /x\n";
@@ -191,7 +192,7 @@ fn a_download_that_only_the_builder_sees() -> Result<()> {
 }
 
 #[test]
-fn an_instruction_that_splits_builders_in_the_final_stage() -> Result<()> {
+fn a_final_stage_instruction_that_builders_store_differently_is_refused() -> Result<()> {
     test(|| {
         for line in ["HEALTHCHECK CMD true", "EXPOSE 3000", "ARG VERSION"] {
             let append = |checkout: &Checkout| {

@@ -1,4 +1,4 @@
-//! What a machine can lack. Each lack is refused, says what is missing and what to do, and changes nothing.
+//! What a machine can lack. Each time `xtask` refuses, says what is missing and what to do, and changes nothing.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -14,7 +14,7 @@ use crate::harness::small_tmp::small_tmp;
 use crate::harness::{export, test};
 
 #[test]
-fn docker_does_not_run() -> Result<()> {
+fn docker_is_not_running() -> Result<()> {
     test(|| {
         let checkout = Checkout::new()?;
         let run = Xtask::new(&checkout, &["rehearse"]).env("DOCKER_HOST", "unix:///nonexistent/docker.sock");
@@ -44,7 +44,7 @@ fn cosign_is_not_installed() -> Result<()> {
 }
 
 #[test]
-fn cosign_is_of_a_major_that_nobody_tried() -> Result<()> {
+fn cosign_is_an_untested_major_version() -> Result<()> {
     test(|| {
         let checkout = Checkout::new()?;
         // A stand-in for a cosign that has neither flag; it wraps the real one.
@@ -113,7 +113,7 @@ fn a_refusal_leaves_the_last_rehearsal_as_it_was() -> Result<()> {
             let found = fs::read_to_string(&path).with_context(|| format!("`{name}` is gone"))?;
             assert_eq!(
                 found, name,
-                "it was written over, and the commands that were printed with it do not work any more"
+                "it was overwritten, so the commands that were printed with it no longer work"
             );
         }
         Ok(())

@@ -44,7 +44,7 @@ fn built_on(base: &str) -> Result<Checkout> {
     Ok(checkout)
 }
 
-/// As [`built_on`], with a login for the registry of `base`.
+/// Like [`built_on`], with a login for the registry of `base`.
 fn built_behind_login(base: &str, host: &str, user: &str) -> Result<Checkout> {
     let checkout = built_on(base)?;
     let login = format!(
@@ -57,7 +57,7 @@ fn built_behind_login(base: &str, host: &str, user: &str) -> Result<Checkout> {
 }
 
 #[test]
-fn a_base_image_behind_a_login_is_read_with_the_variable_that_the_configuration_names() -> Result<()> {
+fn a_base_image_behind_a_login_is_read_with_the_configured_token() -> Result<()> {
     test(|| {
         let client = Client::from_environment(&environment())?;
         let owner = client.new_hidden_user("base")?;
@@ -66,7 +66,7 @@ fn a_base_image_behind_a_login_is_read_with_the_variable_that_the_configuration_
 
         let without = Xtask::new(&checkout, &["rehearse"]).run()?;
         ensure!(without.code == REFUSED, "exit code {}:\n{}", without.code, without.stderr);
-        ensure!(without.stderr.contains(VARIABLE), "no word about `{VARIABLE}`:\n{}", without.stderr);
+        ensure!(without.stderr.contains(VARIABLE), "`{VARIABLE}` is not mentioned:\n{}", without.stderr);
 
         let token = owner.new_token(&["read:package"])?;
         let with = Xtask::new(&checkout, &["rehearse"]).env(VARIABLE, token.expose()).run()?.success()?;
@@ -80,7 +80,7 @@ fn a_base_image_behind_a_login_is_read_with_the_variable_that_the_configuration_
 
 #[test]
 #[ignore = "long: `cargo xtask ci --all`"]
-fn a_base_image_that_only_the_engines_mirror_serves_is_built_on_and_read() -> Result<()> {
+fn a_base_image_that_only_the_engines_mirror_has_can_be_built_on_and_read() -> Result<()> {
     test(|| {
         let stand_in = export("TESTBED_BASE_STAND_IN")?;
         let (_, digest) = stand_in.split_once('@').context("the stand-in has no digest")?;
@@ -89,7 +89,7 @@ fn a_base_image_that_only_the_engines_mirror_serves_is_built_on_and_read() -> Re
         checkout.commit("a base image from a mirror")?;
         let run = |arguments: &[&str]| {
             let run = Xtask::new(&checkout, arguments);
-            // This machine has read the stand-in before.
+            // An empty cache, because this machine has read the stand-in before.
             let cache = checkout.beside("cache").display().to_string();
             run.env("TESTBED_BASE_STAND_IN", "")
                 .env("TESTBED_BASE_STAND_IN_FOR", "")

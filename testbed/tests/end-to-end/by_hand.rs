@@ -1,4 +1,4 @@
-//! The commands around a release that need nothing of the testbed but cosign: `notes` and `keygen`.
+//! The commands around a release that need only cosign from the testbed: `notes` and `keygen`.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -13,7 +13,7 @@ use crate::harness::shared::{Shared, rehearsal};
 use crate::harness::{call, export, test};
 
 #[test]
-fn notes_are_what_the_page_begins_with() -> Result<()> {
+fn the_page_begins_with_the_notes() -> Result<()> {
     test(|| {
         let Shared { checkout, run, .. } = rehearsal()?;
         let notes = Xtask::new(checkout, &["notes"]).run()?.success()?;
@@ -24,7 +24,7 @@ fn notes_are_what_the_page_begins_with() -> Result<()> {
 }
 
 #[test]
-fn notes_of_a_tag_are_the_commits_since_the_one_before() -> Result<()> {
+fn the_notes_of_a_tag_list_the_commits_since_the_previous_tag() -> Result<()> {
     test(|| {
         let checkout = Checkout::new()?;
         checkout.git(&["tag", "v1.0.0"])?;
@@ -41,7 +41,7 @@ fn notes_of_a_tag_are_the_commits_since_the_one_before() -> Result<()> {
 }
 
 #[test]
-fn a_new_key_signs_and_is_nowhere_but_in_its_directory() -> Result<()> {
+fn keygen_writes_a_working_key_pair_and_prints_no_secret() -> Result<()> {
     test(|| {
         // Replaces the placeholder that the repository comes with.
         let checkout = Checkout::new()?;
@@ -71,13 +71,13 @@ fn a_new_key_signs_and_is_nowhere_but_in_its_directory() -> Result<()> {
         }
         let derive = call(export("TESTBED_COSIGN_2")?, &["public-key", "--key", "env://COSIGN_PRIVATE_KEY"])?;
         let derive = derive.env("COSIGN_PRIVATE_KEY", &private).env("COSIGN_PASSWORD", &password);
-        ensure!(derive.read()?.trim() == public.trim(), "the private key has another public half");
+        ensure!(derive.read()?.trim() == public.trim(), "the public key does not belong to the private key");
         checkout.ensure_nothing_is_left()
     })
 }
 
 #[test]
-fn no_key_is_overwritten_or_put_where_it_can_be_committed() -> Result<()> {
+fn keygen_overwrites_nothing_and_puts_no_private_key_into_the_repository() -> Result<()> {
     test(|| {
         let checkout = Checkout::new()?;
         let keygen = |directory: &str, words: &[&str]| {

@@ -8,7 +8,7 @@ use crate::harness::shared::{Shared, rehearsal};
 use crate::harness::{call, export, test};
 
 #[test]
-fn cosign_save_and_load_keep_what_the_printed_commands_check() -> Result<()> {
+fn an_image_copied_by_cosign_save_and_load_passes_the_printed_commands() -> Result<()> {
     test(|| {
         let Shared { run, checkout, .. } = rehearsal()?;
         let pinned = run.pinned()?;
@@ -22,7 +22,7 @@ fn cosign_save_and_load_keep_what_the_printed_commands_check() -> Result<()> {
             let loaded = format!("{elsewhere}@{digest}");
             for command in run.commands()?.lines() {
                 let command = command.replace(&pinned, &loaded);
-                ensure!(command.contains(&loaded), "it does not name the image: {command}");
+                ensure!(command.contains(&loaded), "the command does not name the image: {command}");
                 let words: Vec<_> = command.split(' ').skip(1).collect();
                 for checking in ["TESTBED_COSIGN_2", "TESTBED_COSIGN_3"] {
                     let checked = call(export(checking)?, &words)?.dir(checkout.top()).output()?.success();

@@ -1,4 +1,4 @@
-//! Images whose content differs from the platform and the lockfile: refused before anything is signed.
+//! An image whose content does not match its platform or the lockfile is refused before anything is signed.
 
 use anyhow::{Result, ensure};
 
@@ -7,7 +7,7 @@ use crate::harness::checkout::Checkout;
 use crate::harness::run::Xtask;
 use crate::harness::{export, image, test};
 
-/// A line in the stage that makes the service. That stage runs on the building machine for every platform.
+/// A line in the stage that prepares the service. For every platform, that stage runs on the building machine's own.
 const STAGE: &str = "COPY service/src ./src\n";
 
 /// Rehearses a commit of `checkout` whose Dockerfile has `line` after [`STAGE`]. The rehearsal must refuse it with
@@ -30,7 +30,7 @@ fn ensure_refused(checkout: &Checkout, line: &str, words: &[&str]) -> Result<()>
 }
 
 #[test]
-fn a_binary_for_the_building_machine_in_the_image_for_another_platform() -> Result<()> {
+fn a_binary_for_another_platform_is_refused() -> Result<()> {
     test(|| {
         let other = if cfg!(target_arch = "x86_64") { "linux/arm64" } else { "linux/amd64" };
         ensure_refused(
@@ -49,7 +49,7 @@ fn a_binary_for_the_building_machine_in_the_image_for_another_platform() -> Resu
 }
 
 #[test]
-fn a_package_that_the_lockfile_does_not_install() -> Result<()> {
+fn a_package_that_the_lockfile_does_not_install_is_refused() -> Result<()> {
     test(|| {
         ensure_refused(
             &Checkout::new()?,

@@ -1,4 +1,4 @@
-//! Provenance and SBOM as a verifier gets them, compared with git and not with xtask's own output.
+//! Provenance and SBOM as a verifier gets them. They are compared with git, not with xtask's own output.
 
 use std::collections::BTreeSet;
 
@@ -12,14 +12,15 @@ use crate::harness::run::{Finished, Xtask};
 use crate::harness::shared::{Shared, rehearsal};
 use crate::harness::{call, image, test};
 
-/// The predicate that the printed command number `line` accepts.
+/// The predicate that the printed command on line `line`, counted from 0, prints once it has verified it.
 pub(crate) fn predicate(checkout: &Checkout, run: &Finished, line: usize) -> Result<Value> {
     let command = run.commands()?.lines().nth(line).context("there are three commands")?;
     let envelope = call("sh", &["-c", command])?.dir(checkout.top()).read()?;
-    let envelope: Value = serde_json::from_str(&envelope).context("cosign printed no single envelope")?;
+    let envelope: Value =
+        serde_json::from_str(&envelope).context("cosign did not print a single envelope")?;
     let payload = envelope["payload"].as_str().context("the envelope has no payload")?;
     let statement = call("base64", &["--decode"])?.stdin(payload).read()?;
-    let mut statement: Value = serde_json::from_str(&statement).context("the payload is no JSON")?;
+    let mut statement: Value = serde_json::from_str(&statement).context("the payload is not JSON")?;
     let subject = &statement["subject"][0]["digest"]["sha256"];
     ensure!(subject == run.digest()?.hex(), "the statement is about {subject}");
     Ok(statement["predicate"].take())
@@ -38,7 +39,7 @@ fn named<'a>(list: &'a Value, name: &str) -> Result<&'a Value> {
 }
 
 #[test]
-fn provenance_names_the_commit_the_files_and_the_base_images_of_git() -> Result<()> {
+fn the_commit_files_and_base_images_in_the_provenance_match_git() -> Result<()> {
     test(|| {
         let Shared { checkout, run, .. } = rehearsal()?;
         let provenance = provenance(checkout, run)?;
@@ -64,7 +65,7 @@ fn provenance_names_the_commit_the_files_and_the_base_images_of_git() -> Result<
 }
 
 #[test]
-fn provenance_says_that_a_person_ran_it_on_what_and_what_came_out() -> Result<()> {
+fn provenance_names_the_local_run_the_tool_versions_and_each_manifest() -> Result<()> {
     test(|| {
         let Shared { checkout, run, .. } = rehearsal()?;
         let provenance = provenance(checkout, run)?;
@@ -90,7 +91,7 @@ fn provenance_says_that_a_person_ran_it_on_what_and_what_came_out() -> Result<()
 }
 
 #[test]
-fn provenance_says_when_a_stand_in_was_built_on() -> Result<()> {
+fn provenance_names_the_stand_in_if_one_replaces_the_base_image() -> Result<()> {
     test(|| {
         let Shared { checkout, run, .. } = rehearsal()?;
         let provenance = provenance(checkout, run)?;
@@ -98,12 +99,12 @@ fn provenance_says_when_a_stand_in_was_built_on() -> Result<()> {
         let used = Environment::of_this_process().get("TESTBED_BASE_STAND_IN")?.map(str::to_owned);
         match used {
             Some(stand_in) => {
-                let said = named(inputs, "stand-in-image")?;
-                assert_eq!(said["uri"], format!("docker-image://{stand_in}"));
-                let pinned = said["annotations"]["standsInFor"].as_str().unwrap_or_default();
-                assert!(pinned.starts_with("node:22-slim@sha256:"), "{said}");
+                let input = named(inputs, "stand-in-image")?;
+                assert_eq!(input["uri"], format!("docker-image://{stand_in}"));
+                let pinned = input["annotations"]["standsInFor"].as_str().unwrap_or_default();
+                assert!(pinned.starts_with("node:22-slim@sha256:"), "{input}");
             }
-            None => assert!(named(inputs, "stand-in-image").is_err(), "nothing stood in: {inputs}"),
+            None => assert!(named(inputs, "stand-in-image").is_err(), "there was no stand-in: {inputs}"),
         }
         Ok(())
     })
@@ -128,7 +129,7 @@ fn is_below(component: &Value, directory: &str) -> bool {
 }
 
 #[test]
-fn the_sbom_lists_the_production_set_of_the_lockfile_where_it_is_installed() -> Result<()> {
+fn the_sbom_lists_exactly_the_production_packages_of_the_lockfile() -> Result<()> {
     test(|| {
         let Shared { checkout, run, .. } = rehearsal()?;
         let lockfile: Value = serde_json::from_slice(&checkout.committed("service/package-lock.json")?)?;
@@ -151,7 +152,7 @@ fn the_sbom_lists_the_production_set_of_the_lockfile_where_it_is_installed() -> 
 }
 
 #[test]
-fn the_sbom_lists_what_the_base_image_brings() -> Result<()> {
+fn the_sbom_lists_the_packages_of_the_base_image() -> Result<()> {
     test(|| {
         let Shared { checkout, run, .. } = rehearsal()?;
         let sbom = predicate(checkout, run, 2)?;
@@ -177,13 +178,13 @@ fn the_sbom_lists_what_the_base_image_brings() -> Result<()> {
 }
 
 #[test]
-fn another_rehearsal_of_the_commit_makes_the_same_sbom_byte_for_byte() -> Result<()> {
+fn a_second_rehearsal_of_a_commit_makes_the_same_sbom_byte_for_byte() -> Result<()> {
     test(|| {
         let shared = rehearsal()?;
         let checkout = Checkout::as_committed()?;
         let run = Xtask::new(&checkout, &["rehearse"]).run()?.success()?;
-        // Cosign renders an attested document again, so its bytes differ. The provenance has the digest of the file
-        // itself.
+        // cosign serializes an attested document again, so its bytes differ from the file's. The provenance has the
+        // digest of the file itself.
         let digest = |checkout: &Checkout, run: &Finished| -> Result<Value> {
             let byproducts = provenance(checkout, run)?["runDetails"]["byproducts"].take();
             Ok(named(&byproducts, "sbom.cdx.json")?["digest"].clone())

@@ -1,6 +1,6 @@
-//! A release that is disturbed anywhere is finished by the same command (docs/reliability.md). This tests a sample
-//! of the matrix that `cargo testbed faults --all` tries completely, races, and the kit itself on a release that
-//! cannot be resumed.
+//! Wherever a release is disturbed, the same command finishes it (docs/reliability.md). These tests try a sample of the
+//! matrix that `cargo testbed faults --all` tries completely, and races. They also check that the kit notices a release
+//! that cannot be resumed.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -17,19 +17,19 @@ use crate::harness::run::{program, program_with};
 use crate::harness::shared::lasting_directory;
 use crate::harness::{environment, test};
 
-/// So many cases are tried for every change.
+/// The number of cases that are tried for every change.
 const FEW: usize = 4;
 
-/// At least this many cases, and one of every step. The whole matrix has its own command.
+/// The long test tries at least this many cases, and one of every step. The whole matrix has its own command.
 const CASES: usize = 8;
 
-/// Races of each kind. A hundred of them have their own command.
+/// The number of races of each kind. A hundred of each have their own command.
 const RACES: usize = 2;
 
 /// The program that the shims become.
 const TESTBED: &str = env!("CARGO_BIN_EXE_testbed");
 
-/// A new seed, written past libtest, so that the choice can be repeated.
+/// A new seed. It is printed past libtest, so that the selection can be repeated.
 fn seed(of: &str) -> Result<u64> {
     let seed = u64::from_str_radix(&random_hex()?[..8], 16)?;
     writeln!(std::io::stderr(), "\n{of}: seed {seed}")?;
@@ -67,19 +67,19 @@ fn try_all(kit: &Kit, cases: &[Case], seed: u64) -> Result<Vec<Outcome>> {
     Ok(outcomes)
 }
 
-/// Tries `cases`: none may be a violation, and most must have been met.
+/// Tries `cases`. None may have a violation, and in most of them the call or request must have come and been disturbed.
 fn all_end_well(kit: &Kit, cases: &[Case], seed: u64) -> Result<()> {
     let outcomes = try_all(kit, cases, seed)?;
     ensure!(outcomes.len() == cases.len(), "{} of {} cases", outcomes.len(), cases.len());
     let wrong: Vec<_> = outcomes.iter().filter(|outcome| !outcome.violations.is_empty()).collect();
     ensure!(wrong.is_empty(), "with seed {seed}: {wrong:#?}");
     let met = outcomes.iter().filter(|outcome| outcome.met).count();
-    ensure!(met * 4 >= outcomes.len() * 3, "only {met} of {} cases were met", outcomes.len());
+    ensure!(met * 4 >= outcomes.len() * 3, "only {met} of {} cases were disturbed", outcomes.len());
     Ok(())
 }
 
 #[test]
-fn a_release_that_is_disturbed_is_finished_by_the_same_command() -> Result<()> {
+fn the_same_command_finishes_a_disturbed_release() -> Result<()> {
     test(|| {
         let (seed, kit) = (seed("faults")?, kit()?);
         let sample = sample(kit, seed);
@@ -92,7 +92,7 @@ fn a_release_that_is_disturbed_is_finished_by_the_same_command() -> Result<()> {
 
 #[test]
 #[ignore = "long: `cargo xtask ci --all`"]
-fn a_release_that_is_disturbed_at_any_step_is_finished_by_the_same_command() -> Result<()> {
+fn the_same_command_finishes_a_release_disturbed_at_any_step() -> Result<()> {
     test(|| {
         let (seed, kit) = (seed("faults")?, kit()?);
         let cases = sample(kit, seed);
@@ -102,7 +102,7 @@ fn a_release_that_is_disturbed_at_any_step_is_finished_by_the_same_command() -> 
 }
 
 /// Transient faults: in the requests of `xtask`, in those that docker and cosign send for it, and in a tool itself.
-const PASSING: [&str; 9] = [
+const TRANSIENT: [&str; 9] = [
     "request truncated 1 HEAD /v2/acme/carol/manifests/v0.1.0",
     "request 429 1 POST /v2/acme/carol/blobs/uploads/",
     "request cut-after 1 POST /api/v1/repos/acme/carol/releases",
@@ -116,10 +116,10 @@ const PASSING: [&str; 9] = [
 
 #[test]
 #[ignore = "long: `cargo xtask ci --all`"]
-fn a_fault_that_passes_does_not_end_a_release() -> Result<()> {
+fn a_transient_fault_does_not_end_a_release() -> Result<()> {
     test(|| {
         let kit = kit()?;
-        // The name of a call contains all of its words, which are many.
+        // The name of a call is its whole command line, which is long, so these names are prefixes.
         let whole = |name: &&str| -> Result<Case> {
             let case: Case = name.parse()?;
             let mut targets = kit.targets().iter().map(|(_, target)| target);
@@ -130,7 +130,7 @@ fn a_fault_that_passes_does_not_end_a_release() -> Result<()> {
             let target = found.with_context(|| format!("no release has `{name}`"))?.clone();
             Ok(Case { target, ..case })
         };
-        let cases: Vec<_> = PASSING.iter().map(whole).collect::<Result<_>>()?;
+        let cases: Vec<_> = TRANSIENT.iter().map(whole).collect::<Result<_>>()?;
         for outcome in try_all(kit, &cases, 0)? {
             ensure!(outcome.met && outcome.first == 0 && outcome.violations.is_empty(), "{outcome:#?}");
         }
@@ -140,7 +140,7 @@ fn a_fault_that_passes_does_not_end_a_release() -> Result<()> {
 
 #[test]
 #[ignore = "long: `cargo xtask ci --all`"]
-fn two_releases_at_once_both_end_as_one_after_the_other() -> Result<()> {
+fn two_concurrent_releases_end_as_if_one_had_followed_the_other() -> Result<()> {
     test(|| {
         let seed = seed("races")?;
         let races = Races::set_up(&environment(), program()?, Path::new(TESTBED))?;
@@ -155,7 +155,7 @@ fn two_releases_at_once_both_end_as_one_after_the_other() -> Result<()> {
 }
 
 #[test]
-fn a_finished_release_run_again_sends_no_write() -> Result<()> {
+fn running_a_finished_release_again_sends_no_write() -> Result<()> {
     test(|| {
         let kit = kit()?;
         let writes = kit.writes_of_a_finished_release()?;
@@ -166,7 +166,7 @@ fn a_finished_release_run_again_sends_no_write() -> Result<()> {
 
 #[test]
 #[ignore = "long: `cargo xtask ci --all`"]
-fn the_kit_goes_red_for_a_release_that_cannot_be_resumed() -> Result<()> {
+fn the_kit_reports_a_release_that_cannot_be_resumed() -> Result<()> {
     test(|| {
         let broken = program_with("broken-resume")?;
         let kit = Kit::set_up(&environment(), &broken, Path::new(TESTBED), 1)?;
@@ -177,7 +177,8 @@ fn the_kit_goes_red_for_a_release_that_cannot_be_resumed() -> Result<()> {
         };
         let mut targets = kit.targets().iter().map(|(_, target)| target);
         let target = targets.find(stores).context("no call stores the attestations")?.clone();
-        // Only the first of the two leaves a version tag without attestations behind, but a stranger sees both.
+        // Only the first of the two leaves a version tag without attestations behind, but in both a stranger sees it
+        // without them for a moment.
         let cases =
             [Injury::KillBefore, Injury::KillAfter].map(|injury| Case { target: target.clone(), injury });
         for (outcome, is_stuck) in try_all(&kit, &cases, 0)?.iter().zip([true, false]) {

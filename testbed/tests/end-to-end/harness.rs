@@ -1,5 +1,5 @@
-//! What every test needs: its place beside the others, the marker that it ran, the testbed's exports, and the
-//! programs of this machine.
+//! What every test needs: the lock that decides which tests run side by side, the marker that a test ran, the
+//! testbed's exports, and the programs of this machine.
 
 pub(crate) mod builder;
 pub(crate) mod checkout;
@@ -31,8 +31,8 @@ const INTERVAL: Duration = Duration::from_millis(2);
 /// Longer than anything that a test waits for on a loaded machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Tests that may run side by side share this lock; the others hold it alone. A test that waits to be alone keeps
-/// later tests from starting, so both get their turn. No test takes the lock twice.
+/// Tests that may run side by side hold this lock shared; the others hold it exclusively. A test that waits for the
+/// exclusive lock keeps later tests from starting, so both kinds get their turn. No test takes the lock twice.
 static MACHINE: RwLock<()> = RwLock::new(());
 
 /// Runs the body of a test, in this process. Other tests may run beside it.
@@ -41,17 +41,16 @@ pub(crate) fn test<T: FnOnce() -> Result<()>>(body: T) -> Result<()> {
     marked(body)
 }
 
-/// Like [`test`], while no other test runs. It is for tests that end what all tests use, remove what they rely on,
-/// or would mistake what they make for their own.
+/// Like [`test`], but no other test runs meanwhile. It is for tests that kill a program that all tests use, remove
+/// something that other tests rely on, or would mistake what other tests make for their own.
 pub(crate) fn alone<T: FnOnce() -> Result<()>>(body: T) -> Result<()> {
     let _alone = MACHINE.write().unwrap_or_else(PoisonError::into_inner);
     marked(body)
 }
 
-/// Runs `body` and, if it passes, leaves the file that tells `cargo xtask ci` that it ran, with the seconds that it
-/// took. The file has the name of the function that `body` is written in. A test without this call has no file, and
-/// `ci` fails. A failure is reported at once: libtest keeps it until the end, which a run that is stopped does not
-/// reach.
+/// Runs `body`. If it passes, writes a marker file for `cargo xtask ci` with the number of seconds that it took. The
+/// file is named after the test function that contains `body`. A test that does not call this leaves no file, so `ci`
+/// fails. A failure is printed at once: libtest prints it only at the end, which an interrupted run does not reach.
 fn marked<T: FnOnce() -> Result<()>>(body: T) -> Result<()> {
     export("TESTBED_REGISTRY")?;
     // `end_to_end::rehearsal::name::{{closure}}`; libtest leaves the crate out.
@@ -59,7 +58,7 @@ fn marked<T: FnOnce() -> Result<()>>(body: T) -> Result<()> {
     let name = name.split_once("::").map_or(name, |(_crate, name)| name);
     let started = Instant::now();
     if let Err(error) = body() {
-        // Past libtest, which captures the output.
+        // Bypasses libtest, which captures the output.
         writeln!(io::stderr(), "\n{name} failed: {error:#}")?;
         return Err(error);
     }
@@ -76,8 +75,8 @@ pub(crate) fn environment() -> Environment {
     Environment::of_this_process()
 }
 
-/// One of the testbed's exports. A test without them fails, so that it never passes because it had nothing to run
-/// on.
+/// One of the testbed's exports. Without them a test fails, so that it never passes because there was nothing to test
+/// with.
 pub(crate) fn export(name: &str) -> Result<String> {
     let value = environment().get(name)?.map(str::to_owned);
     value.with_context(|| {
@@ -102,7 +101,7 @@ pub(crate) fn read(program: impl AsRef<Path>, arguments: &[&str]) -> Result<Stri
     call(program, arguments)?.read()
 }
 
-/// Asks until there is an answer. `what` names what it waits for.
+/// Calls `ask` until it returns an answer. `what` says in the error what was waited for.
 pub(crate) fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Result<Option<T>>) -> Result<T> {
     let deadline = Instant::now() + PATIENCE;
     loop {

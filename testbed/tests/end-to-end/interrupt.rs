@@ -45,7 +45,7 @@ fn runs(checkout: &Checkout, words: &[&str]) -> Result<Option<()>> {
 }
 
 #[test]
-fn ctrl_c_in_the_build() -> Result<()> {
+fn ctrl_c_during_the_build() -> Result<()> {
     test(|| {
         let checkout = Checkout::new()?;
         checkout.replace("Dockerfile", "COPY service/src", &format!("RUN {LONG_BUILD}\nCOPY service/src"))?;
@@ -61,7 +61,7 @@ fn ctrl_c_in_the_build() -> Result<()> {
 }
 
 #[test]
-fn ctrl_c_while_the_container_is_asked() -> Result<()> {
+fn ctrl_c_while_the_container_is_queried() -> Result<()> {
     test(|| {
         let checkout = Checkout::new()?;
         never_answers(&checkout)?;

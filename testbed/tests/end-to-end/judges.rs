@@ -1,5 +1,5 @@
 //! What independent programs say about a release: in-toto about the provenance, CycloneDX about the SBOM, crane
-//! about the image. Each judge also gets something wrong, because a judge that accepts everything proves nothing.
+//! about the image. Each judge is also given an error, because a judge that accepts everything proves nothing.
 
 use std::path::Path;
 
@@ -21,14 +21,14 @@ fn judge(script: &str, document: &Value) -> Result<Output> {
 
 fn accepts(script: &str, document: &Value) -> Result<()> {
     let verdict = judge(script, document)?;
-    ensure!(verdict.status.success(), "{script} refuses it: {}", verdict.stderr);
+    ensure!(verdict.status.success(), "{script} rejects it: {}", verdict.stderr);
     Ok(())
 }
 
-/// Refused, with `words` in the reason.
+/// Checks that `script` rejects `document`, with `words` in the reason.
 fn refuses(script: &str, document: &Value, words: &str) -> Result<()> {
     let verdict = judge(script, document)?;
-    ensure!(!verdict.status.success(), "{script} takes {document}");
+    ensure!(!verdict.status.success(), "{script} accepts {document}");
     ensure!(verdict.stderr.contains(words), "{script} does not say `{words}`: {}", verdict.stderr);
     Ok(())
 }
@@ -50,14 +50,14 @@ fn in_toto_reads_the_provenance_without_loss() -> Result<()> {
         refuses("provenance.py", &wrong_type, "digest")?;
         let no_time = with(&|p| p["runDetails"]["metadata"]["startedOn"] = json!("yesterday"));
         refuses("provenance.py", &no_time, "startedOn")?;
-        // The parser accepts this, but it is lost when it is written again.
+        // The parser accepts this name, but does not write it again.
         let another_name = with(&|p| p["runDetails"]["metadata"]["invocation_id"] = json!("x"));
         refuses("provenance.py", &another_name, "no SLSA v1 provenance")
     })
 }
 
 #[test]
-fn the_sbom_is_cyclonedx_1_6_by_its_schema() -> Result<()> {
+fn the_sbom_conforms_to_the_schema_of_cyclonedx_1_6() -> Result<()> {
     test(|| {
         let Shared { checkout, run, .. } = rehearsal()?;
         let sbom = evidence::predicate(checkout, run, 2)?;
@@ -83,7 +83,7 @@ fn the_sbom_is_cyclonedx_1_6_by_its_schema() -> Result<()> {
 }
 
 #[test]
-fn crane_finds_the_image_whole_and_misses_a_layer() -> Result<()> {
+fn crane_accepts_the_image_and_rejects_one_with_a_layer_missing() -> Result<()> {
     test(|| {
         let (crane, pinned) = (export("TESTBED_CRANE")?, rehearsal()?.run.pinned()?);
         assert_eq!(read(&crane, &["digest", &pinned])?, rehearsal()?.run.digest()?.as_str());
@@ -95,12 +95,12 @@ fn crane_finds_the_image_whole_and_misses_a_layer() -> Result<()> {
         holed["layers"].as_array_mut().and_then(Vec::pop);
         let holed = push(manifest, &holed)?;
         let verdict = call(&crane, &["validate", "--remote", &holed])?.output()?;
-        ensure!(!verdict.status.success(), "crane misses nothing: {}", verdict.stderr);
+        ensure!(!verdict.status.success(), "crane does not miss the layer: {}", verdict.stderr);
         Ok(())
     })
 }
 
-/// Stores a manifest by its digest in the repository of `beside`; returns its name.
+/// Stores a manifest by its digest in the repository of `beside`; returns its reference.
 fn push(beside: &str, manifest: &Value) -> Result<String> {
     let (text, (name, _)) = (manifest.to_string(), beside.split_once('@').unwrap_or((beside, "")));
     let (registry, path) = name.split_once('/').unwrap_or((name, ""));

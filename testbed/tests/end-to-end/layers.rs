@@ -1,5 +1,5 @@
-//! Layers that no builder writes, as the engines unpack them. What `verify` and a release read must be what a container
-//! has, or they must refuse the image.
+//! Layers that no builder writes, and how the engines unpack them. `verify` and a release must read from a layer
+//! exactly what a container gets from it, or refuse the image.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -80,18 +80,18 @@ fn hidden_size() -> Vec<u8> {
     [with_checksum(block, ""), package(EVIL)[..512].to_vec()].concat()
 }
 
-/// What must come of a layer.
+/// The expected result.
 #[derive(Clone)]
 enum Must {
-    /// What is read is what a container has: these packages.
+    /// The layers are read, with these packages, which a container has as well.
     BeRead(&'static [&'static str]),
-    /// It is refused. An engine gives a container these packages, or refuses it as well.
+    /// The layers are refused. A container has these packages, or the engine refuses the layers as well.
     BeRefused(&'static [&'static str]),
 }
 
 use Must::{BeRead, BeRefused};
 
-/// What it is about, the entries of each layer, and what must come of it.
+/// A description, the entries of each layer, and the expected result.
 type Case = (&'static str, Vec<Vec<Vec<u8>>>, Must);
 
 /// Layers that are read.
@@ -261,7 +261,7 @@ fn packages(listed: &str) -> BTreeSet<String> {
 
 #[test]
 #[ignore = "long: `cargo xtask ci --all`"]
-fn what_is_read_is_what_a_container_has_or_the_image_is_refused() -> Result<()> {
+fn layers_are_read_as_a_container_sees_them_or_the_image_is_refused() -> Result<()> {
     test(|| {
         let mut differ = Vec::new();
         let second = second()?;

@@ -1,9 +1,9 @@
-//! Lies on real servers. There is one honest release on the real forge. One change at a time is made to it, of a
-//! kind that somebody could make afterwards: in the registry, on the forge, or on the way. Each change must make
-//! exactly the claims false that it concerns. Claims that it makes impossible to check are unchecked, and all
-//! others still hold. Once the change is undone, the release verifies again. All kinds of lies are told about a
-//! recorded release (`xtask/src/verify/tests/lies.rs`). The lies here show that cosign, the registry and the forge
-//! do what those tests take for granted. docs/verification-tests.md has both tables.
+//! Lies on real servers. There is one honest release on the real forge. The tests make one change at a time to it, of a
+//! kind that somebody could make afterwards: in the registry, on the forge, or on the way. Each change must make false
+//! exactly the claims that it concerns. Claims that it makes impossible to check are unchecked, and all others still
+//! hold. Once the change is undone, the release verifies again. Every kind of lie is told about a recorded release
+//! (`xtask/src/verify/tests/lies.rs`). The lies here show that cosign, the registry and the forge behave as those tests
+//! assume. docs/verification-tests.md has both tables.
 
 /// Every claim that cannot be checked if no image is found, and `more`.
 macro_rules! of_an_image {

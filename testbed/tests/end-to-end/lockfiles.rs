@@ -26,13 +26,13 @@ use static_registry::Registry;
 /// The number of lockfiles in `ci`, which take a minute.
 const USUAL: u64 = 20;
 
-/// What our reader thinks a lockfile installs.
+/// What a lockfile installs, according to our reader.
 struct Accepted {
     installed: BTreeMap<String, (String, String, bool)>,
     tolerated: BTreeSet<String>,
 }
 
-/// The inner `Err` has the reason for a refusal.
+/// Our reader's judgement of a lockfile. The inner `Err` is the reason for a refusal.
 fn judged(project: &Project, lock: &Value) -> Result<Result<Accepted, String>> {
     let service = Folder::default();
     let (manifest, lock) = (project.manifest.to_string(), lock.to_string());
@@ -59,7 +59,7 @@ fn judged(project: &Project, lock: &Value) -> Result<Result<Accepted, String>> {
 
 /// What both npms made of a lockfile.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Held {
+enum Outcome {
     /// The same tree.
     Same,
     /// The same tree, except for optional packages that one of them leaves out.
@@ -68,20 +68,20 @@ enum Held {
     /// version when it is unpacked; the image is compared with the lockfile for that.
     OtherName,
     /// One of them refuses it, which ends a build.
-    OneAlone,
+    OneOnly,
     /// Both refuse it.
     Neither,
 }
 
 /// Installs with both, and compares the trees.
-fn held(
+fn install_with_both(
     npms: &[Npm; 2],
     project: &Project,
     lock: &Value,
     accepted: &Accepted,
     dir: &Path,
     is_honest: bool,
-) -> Result<Held> {
+) -> Result<Outcome> {
     let mut trees = Vec::new();
     for npm in npms {
         let place = dir.join(&npm.name);
@@ -92,10 +92,10 @@ fn held(
     let [Some(ten), Some(eleven)] = &trees[..] else {
         let is_one = trees.iter().any(Option::is_some);
         ensure!(!(is_one && is_honest), "one npm installs what the other refuses: {lock:#}");
-        return Ok(if is_one { Held::OneAlone } else { Held::Neither });
+        return Ok(if is_one { Outcome::OneOnly } else { Outcome::Neither });
     };
-    // npm 10 may leave packages in place that nothing installed asks for. It may also leave out what an optional
-    // package that does not fit asks for (docs/facts.md#lockfile-and-platform).
+    // npm 10 may keep packages that no installed package requires. It may also leave out packages that are required by
+    // an optional package that does not fit the platform (docs/facts.md#lockfile-and-platform).
     let (ten, eleven) = (ten.without(&accepted.tolerated), eleven.without(&accepted.tolerated));
     let as_read = [&ten, &eleven].map(|tree| is_what_we_read(tree, accepted));
     let is_in_one = |path: &str| ten.has(path) != eleven.has(path);
@@ -109,10 +109,10 @@ fn held(
         bail!("npm 10 and 11 differ in {differ:?} and {more:?}: {lock:#}");
     }
     match as_read {
-        [Ok(()), Ok(())] if optional.is_empty() => Ok(Held::Same),
-        [Ok(()), Ok(())] => Ok(Held::LessOptional),
+        [Ok(()), Ok(())] if optional.is_empty() => Ok(Outcome::Same),
+        [Ok(()), Ok(())] => Ok(Outcome::LessOptional),
         [Err(error), _] | [_, Err(error)] if is_honest => Err(error.context(format!("{lock:#}"))),
-        _ => Ok(Held::OtherName),
+        _ => Ok(Outcome::OtherName),
     }
 }
 
@@ -140,13 +140,13 @@ fn seeds() -> Result<Range<u64>> {
     let Some(text) = environment.get("LOCKFILES")? else { return Ok(0..USUAL) };
     let (start, end) = text.split_once("..").unwrap_or(("0", text));
     let range = start.parse()?..end.parse()?;
-    ensure!(!range.is_empty(), "`LOCKFILES={text}` is no lockfile at all");
+    ensure!(!range.is_empty(), "`LOCKFILES={text}` selects no lockfile");
     Ok(range)
 }
 
 #[test]
 #[ignore = "long: `cargo xtask ci --all`"]
-fn what_our_reader_takes_both_npms_install_to_the_same_bytes() -> Result<()> {
+fn both_npms_install_the_lockfiles_that_we_accept_to_the_same_bytes() -> Result<()> {
     test(|| {
         let seeds = seeds()?;
         let wanted = seeds.end - seeds.start;
@@ -162,32 +162,39 @@ fn what_our_reader_takes_both_npms_install_to_the_same_bytes() -> Result<()> {
                 Ok(accepted) => accepted,
                 Err(why) => bail!("seed {seed}: what npm wrote is refused: {why}: {lock:#}"),
             };
-            let made = held(&npms, &project, &lock, &accepted, &dir, true)
+            let made = install_with_both(&npms, &project, &lock, &accepted, &dir, true)
                 .with_context(|| format!("seed {seed}"))?;
-            ensure!(made != Held::Neither, "seed {seed}: no npm installs what npm wrote: {lock:#}");
+            ensure!(made != Outcome::Neither, "seed {seed}: no npm installs what npm wrote: {lock:#}");
             honest.push(made);
             let (what, twin) = project.hostile(&mut dice, &lock)?;
             match judged(&project, &twin)? {
                 Err(_) => refused += 1,
                 Ok(accepted) => {
                     let doing = || format!("seed {seed}, hostile: {what}");
-                    hostile.push(held(&npms, &project, &twin, &accepted, &dir, false).with_context(doing)?);
+                    let made = install_with_both(&npms, &project, &twin, &accepted, &dir, false);
+                    hostile.push(made.with_context(doing)?);
                 }
             }
         }
-        let count = |made: &[Held], kind: Held| made.iter().filter(|made| **made == kind).count();
-        let said = |made: &[Held]| {
-            let kinds = [Held::Same, Held::LessOptional, Held::OtherName, Held::OneAlone, Held::Neither];
-            let [same, less, other, alone, neither] = kinds.map(|kind| count(made, kind));
+        let count = |made: &[Outcome], kind: Outcome| made.iter().filter(|made| **made == kind).count();
+        let summary = |made: &[Outcome]| {
+            let kinds = [
+                Outcome::Same,
+                Outcome::LessOptional,
+                Outcome::OtherName,
+                Outcome::OneOnly,
+                Outcome::Neither,
+            ];
+            let [same, less, other, one, neither] = kinds.map(|kind| count(made, kind));
             format!(
-                "{same} the same by both, {less} but for optional packages, {other} the same with another name or version \
-                 than the lockfile's, {alone} refused by one npm, {neither} by both"
+                "{same} installed alike by both, {less} alike except for optional packages, {other} alike but with a \
+                 name or version that is not the lockfile's, {one} refused by one npm, {neither} by both"
             )
         };
         eprintln!(
             "{wanted} lockfiles of npm: {}; hostile twins: {refused} refused, {}",
-            said(&honest),
-            said(&hostile)
+            summary(&honest),
+            summary(&hostile)
         );
         ensure!(refused > 0, "nothing hostile was refused");
         Ok(())

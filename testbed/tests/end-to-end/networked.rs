@@ -1,5 +1,5 @@
-//! The steps that have a network: our reading of a Dockerfile, which the provenance repeats, compared with what
-//! `BuildKit` says that it ran. buildx tells from version 0.38 on.
+//! The steps that have a network: our reading of a Dockerfile, which the provenance repeats, compared with the steps
+//! that `BuildKit` reports. buildx reports them since version 0.38.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -22,7 +22,7 @@ struct Input {
     recipe: &'static str,
     /// The lines of the steps that run with a network.
     ran: &'static [usize],
-    /// More lines that our reading names.
+    /// Further lines that our reading names.
     also_named: &'static [usize],
 }
 
@@ -49,13 +49,13 @@ const INPUTS: &[Input] = &[
         "FROM P AS a\nRUN touch /x\nFROM P AS b\nRUN touch /x\nFROM P\nCOPY --from=a /x /y\nCOPY --from=b /x /z\n",
         &[2, 4],
     ),
-    // BuildKit ends flags at a blank, also behind another escape character than `\`.
+    // BuildKit ends a flag at a blank, even after an escape character other than `\`.
     Input {
         recipe: "# escape=`\nFROM P\nRUN --mount=type=cache,target=/a` --network=none true\n",
         ran: &[],
         also_named: &[3],
     },
-    // A heredoc's text is read as if it were instructions: too much is named, and nothing is left out.
+    // We read a heredoc's text as if it were instructions. So we name too many steps, but miss none.
     Input { recipe: "FROM P\nRUN --network=none cat <<E\nRUN true\nE\n", ran: &[], also_named: &[3] },
     // A stage that nothing needs is not built.
     Input { recipe: "FROM P AS a\nRUN true\nFROM P\n", ran: &[], also_named: &[2] },
@@ -63,7 +63,7 @@ const INPUTS: &[Input] = &[
 
 #[test]
 #[ignore = "long: `cargo xtask ci --all`"]
-fn buildkit_gives_a_network_to_the_steps_that_we_name_and_to_no_others() -> Result<()> {
+fn buildkit_gives_no_network_to_a_step_that_we_do_not_name() -> Result<()> {
     test(|| {
         let users = Scratch::new()?;
         let environment = environment().with([("DOCKER_CONFIG", newest_buildx(&users)?)]);
@@ -81,7 +81,7 @@ fn buildkit_gives_a_network_to_the_steps_that_we_name_and_to_no_others() -> Resu
             let built =
                 docker.build(&build(&scratch, &base), None).with_context(|| input.recipe.to_owned())?;
             let origins = built.networked.iter().flat_map(|step| &step.origins);
-            // The first of an instruction's lines may be a continuation line that holds nothing.
+            // The first of an instruction's lines may be an empty continuation line.
             let ran: BTreeSet<_> = origins
                 .map(|lines| *lines.iter().find(|line| named.contains(line)).unwrap_or(&lines[0]))
                 .collect();
@@ -96,8 +96,8 @@ fn buildkit_gives_a_network_to_the_steps_that_we_name_and_to_no_others() -> Resu
     })
 }
 
-/// Makes a base image with the trigger `words`, on the stand-in, and returns it by digest.
-fn base_with_a_trigger(words: &str) -> Result<String> {
+/// Makes a base image with the `ONBUILD` instruction `words`, on the stand-in, and returns its reference by digest.
+fn base_with_onbuild(words: &str) -> Result<String> {
     let scratch = Scratch::new()?;
     let (_, stand_in) = base()?;
     fs::write(scratch.path().join("Dockerfile"), format!("FROM {stand_in}\nONBUILD {words}\n"))?;
@@ -114,13 +114,13 @@ fn base_with_a_trigger(words: &str) -> Result<String> {
 }
 
 #[test]
-fn a_step_that_the_base_image_brings_ends_the_release() -> Result<()> {
+fn an_onbuild_step_with_a_network_is_refused() -> Result<()> {
     test(|| {
         let users = Scratch::new()?;
         let checkout = Checkout::as_committed()?;
         let run = Xtask::new(&checkout, &["rehearse"])
             .env("DOCKER_CONFIG", newest_buildx(&users)?)
-            .env("TESTBED_BASE_STAND_IN", base_with_a_trigger("RUN true")?)
+            .env("TESTBED_BASE_STAND_IN", base_with_onbuild("RUN true")?)
             .run()?;
         ensure!(run.code == REFUSED, "exit code {}:\n{}", run.code, run.stderr);
         ensure!(run.stderr.contains("`/bin/sh -c true` with a network"), "{}", run.stderr);
@@ -128,13 +128,13 @@ fn a_step_that_the_base_image_brings_ends_the_release() -> Result<()> {
     })
 }
 
-/// A step without a network is in no list, and the oldest buildx records no steps: only the image shows it.
+/// A step without a network is on no list, and the oldest buildx reports no steps: only the image shows it.
 #[test]
-fn what_a_base_image_runs_in_the_last_stage_is_refused() -> Result<()> {
+fn an_onbuild_step_in_the_last_stage_is_refused() -> Result<()> {
     test(|| {
         let checkout = Checkout::as_committed()?;
         let run = Xtask::new(&checkout, &["rehearse"])
-            .env("TESTBED_BASE_STAND_IN", base_with_a_trigger("RUN --network=none true")?)
+            .env("TESTBED_BASE_STAND_IN", base_with_onbuild("RUN --network=none true")?)
             .run()?;
         ensure!(run.code == REFUSED, "exit code {}:\n{}", run.code, run.stderr);
         ensure!(

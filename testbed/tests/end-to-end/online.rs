@@ -1,6 +1,6 @@
 //! `check --online` with a real registry, builder and base image. The npm registry is the real one, except for its
-//! answer to `npm audit`. A mirror need not give that answer, and it may change from day to day, so a stand-in
-//! gives it.
+//! answer to `npm audit`. A mirror may not have that answer, and it may change from day to day, so a stand-in gives
+//! it.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -17,13 +17,13 @@ use crate::harness::checkout::Checkout;
 use crate::harness::run::Xtask;
 use crate::harness::{call, export, read, test};
 
-/// The path at which npm asks for advisories.
+/// The path at which npm requests advisories.
 const ADVISORIES: &str = "/-/npm/v1/security/advisories/bulk";
 
 /// Answers requests for advisories, and redirects npm to its own registry for everything else.
 struct AuditStandIn {
     url: String,
-    /// Without an answer, it refuses the request, as a mirror does.
+    /// `None` for a registry that answers no such request, as a mirror does.
     answer: Arc<Mutex<Option<String>>>,
 }
 
@@ -120,7 +120,7 @@ fn exceptions(statements: &[Value]) -> Result<String> {
 }
 
 #[test]
-fn npms_advisories_are_errors_unless_an_exception_counts() -> Result<()> {
+fn an_npm_advisory_is_an_error_unless_a_valid_exception_covers_it() -> Result<()> {
     test(|| {
         let checkout = Checkout::new()?;
         let registry = AuditStandIn::start()?;
@@ -136,10 +136,10 @@ fn npms_advisories_are_errors_unless_an_exception_counts() -> Result<()> {
         let ask = || found(&checkout, &base, &rules);
 
         registry.answer(Some(&advisory));
-        let told = ask()?;
-        let [(rule, severity, text)] = &told[..] else { anyhow::bail!("{told:?}") };
+        let findings = ask()?;
+        let [(rule, severity, text)] = &findings[..] else { anyhow::bail!("{findings:?}") };
         let package = format!("pkg:npm/fastify@{version}");
-        ensure!((&**rule, &**severity) == ("package-advisory", "error"), "{told:?}");
+        ensure!((&**rule, &**severity) == ("package-advisory", "error"), "{findings:?}");
         ensure!(text.contains("GHSA-0000-0000-0000") && text.contains(&package), "{text}");
 
         let day = |days: u64| Ok::<_, anyhow::Error>(rfc3339(days * 24 * 60 * 60 + now()?)[..10].to_owned());
@@ -150,14 +150,17 @@ fn npms_advisories_are_errors_unless_an_exception_counts() -> Result<()> {
             statement("pkg:npm/pino@0.0.1", &yesterday),
         ];
         checkout.write("security/exceptions.openvex.json", &exceptions(&statements)?)?;
-        let told: Vec<_> = ask()?.into_iter().map(|(rule, severity, _)| (rule, severity)).collect();
+        let findings: Vec<_> = ask()?.into_iter().map(|(rule, severity, _)| (rule, severity)).collect();
         let row = |rule: &str, severity: &str| (rule.to_owned(), severity.to_owned());
-        ensure!(told == [row("exception-unused", "note"), row("exception-expired", "error")], "{told:?}");
+        ensure!(
+            findings == [row("exception-unused", "note"), row("exception-expired", "error")],
+            "{findings:?}"
+        );
 
         registry.answer(None);
-        let told = ask()?;
-        let [(rule, severity, text)] = &told[..] else { anyhow::bail!("{told:?}") };
-        ensure!((&**rule, &**severity) == ("online-unanswered", "error"), "{told:?}");
+        let findings = ask()?;
+        let [(rule, severity, text)] = &findings[..] else { anyhow::bail!("{findings:?}") };
+        ensure!((&**rule, &**severity) == ("online-unanswered", "error"), "{findings:?}");
         ensure!(
             text.contains("audit endpoint returned an error") && text.contains("cargo xtask check --online"),
             "{text}"
@@ -182,21 +185,21 @@ fn a_base_image_is_compared_with_what_its_tag_names_now() -> Result<()> {
         let rules = ["base-stand-in", "base-behind", "base-tag", "base-index", "base-unavailable"];
         let ask = |tag: &str, digest: &str| {
             let found = found(&checkout, &format!("{name}:{tag}@{digest}"), &rules)?;
-            let told = found.into_iter().filter(|(rule, _, _)| rule != "base-stand-in");
-            Ok::<_, anyhow::Error>(told.collect::<Vec<_>>())
+            let others = found.into_iter().filter(|(rule, _, _)| rule != "base-stand-in");
+            Ok::<_, anyhow::Error>(others.collect::<Vec<_>>())
         };
-        let told = ask("22-slim", digest)?;
-        ensure!(told.is_empty(), "{told:?}");
+        let findings = ask("22-slim", digest)?;
+        ensure!(findings.is_empty(), "{findings:?}");
 
         put("22-slim", &other)?;
-        let told = ask("22-slim", digest)?;
-        let [(rule, severity, text)] = &told[..] else { anyhow::bail!("{told:?}") };
-        ensure!((&**rule, &**severity) == ("base-behind", "note"), "{told:?}");
+        let findings = ask("22-slim", digest)?;
+        let [(rule, severity, text)] = &findings[..] else { anyhow::bail!("{findings:?}") };
+        ensure!((&**rule, &**severity) == ("base-behind", "note"), "{findings:?}");
         ensure!(text.contains("than what the tag names now"), "{text}");
 
-        let told: Vec<_> = ask("24-slim", &format!("sha256:{}", "0".repeat(64)))?;
-        let rules: Vec<_> = told.iter().map(|(rule, severity, _)| (&**rule, &**severity)).collect();
-        ensure!(rules == [("base-unavailable", "error"), ("base-tag", "error")], "{told:?}");
+        let findings: Vec<_> = ask("24-slim", &format!("sha256:{}", "0".repeat(64)))?;
+        let rules: Vec<_> = findings.iter().map(|(rule, severity, _)| (&**rule, &**severity)).collect();
+        ensure!(rules == [("base-unavailable", "error"), ("base-tag", "error")], "{findings:?}");
         Ok(())
     })
 }

@@ -1,6 +1,6 @@
 //! What independent programs say about this repository's own files: actionlint and zizmor about the workflows,
-//! hadolint about the Dockerfiles, cargo-deny about the crates, Renovate about its configuration. Each then gets a
-//! file with an error, because a judge that accepts everything proves nothing.
+//! hadolint about the Dockerfiles, cargo-deny about the crates, Renovate about its configuration. Each is then given
+//! a file with an error, because a judge that accepts everything proves nothing.
 
 use std::path::Path;
 
@@ -34,20 +34,25 @@ fn wheel(checkout: &Checkout, name: &str, arguments: &[&str]) -> Result<Output> 
 }
 
 fn accepts(judge: &str, verdict: &Output) -> Result<()> {
-    ensure!(verdict.status.success(), "{judge} refuses: {}{}", verdict.text()?, verdict.stderr);
+    ensure!(
+        verdict.status.success(),
+        "{judge} rejects what it should accept: {}{}",
+        verdict.text()?,
+        verdict.stderr
+    );
     Ok(())
 }
 
-/// Refused, with `words` in the reason.
+/// Checks that `judge` has rejected its input, with `words` in the reason.
 fn refuses(judge: &str, verdict: &Output, words: &str) -> Result<()> {
-    ensure!(!verdict.status.success(), "{judge} takes what should be refused with `{words}`");
+    ensure!(!verdict.status.success(), "{judge} accepts what it should reject with `{words}`");
     let said = format!("{}{}", verdict.text()?, verdict.stderr);
     ensure!(said.contains(words), "{judge} does not say `{words}`: {said}");
     Ok(())
 }
 
 #[test]
-fn actionlint_takes_the_workflows_and_refuses_a_context_without_that_field() -> Result<()> {
+fn actionlint_accepts_the_workflows_and_rejects_an_unknown_context_property() -> Result<()> {
     test(|| {
         let checkout = Checkout::as_committed()?;
         let workflows = workflows(&checkout)?;
@@ -65,7 +70,7 @@ fn actionlint_takes_the_workflows_and_refuses_a_context_without_that_field() -> 
 }
 
 #[test]
-fn zizmor_takes_the_workflows_and_refuses_a_command_made_of_what_somebody_wrote() -> Result<()> {
+fn zizmor_accepts_the_workflows_and_rejects_a_command_built_from_a_commit_message() -> Result<()> {
     test(|| {
         let checkout = Checkout::as_committed()?;
         let workflows = workflows(&checkout)?;
@@ -86,7 +91,7 @@ fn zizmor_takes_the_workflows_and_refuses_a_command_made_of_what_somebody_wrote(
 }
 
 #[test]
-fn hadolint_takes_every_dockerfile_and_refuses_an_image_without_a_tag() -> Result<()> {
+fn hadolint_accepts_every_dockerfile_and_rejects_an_image_without_a_tag() -> Result<()> {
     test(|| {
         let checkout = Checkout::as_committed()?;
         let listed = checkout.git(&["ls-files", "*Dockerfile"])?;
@@ -106,7 +111,7 @@ fn hadolint_takes_every_dockerfile_and_refuses_an_image_without_a_tag() -> Resul
 }
 
 #[test]
-fn cargo_deny_takes_the_crates_and_refuses_a_licence_and_a_crate_from_elsewhere() -> Result<()> {
+fn cargo_deny_accepts_the_crates_and_rejects_a_licence_and_a_foreign_source() -> Result<()> {
     test(|| {
         let checkout = Checkout::as_committed()?;
         let metadata = ["metadata", "--locked", "--all-features", "--format-version=1"];
@@ -139,7 +144,7 @@ fn cargo_deny_takes_the_crates_and_refuses_a_licence_and_a_crate_from_elsewhere(
 }
 
 #[test]
-fn renovate_takes_its_configuration_and_refuses_a_misspelt_option() -> Result<()> {
+fn renovate_accepts_its_configuration_and_rejects_a_misspelt_option() -> Result<()> {
     test(|| {
         let checkout = Checkout::as_committed()?;
         let judge = || {

@@ -26,8 +26,8 @@ fn crane_and_skopeo_see_the_printed_digest_under_the_tag_and_latest() -> Result<
             let raw = call(export("TESTBED_SKOPEO")?, &inspect)?.output()?.success()?.stdout;
             assert_eq!(Digest::of(&raw), digest, "skopeo, {reference}");
         }
-        // What is signed is named by its digest: the index, with its attestations and bundles, and each platform's
-        // manifest.
+        // The tags that cosign uses have the digest of what is signed: of the index, which also has attestations and
+        // bundles, and of each platform's manifest.
         let pinned = run.pinned()?;
         let mut expected = vec!["latest".to_owned(), "v0.1.0".to_owned(), cosign_tag(&pinned, ".att")];
         expected.extend([cosign_tag(&pinned, ".sig"), cosign_tag(&pinned, "")]);
@@ -69,7 +69,7 @@ fn the_index_has_the_two_platforms_and_nothing_else() -> Result<()> {
 }
 
 #[test]
-fn labels_and_annotations_say_what_it_is_and_what_it_is_made_of() -> Result<()> {
+fn labels_and_annotations_name_the_version_the_source_and_the_base_image() -> Result<()> {
     test(|| {
         let Shared { checkout, run, .. } = rehearsal()?;
         let dockerfile = String::from_utf8(checkout.committed("Dockerfile")?)?;
@@ -99,16 +99,16 @@ fn labels_and_annotations_say_what_it_is_and_what_it_is_made_of() -> Result<()> 
     })
 }
 
-fn ensure_says(where_: &str, found: &Value, expected: &BTreeMap<&str, String>) -> Result<()> {
+fn ensure_says(place: &str, found: &Value, expected: &BTreeMap<&str, String>) -> Result<()> {
     for (key, value) in expected {
         let found = &found[format!("org.opencontainers.image.{key}")];
-        ensure!(found == value, "{where_}: `{key}` is {found}: expected `{value}`");
+        ensure!(found == value, "{place}: `{key}` is {found}: expected `{value}`");
     }
     Ok(())
 }
 
 #[test]
-fn the_image_runs_as_an_ordinary_user_and_declares_nothing_that_splits_builders() -> Result<()> {
+fn the_image_runs_as_an_ordinary_user_and_declares_no_port_health_check_or_volume() -> Result<()> {
     test(|| {
         let pinned = rehearsal()?.run.pinned()?;
         for (platform, manifest) in image::platforms(&pinned, &image::json(&pinned)?)? {
@@ -127,7 +127,7 @@ fn the_image_runs_as_an_ordinary_user_and_declares_nothing_that_splits_builders(
 }
 
 #[test]
-fn one_platform_is_an_index_of_one() -> Result<()> {
+fn an_image_for_one_platform_is_an_index_with_one_manifest() -> Result<()> {
     test(|| {
         let checkout = Checkout::new()?;
         let run = Xtask::new(&checkout, &["rehearse"]).run()?.success()?;

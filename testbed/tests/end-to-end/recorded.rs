@@ -22,14 +22,14 @@ fn newest() -> Result<PathBuf> {
     let mut numbers = Vec::new();
     for entry in std::fs::read_dir(COMMITTED).context("listing the committed recordings")? {
         let name = entry?.file_name().to_string_lossy().into_owned();
-        numbers.push(name.parse::<u32>().with_context(|| format!("`{name}` is no version"))?);
+        numbers.push(name.parse::<u32>().with_context(|| format!("`{name}` is not a version"))?);
     }
     let number = numbers.into_iter().max().context("there is no committed recording")?;
     Ok(Path::new(COMMITTED).join(number.to_string()))
 }
 
 #[test]
-fn a_release_of_today_has_the_form_of_the_newest_recording() -> Result<()> {
+fn a_new_release_has_the_form_of_the_newest_recording() -> Result<()> {
     test(|| {
         let scratch = Scratch::new()?;
         if let Some(place) = environment().get("TESTBED_RECORD")? {
@@ -43,7 +43,7 @@ fn a_release_of_today_has_the_form_of_the_newest_recording() -> Result<()> {
         ensure!(
             more.is_empty() && less.is_empty(),
             "a format has changed: give it another version, and record a release of it (docs/testbed.md): \
-             a release of today has {more:#?}\nand has not {less:#?}"
+             a new release has {more:#?}\nand lacks {less:#?}"
         );
         Ok(())
     })

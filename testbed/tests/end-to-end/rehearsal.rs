@@ -31,7 +31,7 @@ const STEPS: [&str; 12] = [
 ];
 
 #[test]
-fn without_tags_it_is_v0_1_0_at_head() -> Result<()> {
+fn without_tags_head_is_rehearsed_as_v0_1_0() -> Result<()> {
     test(|| {
         let Shared { checkout, run, .. } = rehearsal()?;
         let head = checkout.git(&["rev-parse", "HEAD"])?;
@@ -61,7 +61,7 @@ fn each_step_has_a_line_and_a_duration() -> Result<()> {
 }
 
 #[test]
-fn the_printed_commands_work_as_pasted_with_both_majors_of_cosign() -> Result<()> {
+fn the_printed_commands_work_unchanged_with_both_major_versions_of_cosign() -> Result<()> {
     test(|| {
         let Shared { run, .. } = rehearsal()?;
         let commands = run.commands()?;
@@ -71,7 +71,7 @@ fn the_printed_commands_work_as_pasted_with_both_majors_of_cosign() -> Result<()
             ensure!(pasted.status.success(), "{cosign}: {}", pasted.stderr);
             // They do check something: for another version, the same commands fail.
             let other = paste(&commands.replace("version=0.1.0", "version=0.1.1"), cosign)?;
-            ensure!(!other.status.success(), "{cosign} took a signature of 0.1.0 for one of 0.1.1");
+            ensure!(!other.status.success(), "{cosign} accepted a signature of 0.1.0 for 0.1.1");
         }
         Ok(())
     })
@@ -81,8 +81,8 @@ fn the_printed_commands_work_as_pasted_with_both_majors_of_cosign() -> Result<()
 fn paste(commands: &str, cosign: &str) -> Result<Output> {
     let bin = Scratch::new()?;
     symlink(export(cosign)?, bin.path().join("cosign")).context("linking cosign")?;
-    let path = Environment::of_this_process();
-    let path = format!("{}:{}", text(bin.path())?, path.get("PATH")?.unwrap_or_default());
+    let environment = Environment::of_this_process();
+    let path = format!("{}:{}", text(bin.path())?, environment.get("PATH")?.unwrap_or_default());
     let shell = call("sh", &["-e"])?.stdin(commands).dir(rehearsal()?.checkout.top());
     shell.env("PATH", path).output()
 }
@@ -102,7 +102,7 @@ fn the_page_names_the_digest_and_the_printed_commands() -> Result<()> {
 }
 
 #[test]
-fn its_image_verifies_as_a_rehearsal_and_not_under_another_key() -> Result<()> {
+fn the_image_verifies_as_a_rehearsal_but_not_with_another_key() -> Result<()> {
     test(|| {
         let checkout = Checkout::new()?;
         checkout.write("service/README.md", "changed, and not committed\n")?;
@@ -126,7 +126,7 @@ fn its_image_verifies_as_a_rehearsal_and_not_under_another_key() -> Result<()> {
 }
 
 #[test]
-fn a_work_tree_is_rehearsed_as_it_is_and_stays_as_it_is() -> Result<()> {
+fn a_work_tree_is_rehearsed_as_it_is_and_left_unchanged() -> Result<()> {
     test(|| {
         let checkout = Checkout::new()?;
         checkout.write("service/src/added.js", "// new, and not committed\n")?;
@@ -150,9 +150,9 @@ fn a_work_tree_is_rehearsed_as_it_is_and_stays_as_it_is() -> Result<()> {
     })
 }
 
-/// Everything in a context has the commit's time, so two contexts may differ in nothing but the content of a file.
+/// Everything in a context has the commit's time, so two contexts may differ only in the content of a file.
 #[test]
-fn a_file_of_the_same_size_and_time_is_taken_from_no_other_build() -> Result<()> {
+fn a_file_of_the_same_size_and_time_is_not_taken_from_another_build() -> Result<()> {
     const FILE: &str = "service/src/marker.js";
     test(|| {
         let checkout = Checkout::new()?;
@@ -173,7 +173,7 @@ fn a_file_of_the_same_size_and_time_is_taken_from_no_other_build() -> Result<()>
 }
 
 #[test]
-fn it_leaves_no_process_container_or_temporary_file() -> Result<()> {
+fn a_rehearsal_leaves_no_process_container_or_temporary_file() -> Result<()> {
     // Other tests rehearse the same commit, and their containers have the same names.
     alone(|| rehearsal()?.checkout.ensure_nothing_is_left())
 }

@@ -20,7 +20,7 @@ use crate::harness::checkout::{Checkout, text};
 use crate::harness::run::Xtask;
 use crate::harness::{environment, export, test};
 
-/// A clone with its own key, and a release with that key.
+/// A clone with its own key, and the tag of a version with that key.
 struct Repository {
     checkout: Checkout,
     key: Secret,
@@ -73,7 +73,7 @@ impl Repository {
         let [old, new] = keys.keys.as_slice() else { anyhow::bail!("{} keys", keys.keys.len()) };
         ensure!(
             old.public.pem().as_bytes() == fs::read(self.checkout.beside("own.pub"))?,
-            "another key is first"
+            "the first key is not the old one"
         );
         ensure!(
             (old.entry.from.to_string(), new.entry.from.to_string()) == ("1.2.3".into(), "1.2.4-0".into())
@@ -81,7 +81,7 @@ impl Repository {
         let directory = self.directory();
         ensure!(
             new.public.pem().as_bytes() == fs::read(directory.join("cosign.pub"))?,
-            "the pair is another"
+            "the second key is not the new one"
         );
         self.ensure_endorsed(&keys)?;
         for (path, mode) in [("", 0o700), ("cosign.key", 0o600), ("cosign.password", 0o600)] {
@@ -122,7 +122,8 @@ impl Repository {
                 &signature,
                 &statement,
             ];
-            crate::harness::read(export(cosign)?, &words).with_context(|| format!("asking {cosign}"))?;
+            crate::harness::read(export(cosign)?, &words)
+                .with_context(|| format!("verifying with {cosign}"))?;
         }
         Ok(())
     }
@@ -138,7 +139,7 @@ impl Repository {
 
 #[test]
 #[ignore = "long: `cargo xtask ci --all`"]
-fn a_rotation_that_was_stopped_after_any_step_is_completed_by_the_same_command() -> Result<()> {
+fn the_same_command_completes_a_rotation_stopped_after_any_step() -> Result<()> {
     test(|| {
         for most in 0..=STEPS {
             let repository = Repository::new()?;
@@ -158,7 +159,7 @@ fn a_rotation_that_was_stopped_after_any_step_is_completed_by_the_same_command()
     })
 }
 
-/// A cosign that kills the process that started it with SIGKILL, before or after the command named by the argument.
+/// A `PATH` with a cosign that kills the process that started it with SIGKILL, before or after `command`.
 fn deadly(checkout: &Checkout, cosign: &str, command: &str, before: bool) -> Result<String> {
     let bin = checkout.beside("bin");
     fs::create_dir_all(&bin)?;
@@ -175,7 +176,7 @@ fn deadly(checkout: &Checkout, cosign: &str, command: &str, before: bool) -> Res
 
 #[test]
 #[ignore = "long: `cargo xtask ci --all`"]
-fn a_rotation_that_was_killed_while_cosign_ran_is_completed_by_the_same_command() -> Result<()> {
+fn the_same_command_completes_a_rotation_killed_while_cosign_ran() -> Result<()> {
     test(|| {
         for cosign in ["TESTBED_COSIGN_2", "TESTBED_COSIGN_3"] {
             for (command, before) in [
@@ -200,7 +201,7 @@ fn a_rotation_that_was_killed_while_cosign_ran_is_completed_by_the_same_command(
 }
 
 #[test]
-fn a_key_that_was_lost_is_replaced_without_an_endorsement_and_the_list_says_so() -> Result<()> {
+fn a_lost_key_is_replaced_without_an_endorsement_and_the_history_says_so() -> Result<()> {
     test(|| {
         let repository = Repository::new()?;
         // The endorsement was made before the old key was found to be stolen.
@@ -221,7 +222,7 @@ fn a_key_that_was_lost_is_replaced_without_an_endorsement_and_the_list_says_so()
 }
 
 #[test]
-fn no_rotation_begins_that_could_not_be_completed() -> Result<()> {
+fn a_rotation_that_cannot_be_completed_does_not_begin() -> Result<()> {
     test(|| {
         let repository = Repository::new()?;
         let (checkout, directory) = (&repository.checkout, repository.directory());

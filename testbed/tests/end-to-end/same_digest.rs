@@ -22,7 +22,7 @@ fn in_another_directory_with_another_umask() -> Result<()> {
 
 #[test]
 #[ignore = "long: `cargo xtask ci --all`"]
-fn twice_in_one_clone_and_with_nothing_cached_the_second_time() -> Result<()> {
+fn twice_in_one_clone_the_second_time_without_a_cache() -> Result<()> {
     test(|| {
         let checkout = Checkout::as_committed()?;
         let first = Xtask::new(&checkout, &["rehearse"]).run()?.success()?;
@@ -38,7 +38,7 @@ fn twice_in_one_clone_and_with_nothing_cached_the_second_time() -> Result<()> {
 }
 
 #[test]
-fn with_a_work_tree_that_has_other_things_in_it() -> Result<()> {
+fn with_uncommitted_changes_in_the_work_tree() -> Result<()> {
     test(|| {
         let checkout = Checkout::as_committed()?;
         checkout.write("service/src/server.js", "process.exit(1);\n")?;
@@ -52,7 +52,7 @@ fn with_a_work_tree_that_has_other_things_in_it() -> Result<()> {
 }
 
 #[test]
-fn with_a_configuration_that_is_not_committed() -> Result<()> {
+fn with_an_uncommitted_change_of_the_configuration() -> Result<()> {
     test(|| {
         let checkout = Checkout::as_committed()?;
         checkout.replace("Cargo.toml", "title = \"carol\"", "title = \"something else\"")?;

@@ -24,11 +24,12 @@ const BUILD_SECRET: &str = "E2E_BUILD_SECRET";
 /// The variable in which buildx gets it.
 const CARRIER: &str = "XTASK_BUILD_SECRET_E2E_BUILD_SECRET";
 
-/// The fewest envelopes of a release: three attestations as files, three in the registry, and four bundles there.
+/// A release has at least this many envelopes: three attestations as files, three in the registry, and four bundles
+/// there.
 const ENVELOPES: usize = 10;
 
 #[test]
-fn no_secret_is_where_it_was_not_given() -> Result<()> {
+fn no_secret_leaks_to_another_process_an_argument_list_or_an_output() -> Result<()> {
     // Alone, because each program must be seen before it ends.
     alone(|| {
         let checkout = Checkout::for_both_platforms()?;
@@ -67,9 +68,9 @@ fn no_secret_is_where_it_was_not_given() -> Result<()> {
     })
 }
 
-/// npm would run these programs: its settings can name one in git's place, for any dependency that comes from git.
+/// npm would run such a program: its settings can name one in git's place, for any dependency that comes from git.
 #[test]
-fn nothing_that_a_commit_names_is_run_on_this_machine() -> Result<()> {
+fn no_program_that_a_commit_names_is_run_on_this_machine() -> Result<()> {
     test(|| {
         let checkout = Checkout::new()?;
         let canary = checkout.beside("canary");
@@ -105,8 +106,8 @@ fn watch(mut running: Running) -> Result<(Finished, BTreeSet<Process>)> {
     Ok((running.wait()?, seen))
 }
 
-/// The rehearsal's throwaway key and its password, as they were given to its cosign. The watch saw them and the
-/// other programs, which shows that it was fast enough.
+/// The rehearsal's throwaway key and its password, as they were given to its cosign. Also checks that the watch saw
+/// every program, which shows that it was fast enough.
 fn own_key(checkout: &Checkout, seen: &BTreeSet<Process>) -> Result<BTreeMap<&'static str, String>> {
     let (mut programs, mut key) = (BTreeSet::new(), BTreeMap::new());
     for process in seen {
@@ -122,11 +123,11 @@ fn own_key(checkout: &Checkout, seen: &BTreeSet<Process>) -> Result<BTreeMap<&'s
     for program in ["docker", "docker-buildx", "cosign", "git", "curl"] {
         ensure!(programs.contains(program), "{program} was not seen among {programs:?}");
     }
-    ensure!(key.len() == 2, "cosign was seen with {:?} alone", key.keys());
+    ensure!(key.len() == 2, "cosign was seen only with {:?}", key.keys());
     Ok(key)
 }
 
-/// What `process` must not have. Programs outside this run are checked for its secrets too.
+/// The secrets that `process` has and must not have. Programs outside this run are checked as well.
 fn leaks(
     process: &Process,
     secrets: &BTreeMap<&'static str, String>,
@@ -142,8 +143,8 @@ fn leaks(
             leak(name, "argument list");
         }
     }
-    // This also checks a child that has not become its own program yet and still has xtask's environment. Only the
-    // build may have its secret, and docker's queries to its plugins before the build.
+    // This also checks a child that has not executed its program yet and still has xtask's environment. Only the build,
+    // and docker's queries to its plugins before the build, may have the build's secret.
     let builds = ["docker", "docker-buildx"].contains(&process.name())
         && ["buildx build ", "docker-cli-plugin-"].iter().any(|words| process.arguments.contains(words));
     let may_have = |name: &str| name == BUILD_SECRET && builds;

@@ -1,5 +1,5 @@
-//! Services as they occur in practice: the configuration says what they need to start, and a service that does not
-//! start says why.
+//! Services as they occur in practice. The configuration says what a service needs to start, and if it does not start,
+//! the error says why.
 
 mod job;
 
@@ -50,7 +50,7 @@ fn ensure_fails(checkout: &Checkout, code: i32, words: &[&str]) -> Result<()> {
 }
 
 #[test]
-fn one_that_needs_a_variable_says_what_was_set_and_gets_it() -> Result<()> {
+fn a_service_that_needs_a_variable_fails_without_it_and_starts_with_it() -> Result<()> {
     test(|| {
         let script = "if [ -z \"$JWT_SECRET\" ]; then echo 'JWT_SECRET is missing' >&2; exit 7; fi; \
             exec node /app/src/server.js";
@@ -76,7 +76,7 @@ fn one_that_needs_a_variable_says_what_was_set_and_gets_it() -> Result<()> {
 }
 
 #[test]
-fn one_that_writes_ends_with_143_and_does_not_know_its_version() -> Result<()> {
+fn a_service_can_write_to_configured_directories_and_exit_with_143() -> Result<()> {
     test(|| {
         let script = "touch /tmp/x /data/x || exit 1; node /app/src/server.js & pid=$!; \
             trap 'kill $pid; wait $pid; exit 143' TERM; wait $pid";
@@ -102,7 +102,7 @@ fn one_that_writes_ends_with_143_and_does_not_know_its_version() -> Result<()> {
 }
 
 #[test]
-fn one_without_http_is_asked_by_a_command() -> Result<()> {
+fn a_service_without_http_is_checked_by_a_command() -> Result<()> {
     // The command has one second, and each attempt is a new process.
     alone(|| {
         let script = "trap 'exit 0' TERM; while :; do sleep 0.1; done";
@@ -117,12 +117,12 @@ fn one_without_http_is_asked_by_a_command() -> Result<()> {
 }
 
 #[test]
-fn what_one_logs_that_does_not_answer_is_shown_while_it_is_asked() -> Result<()> {
+fn the_log_of_a_service_that_does_not_answer_is_shown_during_the_wait() -> Result<()> {
     test(|| {
         let script = "echo 'waiting for a database' >&2; trap 'exit 0' TERM; while :; do sleep 0.1; done";
         let checkout = service(script, &format!("{SMOKE}start-seconds = 6\n"))?;
         let Finished { code, stderr, .. } = rehearse(&checkout)?;
-        let (shown, message) = stderr.split_once("\nxtask: ").context("it gives no reason")?;
+        let (shown, message) = stderr.split_once("\nxtask: ").context("there is no error message")?;
         ensure!(code == FAILED && message.contains("did not answer 200 within 6 s"), "{stderr}");
         ensure!(message.contains("does the service listen on all addresses"), "{stderr}");
         ensure!(shown.matches("the service's log: waiting for a database").count() == 1, "{stderr}");
@@ -131,7 +131,7 @@ fn what_one_logs_that_does_not_answer_is_shown_while_it_is_asked() -> Result<()>
 }
 
 #[test]
-fn one_that_needs_another_beside_it_reaches_it_by_name_and_nothing_else() -> Result<()> {
+fn a_service_reaches_its_companion_only_by_its_alias() -> Result<()> {
     test(|| {
         let server = "require('http').createServer((q, r) => r.end('up')).listen(8080, '0.0.0.0')";
         let ask = "fetch('http://127.0.0.1:8080').catch(() => process.exit(1))";
@@ -151,9 +151,9 @@ fn one_that_needs_another_beside_it_reaches_it_by_name_and_nothing_else() -> Res
     })
 }
 
-/// It answers once, while the service starts.
+/// The companion answers once, while the service starts, and exits.
 #[test]
-fn one_whose_companion_has_ended_was_not_tried_with_it() -> Result<()> {
+fn a_companion_that_has_exited_fails_the_smoke_test() -> Result<()> {
     test(|| {
         let server = "require('http').createServer((q, r) => r.end('up', () => process.exit())).listen(8080, '0.0.0.0')";
         let companion = format!(
@@ -168,9 +168,9 @@ fn one_whose_companion_has_ended_was_not_tried_with_it() -> Result<()> {
     })
 }
 
-/// As after `docker pull --platform`, or on an engine that emulates its users' other machines.
+/// This happens after `docker pull --platform`, or on an engine that emulates other platforms for its users.
 #[test]
-fn a_companion_that_the_engine_has_for_another_platform_alone_is_pulled() -> Result<()> {
+fn a_companion_that_the_engine_has_only_for_another_platform_is_pulled() -> Result<()> {
     test(|| {
         let checkout = Checkout::new()?;
         let image = format!("{}/testbed/{}", export("TESTBED_REGISTRY")?, random_hex()?);
@@ -200,9 +200,9 @@ fn a_companion_that_the_engine_has_for_another_platform_alone_is_pulled() -> Res
     })
 }
 
-/// The probe beside it uses the image of the other platform, which still runs where this one has ended.
+/// The probe beside the service uses the image of the other platform, which still runs when the service has exited.
 #[test]
-fn one_that_ends_where_its_processor_is_emulated_stops_the_release() -> Result<()> {
+fn a_service_that_exits_on_the_emulated_platform_stops_the_release() -> Result<()> {
     test(|| {
         let checkout = Checkout::for_both_platforms()?;
         let own = read("uname", &["-m"])?;
@@ -214,9 +214,9 @@ fn one_that_ends_where_its_processor_is_emulated_stops_the_release() -> Result<(
     })
 }
 
-/// Its node runs on only one kind of processor, even where the others are emulated.
+/// The image's node runs on only one kind of processor, even if the others are emulated.
 #[test]
-fn a_platform_that_cannot_be_run_is_said_not_to_be_and_refused_where_all_must_be() -> Result<()> {
+fn a_platform_that_cannot_run_is_reported_and_refused_if_all_must_run() -> Result<()> {
     test(|| {
         let checkout = Checkout::for_both_platforms()?;
         let node = "COPY service/src ./src\n\

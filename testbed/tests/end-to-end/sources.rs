@@ -1,5 +1,5 @@
 //! The builder accepts what a commit pins and denies everything else, however it interprets a Dockerfile. `check`
-//! reads each of these inputs first and may or may not report it. The builder has the last word.
+//! reads each of these inputs first, but does not report all of them. The builder has the last word.
 
 use std::fs;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::harness::{environment, export, test};
 struct Input {
     name: &'static str,
     recipe: &'static str,
-    /// What the builder denies; `None` if it builds with the base image alone.
+    /// The source that the builder denies; `None` if it builds from only the base image.
     denied: Option<&'static str>,
     /// Whether `check` reports it too.
     is_found: bool,
@@ -40,9 +40,9 @@ const INPUTS: [Input; 30] = [
     denied_as("a frontend", "# syntax=frontend.example.org/x\nFROM P\n", FRONTEND, true),
     denied_as("a frontend in another case", "# Syntax=frontend.example.org/x\nFROM P\n", FRONTEND, true),
     denied_as("a frontend without a blank", "#syntax=frontend.example.org/x\nFROM P\n", FRONTEND, true),
-    denied_as("a frontend behind `//`", "// syntax=frontend.example.org/x\nFROM P\n", FRONTEND, true),
+    denied_as("a frontend after `//`", "// syntax=frontend.example.org/x\nFROM P\n", FRONTEND, true),
     // A newer `BuildKit` reads the line and denies the frontend.
-    built("a frontend behind a byte order mark", "\u{feff}# syntax=frontend.example.org/x\nFROM P\n", true),
+    built("a frontend after a byte order mark", "\u{feff}# syntax=frontend.example.org/x\nFROM P\n", true),
     denied_as(
         "a frontend by digest",
         "# syntax=frontend.example.org/x@OTHER\nFROM P\n",
@@ -78,7 +78,7 @@ const INPUTS: [Input; 30] = [
         true,
     ),
     denied_as(
-        "a backslash and a blank that is none",
+        "a backslash and a no-break space",
         "FROM P AS a\nRUN echo \\\u{a0}\nFROM images.example.org/x:latest\n",
         IMAGE,
         true,
@@ -170,7 +170,7 @@ pub(crate) fn build(scratch: &Scratch, (pinned, stand_in): &(String, String)) ->
 }
 
 #[test]
-fn nothing_goes_in_that_is_not_pinned() -> Result<()> {
+fn the_builder_denies_every_source_that_is_not_pinned() -> Result<()> {
     test(|| {
         let environment = environment();
         let (runner, config) =
@@ -200,7 +200,7 @@ fn nothing_goes_in_that_is_not_pinned() -> Result<()> {
 }
 
 #[test]
-fn a_step_that_fails_cannot_say_that_a_source_was_denied() -> Result<()> {
+fn a_failing_step_cannot_fake_a_denied_source() -> Result<()> {
     test(|| {
         let environment = environment();
         let (runner, config) =

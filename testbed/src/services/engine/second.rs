@@ -25,8 +25,8 @@ const PROGRAMS: &str = "TESTBED_ENGINE_2_BIN";
 /// Its `DOCKER_CONFIG`, with its buildx as a plugin.
 const CONFIGURATION: &str = "TESTBED_ENGINE_2_CONFIG";
 
-/// The settings of a person for one that already runs. A shell may have our own exports, which name the one that we
-/// start.
+/// The user's settings for one that already runs, if there are any. A shell may have our own exports, which name the
+/// one that we start; these do not count.
 pub(crate) fn given(cx: &Context) -> Result<Option<[String; 3]>> {
     let names = [ADDRESS, PROGRAMS, CONFIGURATION];
     let own = SECOND.address(&cx.layout)?;
@@ -63,11 +63,11 @@ pub(crate) fn ensure(cx: &Context, docker: &Found, registry: SocketAddr, state: 
         "ip6tables": false,
         "ip-masq": false,
         "ip-forward-no-drop": true,
-        // Nothing here reaches Docker Hub. Its images are what the testbed's registry has.
+        // Nothing here reaches Docker Hub. The testbed's registry takes its place.
         "registry-mirrors": [format!("http://{registry}")],
         "default-address-pools": [{ "base": bridge.networks(), "size": 26 }],
     });
-    // Even if it already runs: a firewall that was reloaded has removed the rules.
+    // Even if the engine already runs: a reload of the firewall may have removed the rules.
     bridge.make(cx)?;
     SECOND.run(cx, prefix, &settings, || {
         // If docker 28 has pools of its own and finds the networks of its last run, it removes `docker0`, even if

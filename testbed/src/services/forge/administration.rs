@@ -41,11 +41,11 @@ impl Forge {
     /// The token that registers a runner.
     pub(crate) fn runner_token(&self, cx: &Context) -> Result<Secret> {
         let token =
-            self.administer(cx, self.runner_token).context("asking the forge for a runner's token")?;
+            self.administer(cx, self.runner_token).context("requesting a runner's token from the forge")?;
         Secret::single_line("the runner's registration token", token)
     }
 
-    /// The administrator's token of this forge. The first `up` that finds no token that the forge knows makes one.
+    /// The administrator's token of this forge. It is made if there is none that the forge knows.
     pub(super) fn admin_token(&self, cx: &Context) -> Result<Secret> {
         let dir = cx.layout.run(NAME);
         private_dir(&dir)?;
@@ -74,7 +74,7 @@ impl Forge {
         Secret::single_line(ADMIN_TOKEN, token)
     }
 
-    /// Another forge may have run here before, with the same state directory.
+    /// Whether the forge knows `token`. Another forge may have run here before, with the same state directory.
     fn knows(&self, cx: &Context, token: &Secret) -> Result<bool> {
         let request = Request::new(Method::Get, format!("{}/api/v1/user", self.url))
             .authorization(Authorization::Token(token.clone()));

@@ -18,7 +18,7 @@ use crate::services::ports;
 /// Enough for a forge elsewhere on the network.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The forge that the person named.
+/// The forge that the user named.
 pub(crate) struct Existing {
     url: String,
     token: Secret,
@@ -60,7 +60,7 @@ impl Existing {
             .authorization(Authorization::Token(self.token.clone()));
         let response = Curl::new(&cx.runner, PATIENCE).send(&request);
         let response =
-            response.with_context(|| format!("asking the forge in `{URL}`; unset it to start one"))?;
+            response.with_context(|| format!("querying the forge in `{URL}`; unset it to start one"))?;
         if response.status != 200 {
             return Err(response.unexpected()).with_context(|| {
                 format!("the forge refuses `{ADMIN_TOKEN}`; make one with all scopes, or unset `{URL}` to start a forge")
@@ -86,7 +86,7 @@ mod tests {
     use crate::services::ports::loopback;
 
     #[test]
-    fn a_forge_that_we_start_is_none_that_was_given() {
+    fn a_forge_that_we_started_does_not_count_as_given() {
         let given = |url, token| {
             let existing = Existing::among([3055, 3056].map(loopback).into_iter(), url, token);
             existing.map(|existing| existing.map(|existing| existing.url)).map_err(|error| error.to_string())

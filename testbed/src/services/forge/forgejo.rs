@@ -1,7 +1,7 @@
 //! The published Forgejo image instead of Gitea, for people whose docker can pull it: `testbed up --forge forgejo`.
 //!
-//! The image itself has not been tried yet, for want of access to a public container registry. Only the steps
-//! around it have, with Gitea in the container's place. The settings are those of `settings.rs` in the image's own
+//! The image itself has not been tried yet, for lack of access to a public container registry. Only the steps around it
+//! have been, with Gitea in the container's place. The settings are those of `settings.rs` in the image's own
 //! spelling, the command line is the one that Forgejo 15 documents, and the runner is Gitea's. A second testbed on
 //! the same engine would use the same name.
 

@@ -23,9 +23,9 @@ impl Settings {
         let (dir, share) = (text(&self.dir)?, text(&self.share)?);
         let [secret_key, internal_token, jwt_secret] = &self.keys;
         let (ip, port) = (address.ip(), address.port());
-        // Workflow directories are only Forgejo's, as on the forge that the project lives on. Root is the user in a
-        // bare machine's container. The journal mode lets readers go on while a push is written. Requests are not
-        // logged, because a watcher alone sends a hundred per second.
+        // The only workflow directory is Forgejo's, as on the project's own forge. In a bare machine's container, the
+        // user is root. The journal mode lets readers go on while a push is written. Requests are not logged, because a
+        // single watcher sends a hundred per second.
         Ok(format!(
             "APP_NAME = testbed\nRUN_MODE = prod\nI_AM_BEING_UNSAFE_RUNNING_AS_ROOT = true\nWORK_PATH = {dir}\n\
              [server]\nPROTOCOL = http\nHTTP_ADDR = {ip}\nHTTP_PORT = {port}\nDOMAIN = {ip}\n\
@@ -51,7 +51,7 @@ mod tests {
     use super::Settings;
 
     #[test]
-    fn it_listens_on_loopback_under_the_address_that_it_hands_out() {
+    fn the_forge_listens_on_the_loopback_address_that_its_answers_name() {
         let keys = ["k1", "k2", "k3"].map(str::to_owned);
         let settings = Settings { dir: "/t/run/forge".into(), share: "/t/prefix/share".into(), keys };
         let text = settings.render("127.0.0.1:3055".parse().unwrap()).unwrap();

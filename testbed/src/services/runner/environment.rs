@@ -11,7 +11,7 @@ use crate::exports::State;
 use crate::provision::text;
 
 /// The user who runs the jobs, the certificates that they trust, and their docker configuration. The proxies are added
-/// to these. `RUSTUP_TOOLCHAIN` is left out, because a checkout says which toolchain it wants.
+/// to these. `RUSTUP_TOOLCHAIN` is left out, because each checkout names its own toolchain.
 const INHERITED: [&str; 10] = [
     "HOME",
     "USER",
@@ -40,8 +40,8 @@ pub(super) struct Jobs {
     pub(super) own: Vec<String>,
 }
 
-/// Builds the environment. `tmp` tells the processes of its jobs apart from all others of the machine, because a
-/// release passes that variable on to its children.
+/// Builds the environment. `tmp` becomes `TMPDIR`, which distinguishes the processes of its jobs from all others on the
+/// machine, because a release passes that variable on to its children.
 pub(super) fn of_jobs(cx: &Context, state: &State, tmp: &Path) -> Result<Jobs> {
     let (mut environment, mut own) = (BTreeMap::new(), Vec::new());
     for name in INHERITED.into_iter().chain(PROXIES) {
@@ -57,7 +57,7 @@ pub(super) fn of_jobs(cx: &Context, state: &State, tmp: &Path) -> Result<Jobs> {
     }
     let home =
         cx.variable("HOME")?.context("putting the runner's environment together: `HOME` is not set")?;
-    // Set even to their defaults: they are set if rustup started us, and unset in a plain call.
+    // They are set even to their defaults, because they are in our environment only if rustup started us.
     for (name, default) in [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")] {
         let dir = cx.variable(name)?.map_or_else(|| format!("{home}/{default}"), str::to_owned);
         environment.insert(name, dir);
@@ -89,7 +89,7 @@ mod tests {
     use super::path;
 
     #[test]
-    fn a_directory_is_on_the_path_once_where_it_came_first() {
+    fn a_directory_is_on_the_path_once_at_its_first_position() {
         let dirs = ["/t/bin", "/h/.cargo/bin", "/h/.cargo/bin", "/bin", "/t/bin"];
         assert_eq!(path(dirs.into_iter()), "/t/bin:/h/.cargo/bin:/bin");
     }

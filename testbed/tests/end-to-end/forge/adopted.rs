@@ -1,5 +1,5 @@
-//! An independent repository, around a service that knows nothing of its release. `init` writes what it needs, its
-//! own workflows test and release it, and its one dependency is updated.
+//! An independent repository with a service that knows nothing of releases. `init` writes what it needs, its own
+//! workflows test and release it, and its one dependency, the release tool, is updated.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ const FETCH: Duration = Duration::from_secs(600);
 
 #[test]
 #[ignore = "long: `cargo xtask ci --all`"]
-fn a_repository_made_by_init_is_released_by_its_own_workflow_and_moves_on() -> Result<()> {
+fn a_repository_made_by_init_is_released_by_its_workflow_and_updates_the_tool() -> Result<()> {
     test(|| {
         let tool = Project::ready()?;
         let adopter = adopt(&tool)?;
@@ -56,9 +56,10 @@ fn a_repository_made_by_init_is_released_by_its_own_workflow_and_moves_on() -> R
     })
 }
 
-/// A built service with files that it reads in its working directory, and with a Dockerfile for another builder.
+/// The service has a build step, reads files in its working directory, and has a Dockerfile that was written for docker
+/// without this tool.
 #[test]
-fn a_built_service_with_a_foreign_dockerfile_is_rehearsed_as_init_wrote_it() -> Result<()> {
+fn a_service_with_a_foreign_dockerfile_is_rehearsed_with_the_one_that_init_wrote() -> Result<()> {
     test(|| {
         let tool = Project::ready()?;
         let (checkout, url, head) = (service("acme/board", "board")?, tool.repository.url(), tool.head()?);
@@ -87,7 +88,7 @@ fn a_built_service_with_a_foreign_dockerfile_is_rehearsed_as_init_wrote_it() -> 
         let checked = Xtask::new(&checkout, &["check"]).run()?.success()?;
         ensure!(!checked.stderr.contains("Dockerfile:"), "{}", checked.stderr);
 
-        // The emulated platform repeats everything.
+        // The emulated platform would only repeat everything.
         checkout.keep_one_platform()?;
         Xtask::new(&checkout, &["policies"]).run()?.success()?;
         checkout.commit("one platform")?;
@@ -154,7 +155,11 @@ fn release(adopter: &Project, tag: &str) -> Result<()> {
     let commit = adopter.head()?;
     let deadline = Instant::now() + CI;
     while !adopter.repository.statuses(&commit)?.iter().any(|status| status.state != "pending") {
-        ensure!(Instant::now() < deadline, "CI says nothing of {commit} in `{}`", adopter.repository.url());
+        ensure!(
+            Instant::now() < deadline,
+            "CI has reported nothing on {commit} in `{}`",
+            adopter.repository.url()
+        );
         thread::sleep(Duration::from_secs(1));
     }
     let ci = adopter.repository.wait_for_run("main", "ci.yml", CI)?;

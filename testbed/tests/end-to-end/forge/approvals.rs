@@ -12,14 +12,14 @@ use crate::harness::test;
 const TAG: &str = "v0.1.0";
 const APPROVAL: &str = "approved/v0.1.0";
 
-/// Has the work tree's configuration require two signers.
+/// Makes the configuration in the work tree require two signers.
 pub(super) fn require_two(project: &Project) -> Result<()> {
     let (from, more) = ("branches = [\"main\"]", "\ntags = \"signed\"\ntag-signers = 2");
     project.checkout.replace("Cargo.toml", from, &format!("{from}{more}"))
 }
 
 #[test]
-fn a_release_that_two_must_sign_is_refused_to_one_of_them() -> Result<()> {
+fn a_release_that_needs_two_signers_is_refused_with_only_one() -> Result<()> {
     test(|| {
         let project = Project::new()?;
         require_two(&project)?;

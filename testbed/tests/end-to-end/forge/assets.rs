@@ -1,5 +1,5 @@
-//! The files of a release page. The same command repairs what is missing, wrong or duplicated, and leaves files
-//! alone that people attached.
+//! The files of a release page. The same command repairs what is missing, wrong or duplicated, and leaves alone the
+//! files that people attached.
 
 use anyhow::{Context as _, Result, ensure};
 use xtask::evidence::assets::{SIGNATURE, SUMS, names, sbom_name};
@@ -20,8 +20,8 @@ fn files(project: &Project) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Whether only the claim about the files is false.
-fn is_seen(project: &Project) -> Result<bool> {
+/// Whether `verify` finds that only the claim about the files is false.
+fn is_detected(project: &Project) -> Result<bool> {
     let run = Xtask::new(&project.checkout, &["verify", TAG, "--json"]).run()?;
     let report: serde_json::Value = serde_json::from_str(&run.stdout)?;
     let claims = report["releases"][0]["claims"].as_array().context("no claims")?;
@@ -30,7 +30,7 @@ fn is_seen(project: &Project) -> Result<bool> {
 }
 
 #[test]
-fn a_page_is_completed_and_its_other_files_are_left_alone() -> Result<()> {
+fn the_files_of_a_page_are_repaired_and_other_files_are_left_alone() -> Result<()> {
     test(|| {
         let project = Project::ready()?;
         project.push_tag(TAG)?;
@@ -58,7 +58,7 @@ fn a_page_is_completed_and_its_other_files_are_left_alone() -> Result<()> {
         ];
         for (number, damage) in damages.iter().enumerate() {
             damage()?;
-            ensure!(is_seen(&project)?, "damage {number} is not seen, or more than that");
+            ensure!(is_detected(&project)?, "after damage {number}, not exactly `page.assets` is false");
             project.laptop(&["release", TAG]).run()?.success()?;
             assert_eq!(files(&project)?, expected, "after damage {number}");
             Xtask::new(&project.checkout, &["verify", TAG]).run()?.success()?;

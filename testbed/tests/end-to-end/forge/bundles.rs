@@ -1,5 +1,5 @@
 //! Both formats beside an image: what both major versions of cosign say about them, a stranger's bundle, a release
-//! that dies between the two writes, and a release from before bundles that gets bundles.
+//! that is killed between the two writes, and a release without bundles to which they are added.
 
 use std::os::unix::fs::symlink;
 use std::sync::Arc;
@@ -60,7 +60,7 @@ fn commands(project: &Project) -> Result<Vec<String>> {
     Ok(lines.map(str::to_owned).collect())
 }
 
-/// The claims that are false.
+/// The claims that do not hold.
 fn wrong(run: &Finished) -> Result<Vec<String>> {
     let report: Value = serde_json::from_str(&run.stdout).context("standard output is no JSON")?;
     let claims = report["releases"][0]["claims"].as_array().context("no claims")?;
@@ -70,7 +70,7 @@ fn wrong(run: &Finished) -> Result<Vec<String>> {
 
 #[test]
 #[ignore = "long: `cargo xtask ci --all`"]
-fn both_majors_make_and_take_both_formats_and_see_a_strangers_bundle() -> Result<()> {
+fn both_cosign_majors_make_and_accept_both_formats_and_detect_a_foreign_bundle() -> Result<()> {
     test(|| {
         let cosigns = [Cosign::of("TESTBED_COSIGN_2")?, Cosign::of("TESTBED_COSIGN_3")?];
         for maker in &cosigns {
@@ -86,7 +86,10 @@ fn both_majors_make_and_take_both_formats_and_see_a_strangers_bundle() -> Result
             for cosign in &cosigns {
                 cosign.paste(&project, &commands)?;
                 let other = commands[0].replace("version=0.1.0", "version=0.1.1");
-                ensure!(other != commands[0] && cosign.paste(&project, &[other]).is_err(), "another version");
+                ensure!(
+                    other != commands[0] && cosign.paste(&project, &[other]).is_err(),
+                    "another version passes"
+                );
                 cosign.verify(&project)?.success()?;
             }
 
@@ -104,7 +107,7 @@ fn both_majors_make_and_take_both_formats_and_see_a_strangers_bundle() -> Result
 
 #[test]
 #[ignore = "long: `cargo xtask ci --all`"]
-fn killed_between_the_two_formats_it_is_not_public_and_the_next_run_stores_both() -> Result<()> {
+fn a_release_killed_between_the_two_formats_is_not_public_and_can_be_resumed() -> Result<()> {
     test(|| {
         let project = Project::new()?;
         let proxy = project.go_by_proxy()?;
@@ -136,7 +139,7 @@ fn killed_between_the_two_formats_it_is_not_public_and_the_next_run_stores_both(
     })
 }
 
-/// Whether the request writes the tag of a format: the `.att` tag for the attestations, else the tag of the
+/// Whether the request writes the tag of one of the formats: the `.att` tag if `attestations`, else the tag of the
 /// bundles.
 fn writes(request: &RequestSeen, attestations: bool) -> bool {
     let tag = request.path.rsplit('/').next().unwrap_or_default();
@@ -146,8 +149,7 @@ fn writes(request: &RequestSeen, attestations: bool) -> bool {
 
 #[test]
 #[ignore = "long: `cargo xtask ci --all`"]
-fn what_a_run_overwrites_that_dies_beside_one_that_publishes_is_made_whole_by_the_same_command() -> Result<()>
-{
+fn the_same_command_repairs_what_a_killed_concurrent_run_has_overwritten() -> Result<()> {
     test(|| {
         let (project, proxy) = Project::by_proxy()?;
         project.push_tag(TAG)?;
@@ -171,7 +173,7 @@ fn what_a_run_overwrites_that_dies_beside_one_that_publishes_is_made_whole_by_th
         first.wait()?;
         proxy.pass();
         let verified = Xtask::new(&project.checkout, &["verify", TAG, "--json"]).run()?;
-        assert_eq!(wrong(&verified)?, ["attachments", "page.assets"], "the page has the second run's");
+        assert_eq!(wrong(&verified)?, ["attachments", "page.assets"], "the page has the second run's files");
         project.clean_up()?;
 
         let again = project.laptop(&["release", TAG]).run()?.success()?;
@@ -182,11 +184,11 @@ fn what_a_run_overwrites_that_dies_beside_one_that_publishes_is_made_whole_by_th
 }
 
 #[test]
-fn a_release_in_the_legacy_format_gets_bundles_and_nothing_else_changes() -> Result<()> {
+fn resign_adds_bundles_to_a_legacy_release_and_changes_nothing_else() -> Result<()> {
     test(|| {
         let project = Project::new()?;
         project.checkout.replace("Cargo.toml", "\nforge = ", "\nsignatures = [\"legacy\"]\nforge = ")?;
-        let project = project.committed("chore: the legacy format alone")?.pushed()?;
+        let project = project.committed("chore: only the legacy format")?.pushed()?;
         project.push_tag(TAG)?;
         project.laptop(&["release", TAG]).run()?.success()?;
         let digest: Digest = project.digest(TAG)?.parse()?;
@@ -212,7 +214,7 @@ fn a_release_in_the_legacy_format_gets_bundles_and_nothing_else_changes() -> Res
         assert_eq!(
             now.get(&format!("sha256-{}", digest.hex())),
             Some(&index),
-            "the second time nothing is written"
+            "the second run wrote something"
         );
         project.clean_up()
     })

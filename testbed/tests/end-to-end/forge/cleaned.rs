@@ -39,7 +39,7 @@ fn unreferenced(project: &Project) -> Result<Vec<String>> {
     for tag in versions.iter().filter(|version| !version.starts_with("sha256:")) {
         let manifest = registry
             .manifest(&tag.parse::<Tag>()?)?
-            .with_context(|| format!("`{tag}` is listed and not there"))?;
+            .with_context(|| format!("`{tag}` is listed but not there"))?;
         let index: Value = serde_json::from_slice(&manifest.bytes)?;
         let parts = index["manifests"].as_array().map(Vec::as_slice).unwrap_or_default();
         named.extend(parts.iter().filter_map(|part| part["digest"].as_str()).map(str::to_owned));

@@ -1,5 +1,5 @@
-//! Somebody else was there first: a version tag in the registry with other bytes, or a git tag that is elsewhere or
-//! missing.
+//! Somebody else was there first: a version tag in the registry on another image, or a git tag that is at another
+//! commit or missing on the forge.
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
@@ -29,7 +29,7 @@ pub(super) fn push_foreign(project: &Project, tag: &str) -> Result<Digest> {
 }
 
 #[test]
-fn a_version_tag_with_other_bytes_is_refused_with_both_digests() -> Result<()> {
+fn a_version_tag_on_another_image_is_refused_and_both_digests_are_named() -> Result<()> {
     test(|| {
         let project = Project::ready()?;
         project.push_tag(TAG)?;
@@ -53,33 +53,33 @@ fn a_version_tag_with_other_bytes_is_refused_with_both_digests() -> Result<()> {
 
 #[test]
 #[ignore = "long: `cargo xtask ci --all`"]
-fn a_version_that_was_published_is_not_published_again_as_another_image() -> Result<()> {
+fn a_published_version_is_not_published_again_with_another_image() -> Result<()> {
     test(|| {
         let project = Project::ready()?;
         project.push_tag(TAG)?;
         let tag: Tag = TAG.parse()?;
         let first = project.laptop(&["release", TAG]).run()?.success()?.digest()?;
-        let lose_it = || {
+        let remove_tag = || {
             let gone = project.repository.registry().remove_tag(&tag)? == Removal::Gone;
             ensure!(gone, "`{tag}` was not there to remove");
             Ok::<_, anyhow::Error>(())
         };
         // The same commit gives the same image.
-        lose_it()?;
+        remove_tag()?;
         let again = project.laptop(&["release", TAG]).run()?.success()?.digest()?;
         assert_eq!(again, first);
         let page = Snapshot::of(&project)?.pages;
 
-        lose_it()?;
+        remove_tag()?;
         let elsewhere = project.commit("fix: one more")?;
         project.push_main()?;
         project.set_status(&elsewhere, State::Success)?;
         project.checkout.git(&["tag", "--force", TAG])?;
         project.repository.push(project.checkout.top(), &[&format!("+{elsewhere}:refs/tags/{TAG}")])?;
-        let again = ["was signed before", first.as_str(), "release the next one", "nothing was changed"];
-        project.refused(&["release", TAG], &again)?;
+        let words = ["was signed before", first.as_str(), "release the next one", "nothing was changed"];
+        project.refused(&["release", TAG], &words)?;
 
-        // The page still says it when what was attached to the first image is gone as well.
+        // Even if everything that was attached to the first image is gone, the page says that it was published.
         for attached in [Kind::Signatures.tag(&first), Kind::Attestations.tag(&first), bundle::tag(&first)] {
             let gone = project.repository.registry().remove_tag(&attached)? == Removal::Gone;
             ensure!(gone, "`{attached}` was not there to remove");
@@ -100,7 +100,7 @@ fn a_version_that_was_published_is_not_published_again_as_another_image() -> Res
 
 #[test]
 #[ignore = "long: `cargo xtask ci --all`"]
-fn a_page_whose_words_cannot_stay_is_refused_before_the_version_is_public() -> Result<()> {
+fn a_page_whose_text_cannot_stay_is_refused_before_the_version_is_public() -> Result<()> {
     test(|| {
         let project = Project::ready()?;
         project.push_tag(TAG)?;
@@ -120,7 +120,7 @@ fn a_page_whose_words_cannot_stay_is_refused_before_the_version_is_public() -> R
 
 /// The other tests rely on this when the watcher reports nothing.
 #[test]
-fn the_watcher_sees_a_tag_that_nobody_signed() -> Result<()> {
+fn the_watcher_reports_an_unsigned_tag() -> Result<()> {
     test(|| {
         for tag in [TAG, "latest"] {
             let project = Project::new()?;
@@ -140,7 +140,7 @@ fn the_watcher_sees_a_tag_that_nobody_signed() -> Result<()> {
 }
 
 #[test]
-fn a_git_tag_that_is_not_on_the_forge_or_elsewhere_there() -> Result<()> {
+fn a_git_tag_that_is_missing_or_different_on_the_forge_is_refused() -> Result<()> {
     test(|| {
         let project = Project::ready()?;
         let first = project.head()?;
@@ -195,7 +195,7 @@ fn ensure_refused_when_moved(words: &[&str], move_tag: impl FnOnce(&Project) -> 
 
 #[test]
 #[ignore = "long: `cargo xtask ci --all`"]
-fn a_git_tag_that_moves_while_the_release_runs() -> Result<()> {
+fn a_release_is_refused_if_its_git_tag_moves_meanwhile() -> Result<()> {
     test(|| {
         ensure_refused_when_moved(&["`v0.1.0` is at", "on the forge and at"], |project| {
             let elsewhere = project.commit("fix: one more")?;
@@ -214,7 +214,7 @@ fn a_git_tag_that_moves_while_the_release_runs() -> Result<()> {
 
 #[test]
 #[ignore = "long: `cargo xtask ci --all`"]
-fn a_branch_that_is_pushed_back_while_the_release_runs() -> Result<()> {
+fn a_release_is_refused_if_its_branch_is_moved_back_meanwhile() -> Result<()> {
     test(|| {
         ensure_refused_when_moved(&["a branch was moved", "`main` is at"], |project| {
             project.repository.push(project.checkout.top(), &["+HEAD~1:refs/heads/main"])
@@ -236,7 +236,7 @@ fn push_one_platform(project: &Project) -> Result<()> {
 
 #[test]
 #[ignore = "long: `cargo xtask ci --all`"]
-fn a_version_tag_that_appears_while_the_release_runs_and_is_no_index() -> Result<()> {
+fn a_release_is_refused_if_its_version_tag_appears_on_one_platforms_manifest() -> Result<()> {
     test(|| {
         let (project, ended) = release_and(push_one_platform)?;
         ensure!(ended.code == REFUSED, "exit code {}, expected {REFUSED}:\n{}", ended.code, ended.stderr);

@@ -1,4 +1,4 @@
-//! Secrets that cannot do their job. Each is refused by name, with what to create instead, and is never printed.
+//! Secrets that do not work. Each is refused by name, with what to create instead, and no secret is printed.
 
 use anyhow::{Context as _, Result, ensure};
 use testbed::forge_client::State;
@@ -19,11 +19,11 @@ fn tagged() -> Result<Project> {
 }
 
 #[test]
-fn the_automatic_token_as_registry_credential() -> Result<()> {
+fn the_automatic_token_is_refused_as_registry_credential() -> Result<()> {
     test(|| {
         let project = tagged()?;
         let token = project.user.new_token(&["write:repository"])?;
-        // As in a run, because a workflow's own token only exists while its run goes on.
+        // These variables imitate a run, because a workflow's own token is only valid during its run.
         let run = project
             .laptop(&RELEASE)
             .env("GITHUB_RUN_ID", "1")
@@ -38,7 +38,7 @@ fn the_automatic_token_as_registry_credential() -> Result<()> {
 }
 
 #[test]
-fn a_registry_token_that_may_not_write_packages() -> Result<()> {
+fn a_registry_token_that_may_not_write_packages_is_refused() -> Result<()> {
     test(|| {
         let project = tagged()?;
         for scope in ["read:package", "write:repository"] {
@@ -70,10 +70,10 @@ fn bad_token() -> Result<String> {
 /// Checks that `said` contains neither `token` nor any form in which a header has it.
 fn ensure_hidden(project: &Project, token: &str, said: &str) -> Result<()> {
     let user = project.user.name();
-    ensure!(!said.contains(token), "it is there:\n{said}");
+    ensure!(!said.contains(token), "the token was printed:\n{said}");
     for plain in [token.to_owned(), format!("{user}:{token}"), format!("x:{token}")] {
         let encoded = call("base64", &["--wrap=0"])?.stdin(plain).read()?;
-        ensure!(!said.contains(encoded.trim_end_matches('=')), "it is there in base64:\n{said}");
+        ensure!(!said.contains(encoded.trim_end_matches('=')), "the token was printed in base64:\n{said}");
     }
     Ok(())
 }
@@ -92,7 +92,7 @@ fn a_bad_token_is_refused_and_not_printed() -> Result<()> {
 }
 
 #[test]
-fn a_bad_token_is_not_printed_although_the_server_sends_it_back() -> Result<()> {
+fn a_bad_token_is_not_printed_even_if_the_server_sends_it_back() -> Result<()> {
     test(|| {
         let (project, echo) = (Project::ready()?, Echo::start()?);
         project.push_tag("v0.1.0")?;
@@ -120,7 +120,7 @@ fn a_bad_token_is_not_printed_although_the_server_sends_it_back() -> Result<()> 
 }
 
 #[test]
-fn a_wrong_password_of_the_key_and_another_key() -> Result<()> {
+fn a_wrong_key_password_and_another_key_are_refused() -> Result<()> {
     test(|| {
         let project = tagged()?;
         let wrong = project.laptop(&RELEASE).env("COSIGN_PASSWORD", random_hex()?);

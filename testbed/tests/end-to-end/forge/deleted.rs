@@ -12,7 +12,7 @@ const TAG: &str = "v0.1.0";
 const FAILED: i32 = 1;
 
 #[test]
-fn a_tag_that_is_deleted_meanwhile_is_not_made_again_and_its_draft_promises_nothing() -> Result<()> {
+fn a_deleted_git_tag_is_not_created_again_and_its_draft_shows_no_commands() -> Result<()> {
     test(|| {
         let project = Project::new()?;
         let proxy = project.go_by_proxy()?;

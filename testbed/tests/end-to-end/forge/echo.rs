@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-/// A client that sends nothing for this long is gone.
+/// After this long without a byte, a client is taken to be gone.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The server. It ends when the value is dropped.

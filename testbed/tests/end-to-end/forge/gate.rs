@@ -8,7 +8,7 @@ use super::snapshot::Snapshot;
 use crate::harness::test;
 
 #[test]
-fn a_commit_without_a_green_state_is_refused_until_it_has_one() -> Result<()> {
+fn a_commit_is_refused_until_its_status_on_the_forge_is_green() -> Result<()> {
     test(|| {
         let project = Project::new()?;
         project.push_main()?;

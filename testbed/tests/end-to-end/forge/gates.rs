@@ -32,7 +32,7 @@ fn a_branch_that_allows_itself_is_refused_until_main_allows_it() -> Result<()> {
         project.repository.push(other.top(), &["HEAD:refs/heads/main"])?;
         project.refused(&release, &[&branches(&other.git(&["rev-parse", "HEAD"])?)])?;
 
-        // Once merged, it is what main itself says, whatever that is worth.
+        // Once it is merged, main says the same, so the release is allowed.
         project.checkout.git(&["fetch", "--quiet", &project.repository.url(), "main"])?;
         project.checkout.git(&["merge", "--quiet", "--no-edit", "FETCH_HEAD"])?;
         project.push_main()?;

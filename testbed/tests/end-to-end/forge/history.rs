@@ -9,7 +9,7 @@ use super::project::Project;
 use super::snapshot::Snapshot;
 use crate::harness::test;
 
-/// Random text of `length` bytes, which hardly compresses.
+/// Random hexadecimal text of at least `length` bytes. Compression cannot make it smaller than half of that.
 fn noise(length: usize) -> Result<String> {
     let mut text = String::new();
     while text.len() < length {
@@ -20,13 +20,13 @@ fn noise(length: usize) -> Result<String> {
 
 #[test]
 #[ignore = "long: `cargo xtask ci --all`"]
-fn a_pre_release_and_a_backport_leave_latest_where_it_is() -> Result<()> {
+fn a_pre_release_and_a_backport_do_not_move_latest() -> Result<()> {
     test(|| {
         let project = Project::new()?;
         let first = project.head()?;
         let backport = project.commit("fix: for the old line")?;
         let candidate = project.commit("feat: new in the candidate")?;
-        // Adds half a MiB to the image that does not compress.
+        // Half a MiB, which is at least a quarter of a MiB in the compressed image.
         project.checkout.write("service/src/ballast", &noise(512 << 10)?)?;
         let second = project.commit("fix: found in the candidate")?;
         project.push_main()?;
@@ -54,7 +54,7 @@ fn a_pre_release_and_a_backport_leave_latest_where_it_is() -> Result<()> {
         for subject in ["for the old line", "new in the candidate", "found in the candidate"] {
             assert!(notes.contains(subject), "since v0.1.0, not since the candidate:\n{notes}");
         }
-        assert!(!notes.contains("chore: another forge"), "v0.1.0 had that:\n{notes}");
+        assert!(!notes.contains("chore: another forge"), "v0.1.0 already had that:\n{notes}");
         let grown = notes.lines().find(|line| line.starts_with("- Image for `linux/")).context("no size")?;
         assert!(grown.contains(" MiB (+0."), "{grown}");
 
@@ -71,14 +71,14 @@ fn a_pre_release_and_a_backport_leave_latest_where_it_is() -> Result<()> {
         assert!(after.pages.iter().all(|page| !page.draft), "{:#?}", after.pages);
         watcher.finish(&["v0.1.0", "v0.2.0-rc.1", "v0.2.0", "v0.1.1"])?;
 
-        // As if the run of v0.1.0 had moved it late, and had stopped before it saw v0.2.0.
+        // As if the run of v0.1.0 had moved `latest` late, and had been stopped before it noticed v0.2.0.
         let registry = project.repository.registry();
         registry.put(&Tag::latest(), &registry.known_manifest(&v0_1_0.parse()?)?)?;
         project.laptop(&["release", "v0.1.0"]).run()?.success()?;
         assert_eq!(
             &Snapshot::of(&project)?.tags["latest"],
             v0_2_0,
-            "the run that put it there puts it right"
+            "the run that moved `latest` does not correct it"
         );
         Ok(())
     })

@@ -19,10 +19,10 @@ use subjects::Names;
 const TAG: &str = "v0.2.0";
 
 /// The test has at least this many subjects.
-const MOST_HOSTILE: usize = 300;
+const FEWEST_SUBJECTS: usize = 300;
 
-/// As plain text, the subjects would give at least this many links.
-const LINKS_OF_PLAIN_TEXT: usize = 100;
+/// Written to a page as they are, the subjects give at least this many links.
+const FEWEST_LINKS: usize = 100;
 
 impl Project {
     /// Makes one commit for each of `subjects`, none of which changes a file. Returns the commits with their
@@ -65,12 +65,12 @@ fn ensure_as_committed(
         })
     };
     let others: Vec<_> = links.iter().filter(|link| !own(link)).collect();
-    ensure!(others.is_empty(), "links that were not meant: {others:?}");
+    ensure!(others.is_empty(), "unintended links: {others:?}");
     Ok(())
 }
 
 #[test]
-fn the_forge_shows_every_subject_as_it_was_committed_and_tells_nobody() -> Result<()> {
+fn the_forge_shows_every_subject_as_it_was_committed_and_notifies_nobody() -> Result<()> {
     test(|| {
         let client = Client::from_environment(&environment())?;
         let (mentioned, project) = (client.new_user("mentioned")?, Project::ready()?);
@@ -86,8 +86,8 @@ fn the_forge_shows_every_subject_as_it_was_committed_and_tells_nobody() -> Resul
             issue,
             commit: &project.head()?,
         });
-        ensure!(subjects.len() >= MOST_HOSTILE, "{} subjects", subjects.len());
-        // An entry of a list ends whatever the entry before it began, except an HTML comment.
+        ensure!(subjects.len() >= FEWEST_SUBJECTS, "{} subjects", subjects.len());
+        // The next entry of a list ends whatever an entry has begun, except an HTML comment.
         let shown = subjects.iter().map(|subject| subjects::shown(subject));
         let plain = shown.filter(|subject| !subject.contains("<!--"));
         let plain: String = plain.map(|subject| format!("- {subject}\n")).collect();
@@ -100,7 +100,7 @@ fn the_forge_shows_every_subject_as_it_was_committed_and_tells_nobody() -> Resul
         // repository crashes the whole server.
         repository.publish(&json!({ "tag_name": "plain", "target_commitish": "main", "body": plain }))?;
         let of_plain_text = repository.release_html("plain")?.matches("rel=\"nofollow\"").count();
-        ensure!(of_plain_text >= LINKS_OF_PLAIN_TEXT, "this forge links {of_plain_text} of them");
+        ensure!(of_plain_text >= FEWEST_LINKS, "this forge links {of_plain_text} of them");
 
         let before = repository.timeline(issue)?;
         project.laptop(&["release", TAG]).run()?.success()?;

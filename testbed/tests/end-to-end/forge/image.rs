@@ -1,4 +1,4 @@
-//! The published image as someone gets it who knows only its name.
+//! The published image as it is for someone who knows only its name.
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;

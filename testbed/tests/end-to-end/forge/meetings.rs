@@ -1,5 +1,5 @@
-//! Programs that act on one release at the same time and meet at a chosen moment: one is held at a request while another
-//! goes on. Two that start at any time hardly ever meet at some of these moments (docs/reliability.md).
+//! Programs that act on one release at the same time and meet at a chosen moment: one is held at a request while
+//! another continues. If both just ran, they would hardly ever meet at some of these moments (docs/reliability.md).
 
 use anyhow::{Context as _, Result, ensure};
 use nix::sys::signal::Signal;
@@ -15,33 +15,33 @@ const TAG: &str = "v0.1.0";
 /// A moment of a program: it has made these requests, and the forge has not seen the last one.
 type Moment = &'static [&'static str];
 
-/// It has looked for the version tag for the last time, and is about to store its attestations.
+/// The run has looked for the version tag for the last time, and is about to store its attestations.
 const STORES_ATTESTATIONS: Moment = &["PUT manifests/sha256-*.att"];
 
-/// Its attestations are stored, and its bundles are not.
+/// The run's attestations are stored, and its bundles are not.
 const IS_BETWEEN_FORMATS: Moment = &["PUT manifests/sha256-*"];
 
-/// It has stored both formats and seen that they match, and is about to verify the image.
+/// The run has stored both formats and seen that they match, and is about to verify the image.
 const VERIFIES: Moment =
     &["PUT manifests/sha256-*", "HEAD manifests/sha256-*.att", "HEAD manifests/sha256:*"];
 
-/// It has put the version tag, knows which attestations there are, and is about to read them.
+/// The run has put the version tag, knows which attestations there are, and is about to read them.
 const READS_ATTESTATIONS: Moment =
     &["PUT manifests/v0.1.0", "GET manifests/sha256-*.att", "GET blobs/sha256:*"];
 
-/// It has put the version tag, and is about to make the page.
+/// The run has put the version tag, and is about to make the page.
 const MAKES_PAGE: Moment = &["PUT manifests/v0.1.0", "POST carol/releases"];
 
-/// Its page is a draft with some of its files.
+/// The run's page is a draft with some of its files.
 const UPLOADS_FILES: Moment = &["POST assets?name=SHA256SUMS"];
 
-/// A stranger's `verify` is about to read the page. Meanwhile it looks at the image.
+/// A stranger's `verify` is about to read the page, and goes on to check the image while that request is held.
 const READS_PAGE: Moment = &["GET releases/tags/v0.1.0"];
 
-/// A stranger's `verify` is about to list the tags. Meanwhile it looks where `latest` is.
+/// A stranger's `verify` is about to list the tags, and goes on to look up `latest` while that request is held.
 const LISTS_TAGS: Moment = &["GET tags/list?n=100"];
 
-/// How often `verify` asks for the manifest of the attestations: cosign for each of the three, and itself.
+/// How often `verify` requests the manifest of the attestations: cosign once for each of the three, and `xtask` once.
 const LOOKS_AT_ATTESTATIONS: usize = 4;
 
 /// A project whose requests can be held.
@@ -50,7 +50,7 @@ struct Meeting {
     proxy: Proxy,
 }
 
-/// A program that is held. Only one program at a time goes on, so every other request is that one's.
+/// A program that is held. Only one program at a time is not, so every other request is from that one.
 struct Held<'a> {
     run: Running,
     proxy: &'a Proxy,
@@ -69,7 +69,7 @@ impl Meeting {
         self.start(self.project.laptop(&["release", TAG]), moment)?.stopped()
     }
 
-    /// `verify`, without any secret, up to `moment` and until `count` of its other requests, `line`, were answered.
+    /// `verify`, without any secret, up to `moment` and until `count` of its requests `line` were answered.
     fn stranger(&self, moment: Moment, (count, line): (usize, &str)) -> Result<Held<'_>> {
         drop(self.proxy.take());
         let mut held = self.start(Xtask::new(&self.project.checkout, &["verify", TAG]), moment)?;
@@ -99,7 +99,7 @@ impl Meeting {
 }
 
 impl Held<'_> {
-    /// Lets it go on to a later moment.
+    /// Lets the program continue up to a later moment.
     fn until(self, moment: Moment) -> Result<Self> {
         let hold = self.proxy.hold(moment);
         let Self { run, proxy, hold: earlier } = self;
@@ -113,14 +113,14 @@ impl Held<'_> {
         Ok(self)
     }
 
-    /// Stops the process as well: curl gives up on a silent server after ten seconds, and a process that is stopped cannot
-    /// send the request again before it is to go on.
+    /// Stops the process as well: curl gives up on a silent server after ten seconds, and a process that is stopped
+    /// cannot send the request again before the test lets it continue.
     fn stopped(self) -> Result<Self> {
         self.run.signal(Signal::SIGSTOP)?;
         Ok(self)
     }
 
-    /// Lets it go on to its end, which must be a good one.
+    /// Lets the program continue to its end. It must succeed.
     fn end(self) -> Result<Finished> {
         self.proxy.pass();
         drop(self.hold);
@@ -130,7 +130,7 @@ impl Held<'_> {
 }
 
 #[test]
-fn attestations_that_another_run_overwrites_while_they_are_read_are_read_again() -> Result<()> {
+fn attestations_that_another_run_overwrites_during_the_read_are_read_again() -> Result<()> {
     test(|| {
         let meeting = Meeting::new()?;
         let late = meeting.release(STORES_ATTESTATIONS)?;
@@ -140,8 +140,8 @@ fn attestations_that_another_run_overwrites_while_they_are_read_are_read_again()
     })
 }
 
-/// A run is held at `moment` while another one replaces its attestations. It goes on to its end before the other one
-/// stores the bundles.
+/// A run is held at `moment` while another one replaces its attestations. The first run then continues to its end
+/// before the other one stores the bundles.
 fn between_formats(moment: Moment) -> Result<()> {
     let meeting = Meeting::new()?;
     let late = meeting.release(STORES_ATTESTATIONS)?;
@@ -165,7 +165,7 @@ fn a_run_that_makes_the_page_while_another_one_is_between_its_formats_adds_the_b
 
 #[test]
 #[ignore = "long: `cargo xtask ci --all`"]
-fn a_stranger_who_verifies_while_a_run_overwrites_the_attestations_is_told_nothing_false() -> Result<()> {
+fn verify_succeeds_while_a_run_overwrites_the_attestations() -> Result<()> {
     test(|| {
         let meeting = Meeting::new()?;
         let late = meeting.release(STORES_ATTESTATIONS)?;
@@ -180,7 +180,7 @@ fn a_stranger_who_verifies_while_a_run_overwrites_the_attestations_is_told_nothi
 
 #[test]
 #[ignore = "long: `cargo xtask ci --all`"]
-fn a_stranger_who_verifies_while_the_next_release_moves_latest_is_told_nothing_false() -> Result<()> {
+fn verify_succeeds_while_the_next_release_moves_latest() -> Result<()> {
     test(|| {
         let meeting = Meeting::new()?;
         let release = |tag: &str| meeting.project.laptop(&["release", tag]).run()?.success();
@@ -193,7 +193,7 @@ fn a_stranger_who_verifies_while_the_next_release_moves_latest_is_told_nothing_f
 }
 
 #[test]
-fn what_somebody_writes_on_the_page_while_its_files_are_uploaded_stays() -> Result<()> {
+fn text_that_is_added_to_the_page_during_the_upload_of_its_files_is_kept() -> Result<()> {
     test(|| {
         let meeting = Meeting::new()?;
         let release = meeting.release(UPLOADS_FILES)?;

@@ -16,15 +16,15 @@ const MAIN: &str = "xtask/src/main.rs";
 fn named(project: &Project, run: &Finished) -> Result<(Value, Value)> {
     let provenance = evidence::provenance(&project.checkout, run)?;
     let tools = &provenance["runDetails"]["builder"]["builderDependencies"];
-    ensure!(tools.as_array().is_some_and(|tools| tools.len() == 1), "not one tool: {tools}");
+    ensure!(tools.as_array().is_some_and(|tools| tools.len() == 1), "expected one tool: {tools}");
     let source = &provenance["buildDefinition"]["resolvedDependencies"][0];
-    ensure!(source["name"] == "source", "not the source: {source}");
+    ensure!(source["name"] == "source", "the first dependency is not the source: {source}");
     Ok((tools[0].clone(), source["digest"]["gitCommit"].clone()))
 }
 
 #[test]
 #[ignore = "long: `cargo xtask ci --all`"]
-fn a_newer_tool_finishes_an_older_tag_and_is_named_beside_its_commit() -> Result<()> {
+fn a_newer_tool_releases_an_older_tag_and_the_provenance_names_it() -> Result<()> {
     test(|| {
         let project = Project::ready()?;
         let whole = String::from_utf8(project.checkout.committed(MAIN)?).context("reading main.rs")?;

@@ -8,7 +8,7 @@ use xtask::process::scratch::Scratch;
 use crate::harness::checkout::text;
 use crate::harness::{call, environment, export};
 
-/// The content of the fences on a page, in order.
+/// The lines of all code blocks on a page, in order.
 pub(super) fn commands(body: &str) -> Result<Vec<String>> {
     let mut commands = Vec::new();
     let mut is_open = false;
@@ -30,8 +30,8 @@ pub(super) fn commands(body: &str) -> Result<Vec<String>> {
 pub(super) fn paste(commands: &[String], cosign: &str) -> Result<()> {
     let (empty, bin, docker) = (Scratch::new()?, Scratch::new()?, Scratch::new()?);
     symlink(export(cosign)?, bin.path().join("cosign")).context("linking cosign")?;
-    let path = environment();
-    let path = format!("{}:{}", text(bin.path())?, path.get("PATH")?.unwrap_or_default());
+    let environment = environment();
+    let path = format!("{}:{}", text(bin.path())?, environment.get("PATH")?.unwrap_or_default());
     let shell = call("sh", &["-e", "-c", &commands.join("\n")])?.dir(empty.path());
     let shell = shell.env("PATH", path).env("DOCKER_CONFIG", docker.path());
     shell.run().with_context(|| format!("the commands of the page, with {cosign}"))

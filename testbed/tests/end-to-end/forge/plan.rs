@@ -59,7 +59,7 @@ fn a_plan_says_what_is_done_and_what_is_not_and_needs_no_secret() -> Result<()> 
         assert_eq!(actions(&after), ["done"; 8], "{after:#}");
         assert_eq!(after["digest"], last["digest"]);
 
-        // Without our signature, one step is a conflict, and no other step would be done.
+        // Without our signature, one step is a conflict, and the plan does no other step.
         let digest = project.digest(TAG)?.replace(':', "-");
         let removal = project.repository.registry().remove_tag(&format!("{digest}.sig").parse()?)?;
         ensure!(removal == Removal::Gone, "no signature");

@@ -1,5 +1,4 @@
-//! The cache content that another branch's build leaves in the same builder. A release and a rebuild use none of
-//! it.
+//! What another branch's build leaves in the cache of the same builder. A release and a rebuild use nothing of that.
 
 use anyhow::{Result, ensure};
 use xtask::process::scratch::random_hex;
@@ -32,7 +31,7 @@ fn found(image: &str) -> Result<String> {
 }
 
 #[test]
-fn what_another_build_left_in_a_cache_reaches_neither_a_release_nor_a_rebuild() -> Result<()> {
+fn a_poisoned_cache_reaches_neither_a_release_nor_a_rebuild() -> Result<()> {
     test(|| {
         let project = Project::ready()?;
         let cache = format!("/cache-{}", &random_hex()?[..12]);
@@ -52,7 +51,7 @@ fn what_another_build_left_in_a_cache_reaches_neither_a_release_nor_a_rebuild() 
         project.push_tag(TAG)?;
         let released = project.laptop(&["release", TAG]).run()?.success()?;
         let image = format!("{}@{}", project.repository.image(), released.digest()?);
-        ensure!(found(&image)? == CLEAN, "the release took what another build had left");
+        ensure!(found(&image)? == CLEAN, "the release used what another build had left");
         ensure_rebuilt(&Xtask::new(&project.checkout, &["verify", TAG, "--rebuild"]).run()?)
     })
 }

@@ -1,5 +1,5 @@
-//! The policies that self-hosters take from the repository, with the tools that they are for. An image of a release
-//! passes, and an image that only looks like one does not.
+//! The policies that self-hosters copy from the repository, in the tools that they are written for. An image of a
+//! release passes, and an image that only looks like one does not.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -53,7 +53,7 @@ fn changed(change: impl FnOnce(&mut Value)) -> Result<Value> {
     Ok(provenance)
 }
 
-/// Gives the copy this provenance alone, signed with the project's own key.
+/// Gives the copy this provenance and no other, signed with the project's own key.
 fn attest(pinned: &str, provenance: &Value) -> Result<()> {
     let scratch = Scratch::new()?;
     let file = scratch.path().join("provenance.json");
@@ -65,7 +65,7 @@ fn attest(pinned: &str, provenance: &Value) -> Result<()> {
 }
 
 #[test]
-fn cosign_takes_the_provenance_of_the_release_and_none_of_another_origin() -> Result<()> {
+fn cosign_accepts_the_provenance_of_the_release_and_rejects_any_other_origin() -> Result<()> {
     test(|| {
         let project = &released()?.project;
         let policy = project.checkout.top().join("policies/provenance.cue");
@@ -103,13 +103,12 @@ fn cosign_takes_the_provenance_of_the_release_and_none_of_another_origin() -> Re
             ensure!(there, "the provenance has no `{pointer}`");
             attest(&copy, &provenance)?;
             let reason = under_policy(&copy, &policy)?.err();
-            let reason = reason.with_context(|| format!("`{pointer}` may be {value}"))?;
+            let reason = reason.with_context(|| format!("{value} is accepted as `{pointer}`"))?;
             ensure!(reason.contains(field), "`{field}` is not named as the reason: {reason}");
         }
         let unknown = changed(|p| p["buildDefinition"]["externalParameters"]["target"] = json!("debug"))?;
         attest(&copy, &unknown)?;
-        let reason =
-            under_policy(&copy, &policy)?.err().context("a parameter that nobody knows may be there")?;
+        let reason = under_policy(&copy, &policy)?.err().context("an unknown parameter is accepted")?;
         ensure!(reason.contains("target: field not allowed"), "{reason}");
         Ok(())
     })
@@ -131,7 +130,7 @@ fn local_builder() -> Result<String> {
 }
 
 #[test]
-fn cosign_takes_what_a_person_released_only_where_the_policy_is_told_to() -> Result<()> {
+fn cosign_accepts_a_persons_release_only_if_the_policy_allows_it() -> Result<()> {
     test(|| {
         let project = &released()?.project;
         let strict = project.checkout.top().join("policies/provenance.cue");
@@ -153,7 +152,7 @@ fn cosign_takes_what_a_person_released_only_where_the_policy_is_told_to() -> Res
             })
         };
         attest(&copy, &by_person("cargo xtask release")?)?;
-        ensure!(under_policy(&copy, &strict)?.is_err(), "a person's release passes without being asked for");
+        ensure!(under_policy(&copy, &strict)?.is_err(), "the strict policy accepts a person's release");
         under_policy(&copy, &lenient)?.map_err(anyhow::Error::msg)?;
         attest(&copy, &by_person("cargo xtask rehearse")?)?;
         ensure!(under_policy(&copy, &lenient)?.is_err(), "a rehearsal passes as a release");
@@ -171,8 +170,8 @@ fn skopeo(checkout: &Checkout, key: &Path, reference: &str) -> Result<Output> {
     })
 }
 
-/// The same on a machine with the policies of `checkout`, whose keys are elsewhere here. `install` puts them into
-/// the policy.
+/// The same, with `install` to set the paths of the keys in the policy. They are elsewhere here than on a machine on
+/// which the policy is installed.
 pub(super) fn skopeo_with(
     checkout: &Checkout,
     reference: &str,
@@ -196,13 +195,13 @@ pub(super) fn skopeo_with(
 }
 
 pub(super) fn ensure_copied(output: &Output, what: &str) -> Result<()> {
-    ensure!(output.status.success(), "{what} is refused: {}", output.stderr);
+    ensure!(output.status.success(), "{what} is rejected: {}", output.stderr);
     Ok(())
 }
 
 pub(super) fn ensure_refused(output: &Output, what: &str, words: &str) -> Result<()> {
     ensure!(!output.status.success(), "{what} is copied");
-    ensure!(output.stderr.contains(words), "{what}: not `{words}`: {}", output.stderr);
+    ensure!(output.stderr.contains(words), "{what} is rejected without `{words}`: {}", output.stderr);
     Ok(())
 }
 
@@ -213,7 +212,7 @@ fn manifests(pinned: &str) -> Result<Vec<String>> {
 }
 
 #[test]
-fn skopeo_takes_the_released_image_and_each_platform_of_it() -> Result<()> {
+fn skopeo_accepts_the_released_image_and_each_of_its_platforms() -> Result<()> {
     test(|| {
         let project = &released()?.project;
         let key = project.checkout.top().join("cosign.pub");
@@ -233,10 +232,10 @@ fn skopeo_takes_the_released_image_and_each_platform_of_it() -> Result<()> {
 }
 
 #[test]
-fn skopeo_refuses_what_nobody_or_another_key_signed() -> Result<()> {
+fn skopeo_rejects_an_image_that_is_unsigned_or_signed_by_another_key() -> Result<()> {
     test(|| {
         let pinned = copy()?;
-        let (name, _) = pinned.split_once('@').context("a digest follows `@`")?;
+        let (name, _) = pinned.split_once('@').context("the copy has no digest")?;
         let checkout = Checkout::as_committed()?;
         let repository = format!("repository = \"{REPOSITORY}\"");
         checkout.replace("Cargo.toml", &repository, &format!("{repository}\nimage = \"{name}\""))?;

@@ -29,7 +29,7 @@ fn hide(project: &Project) -> Result<()> {
 
 #[test]
 #[ignore = "long: `cargo xtask ci --all`"]
-fn a_private_owners_release_is_made_and_verified_with_a_login() -> Result<()> {
+fn a_private_image_is_released_only_if_configured_and_verified_with_a_login() -> Result<()> {
     test(|| {
         let project = Project::ready()?;
         hide(&project)?;

@@ -101,15 +101,15 @@ impl Project {
         let address =
             address.with_context(|| format!("`{}`: the proxy speaks plain HTTP only", self.forge))?;
         let proxy = Proxy::start(
-            address.parse().with_context(|| format!("`{address}` is no address to hand on to"))?,
+            address.parse().with_context(|| format!("`{address}` is not an address to forward to"))?,
         )?;
         let (from, to) = (format!("\"{}\"", self.forge), format!("\"http://{}\"", proxy.address()));
         self.checkout.replace("Cargo.toml", &from, &to)?;
         Ok(proxy)
     }
 
-    /// A project that reaches the forge by a proxy and waits for an answer longer than a test holds one back. Its main
-    /// branch is on the forge, with one green commit.
+    /// A project that reaches the forge through a proxy, and waits for an answer longer than a test holds one back. Its
+    /// main branch is on the forge, with one green commit.
     pub(crate) fn by_proxy() -> Result<(Self, Proxy)> {
         let project = Self::new()?;
         let proxy = project.go_by_proxy()?;

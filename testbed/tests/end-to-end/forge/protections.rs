@@ -1,5 +1,5 @@
-//! `doctor` names the protections that the forge lacks. The calls that it prints create them, and so does `doctor
-//! --fix`.
+//! `doctor` names the protections that the forge lacks. The commands that it prints create them, and so does
+//! `doctor --fix`.
 use xtask::http::Method;
 
 use anyhow::{Context as _, Result, ensure};
@@ -11,17 +11,17 @@ use super::project::Project;
 use crate::harness::path::without_cosign;
 use crate::harness::{call, environment, test};
 
-/// The call that `doctor` prints for a rule of that kind.
+/// The command that `doctor` prints for a missing rule of that kind.
 fn printed<'a>(stdout: &'a str, kind: &str) -> Result<&'a str> {
     let line = stdout.lines().find(|line| line.starts_with("problem  protections") && line.contains(kind));
     let line = line.with_context(|| format!("no problem with `{kind}`:\n{stdout}"))?;
-    let start = line.find("`printf ").context("the problem has no call")? + 1;
-    let length = line[start..].find('`').context("the call has no end")?;
+    let start = line.find("`printf ").context("the problem has no command")? + 1;
+    let length = line[start..].find('`').context("the command has no end")?;
     Ok(&line[start..start + length])
 }
 
 #[test]
-fn what_doctor_prints_protects_tags_and_branches() -> Result<()> {
+fn the_commands_that_doctor_prints_protect_tags_and_branches() -> Result<()> {
     test(|| {
         let project = Project::ready()?;
         let found = project.laptop(&["doctor"]).run()?.stdout;
@@ -37,7 +37,7 @@ fn what_doctor_prints_protects_tags_and_branches() -> Result<()> {
             "ok       base image   each exists for every platform",
             "ok       build secrets none configured",
             "ok       signing key  belongs to `cosign.pub`",
-            &format!("ok       registry     takes pushes to `{}`", project.repository.image()),
+            &format!("ok       registry     accepts pushes to `{}`", project.repository.image()),
         ] {
             ensure!(found.contains(line), "no `{line}` in:\n{found}");
         }
@@ -54,7 +54,7 @@ fn what_doctor_prints_protects_tags_and_branches() -> Result<()> {
 }
 
 #[test]
-fn doctor_makes_the_rules_that_are_missing_and_no_other() -> Result<()> {
+fn doctor_fix_creates_the_missing_rules_and_no_others() -> Result<()> {
     test(|| {
         let project = Project::ready()?;
         let name = project.user.name();
@@ -63,7 +63,7 @@ fn doctor_makes_the_rules_that_are_missing_and_no_other() -> Result<()> {
         ensure!(nobody.code == 3 && nobody.stderr.contains(words), "{}", nobody.last_words());
         let fixed = project.laptop(&["doctor", "--fix", name]).run()?.stdout;
         for line in [
-            "made     protections  tags `v*`: the named maintainers alone may push them",
+            "made     protections  tags `v*`: only the named maintainers may push them",
             "made     protections  branch `main`: nobody may push to it, changes are merged",
             "ok       protections  tags by `v*`, `main` by `main`",
         ] {
@@ -91,20 +91,20 @@ fn a_rule_for_any_tag_covers_approvals() -> Result<()> {
             "{found}"
         );
         let pushed = project.repository.push(project.checkout.top(), &["HEAD:refs/tags/approved/v0.1.0"]);
-        ensure!(pushed.is_err(), "the owner is not named, and has pushed an approval");
+        ensure!(pushed.is_err(), "the owner, who is not named, has pushed an approval");
         Ok(())
     })
 }
 
 #[test]
-fn approvals_are_pushed_by_those_whom_doctor_names_alone() -> Result<()> {
+fn after_doctor_fix_an_owner_who_is_not_named_cannot_push_approvals() -> Result<()> {
     test(|| {
         let project = Project::ready()?;
         require_two(&project)?;
         let other = Client::from_environment(&environment())?.new_user("e2e")?;
         let fixed = project.laptop(&["doctor", "--fix", other.name()]).run()?.stdout;
         for line in [
-            "made     protections  tags `approved/*`: the named maintainers alone may push them",
+            "made     protections  tags `approved/*`: only the named maintainers may push them",
             "ok       protections  tags by `v*`, approvals by `approved/*`, `main` by `main`",
         ] {
             ensure!(fixed.contains(line), "no `{line}`:\n{fixed}");
@@ -112,7 +112,7 @@ fn approvals_are_pushed_by_those_whom_doctor_names_alone() -> Result<()> {
         let push =
             |tag: &str| project.repository.push(project.checkout.top(), &[&format!("HEAD:refs/tags/{tag}")]);
         push("other/v0.1.0")?;
-        ensure!(push("approved/v0.1.0").is_err(), "the owner is not named, and has pushed an approval");
+        ensure!(push("approved/v0.1.0").is_err(), "the owner, who is not named, has pushed an approval");
         Ok(())
     })
 }

@@ -1,5 +1,5 @@
-//! Release notes name the pull requests of every way of merging when the forge is asked, and without it those that the
-//! forge wrote into a commit.
+//! Release notes name every pull request, however it was merged, if the forge is queried. Offline, they name those that
+//! the forge wrote into a commit.
 
 use anyhow::{Result, ensure};
 
@@ -8,7 +8,7 @@ use crate::harness::run::Xtask;
 use crate::harness::test;
 
 #[test]
-fn notes_link_the_pull_request_of_each_way_to_merge_and_do_without_a_forge() -> Result<()> {
+fn notes_link_pull_requests_merged_in_any_way_and_work_without_a_forge() -> Result<()> {
     test(|| {
         let project = Project::ready()?;
         let (checkout, repository) = (&project.checkout, &project.repository);
@@ -26,11 +26,11 @@ fn notes_link_the_pull_request_of_each_way_to_merge_and_do_without_a_forge() -> 
         project.tag("v0.2.0")?;
         let notes =
             |more: &[&str]| Xtask::new(checkout, &[&["notes", "v0.2.0"], more].concat()).run()?.success();
-        let asked = notes(&[])?;
-        ensure!(asked.stderr.is_empty(), "{}", asked.stderr);
+        let online = notes(&[])?;
+        ensure!(online.stderr.is_empty(), "{}", online.stderr);
         for (style, number) in &numbers {
             let link = format!("([#{number}]({}/pulls/{number}), [", repository.url());
-            let lines: Vec<_> = asked.stdout.lines().filter(|line| line.contains(&link)).collect();
+            let lines: Vec<_> = online.stdout.lines().filter(|line| line.contains(&link)).collect();
             let of = |word: &str| format!("- `{word} {style}` (");
             let expected = match *style {
                 // The title stands for the commits, which are folded below.
@@ -39,15 +39,15 @@ fn notes_link_the_pull_request_of_each_way_to_merge_and_do_without_a_forge() -> 
                 "squash" => vec![of("from")],
                 _ => vec![of("by")],
             };
-            let is_told = lines.len() == expected.len()
+            let is_expected = lines.len() == expected.len()
                 && lines.iter().zip(&expected).all(|(line, expected)| line.starts_with(expected));
-            ensure!(is_told, "expected {expected:?} in\n{}", asked.stdout);
+            ensure!(is_expected, "expected {expected:?} in\n{}", online.stdout);
         }
         let offline = notes(&["--offline"])?.stdout;
-        let is_told = |number: &u64| offline.contains(&format!("([#{number}]("));
-        let told: Vec<_> =
-            numbers.iter().filter(|(_, number)| is_told(number)).map(|(style, _)| style).collect();
-        assert_eq!(told, [&"merge", &"squash"], "in\n{offline}");
+        let has_link = |number: &u64| offline.contains(&format!("([#{number}]("));
+        let linked: Vec<_> =
+            numbers.iter().filter(|(_, number)| has_link(number)).map(|(style, _)| style).collect();
+        assert_eq!(linked, [&"merge", &"squash"], "in\n{offline}");
         Ok(())
     })
 }

@@ -23,10 +23,10 @@ pub(super) fn verdict(run: &Finished) -> Result<(&str, &str)> {
     let mut claims = run.stdout.lines().filter_map(|line| line.split_once(' '));
     let claim =
         claims.find_map(|(mark, rest)| Some((mark, rest.trim_start().strip_prefix("rebuild ")?.trim())));
-    claim.with_context(|| format!("nothing is said about the rebuild:\n{}{}", run.stdout, run.stderr))
+    claim.with_context(|| format!("there is no verdict on the rebuild:\n{}{}", run.stdout, run.stderr))
 }
 
-/// All claims hold, including the rebuild.
+/// Checks that all claims hold, including the rebuild.
 pub(crate) fn ensure_rebuilt(run: &Finished) -> Result<()> {
     let (mark, why) = verdict(run)?;
     ensure!(run.code == 0 && mark == "ok", "exit code {}, {mark}: {why}\n{}", run.code, run.stdout);
@@ -35,7 +35,7 @@ pub(crate) fn ensure_rebuilt(run: &Finished) -> Result<()> {
 
 #[test]
 #[ignore = "long: `cargo xtask ci --all`"]
-fn with_another_builder_with_nothing_cached() -> Result<()> {
+fn with_another_builder_and_an_empty_cache() -> Result<()> {
     test(|| {
         let checkout = &released()?.project.checkout;
         let builder = Builder::second()?;
@@ -76,7 +76,7 @@ fn another_commit_gives_another_digest() -> Result<()> {
         checkout.replace("service/src/server.js", "\n", "\n\n")?;
         checkout.commit("chore: one byte more")?;
         checkout.git(&["tag", "--force", TAG])?;
-        // A clone that knows no default branch does not know that the commit is on none.
+        // Without a known default branch, the clone cannot tell that the commit is on none.
         checkout.git(&["remote", "set-head", "origin", "--delete"])?;
         let run = Xtask::new(checkout, &["verify", TAG, "--rebuild"]).run()?;
         let (mark, why) = verdict(&run)?;
@@ -92,7 +92,7 @@ fn another_commit_gives_another_digest() -> Result<()> {
 const SECRET: &str = "AWS_SECRET_ACCESS_KEY";
 
 #[test]
-fn a_commit_chooses_neither_the_secrets_of_its_rebuild_nor_whether_it_is_built() -> Result<()> {
+fn a_commit_can_choose_neither_the_secrets_of_its_rebuild_nor_whether_it_is_built() -> Result<()> {
     test(|| {
         let checkout = &clone_of_the_release()?;
         let token = &released()?.project.secrets.registry_token;
@@ -100,15 +100,15 @@ fn a_commit_chooses_neither_the_secrets_of_its_rebuild_nor_whether_it_is_built()
         let login = format!(
             "[[workspace.metadata.release.registries]]\nhost = \"127.0.0.1:9\"\nuser-name = \"x\"\ntoken = \"{SECRET}\"\n\n"
         );
-        let asking = |key: &str| {
+        let manifest_with = |key: &str| {
             let (title, smoke) = ("\ntitle =", "[workspace.metadata.release.smoke]");
-            let asking = manifest.replacen(title, &format!("\n{key}title ="), 1);
-            let asking = asking.replacen(smoke, &format!("{login}{smoke}"), 1);
+            let changed = manifest.replacen(title, &format!("\n{key}title ="), 1);
+            let changed = changed.replacen(smoke, &format!("{login}{smoke}"), 1);
             ensure!(
-                asking.len() >= manifest.len() + login.len() + key.len(),
+                changed.len() >= manifest.len() + login.len() + key.len(),
                 "the manifest has another form: {manifest}"
             );
-            anyhow::Ok(asking)
+            anyhow::Ok(changed)
         };
         let tagged = |manifest: &str| {
             checkout.write("Cargo.toml", manifest)?;
@@ -126,13 +126,13 @@ fn a_commit_chooses_neither_the_secrets_of_its_rebuild_nor_whether_it_is_built()
             run.env(SECRET, "canary-of-somebody").env("REGISTRY_TOKEN", token.expose()).run()
         };
 
-        // On no branch: it is not built, and its host is asked without the secret.
-        tagged(&asking("")?)?;
+        // The commit is on no branch: it is not built, and the host that it names is queried without the secret.
+        tagged(&manifest_with("")?)?;
         let doubtful = verify(&[])?;
         unchecked(&doubtful, &["`source.branch` is false"])?;
         ensure!(doubtful.stderr.contains("`127.0.0.1:9` is asked without a login"), "{}", doubtful.stderr);
 
-        tagged(&asking(&format!("build-secrets = [\"{SECRET}\"]\n"))?)?;
+        tagged(&manifest_with(&format!("build-secrets = [\"{SECRET}\"]\n"))?)?;
         unchecked(&verify(&[])?, &[SECRET, "add `--login`"])?;
         checkout.write("Cargo.toml", &manifest)?;
         let asked = format!("`build-secrets`: `{SECRET}`; `registries`: `127.0.0.1:9` with `{SECRET}`");

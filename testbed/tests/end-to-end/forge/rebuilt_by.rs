@@ -16,7 +16,7 @@ const TAG: &str = "v0.1.0";
 
 #[test]
 #[ignore = "long: `cargo xtask ci --all`"]
-fn a_rebuild_is_attested_by_its_own_key_and_changes_no_claim() -> Result<()> {
+fn a_rebuild_is_attested_with_the_rebuilders_key_and_changes_no_claim() -> Result<()> {
     test(|| {
         let project = Project::ready()?;
         project.push_tag(TAG)?;
@@ -33,7 +33,7 @@ fn a_rebuild_is_attested_by_its_own_key_and_changes_no_claim() -> Result<()> {
             "{}",
             without_login.stderr
         );
-        ensure!(Snapshot::of(&project)? == released, "it has changed something");
+        ensure!(Snapshot::of(&project)? == released, "the refused run changed something");
 
         let attest = [&attest[..], &["--login"]].concat();
         let attest = || project.laptop(&attest).env("COSIGN_PASSWORD", password.expose()).run();
@@ -42,11 +42,11 @@ fn a_rebuild_is_attested_by_its_own_key_and_changes_no_claim() -> Result<()> {
         ensure!(first.stderr.contains("signed by sha256:"), "{}", first.stderr);
         let after = Snapshot::of(&project)?;
         let more: Vec<_> = after.tags.keys().filter(|tag| !released.tags.contains_key(*tag)).collect();
-        ensure!(more.len() == 1 && more[0].contains(".rebuilt-"), "it has written {more:?}");
+        ensure!(more.len() == 1 && more[0].contains(".rebuilt-"), "the run wrote {more:?}");
         let again = attest()?;
         ensure_rebuilt(&again)?;
         ensure!(again.stderr.contains("was there"), "{}", again.stderr);
-        ensure!(Snapshot::of(&project)? == after, "the second time it has changed something");
+        ensure!(Snapshot::of(&project)? == after, "the second run changed something");
 
         let listed = || Xtask::new(&project.checkout, &["verify", TAG]).run()?.success();
         let unknown = listed()?;

@@ -1,4 +1,4 @@
-//! A candidate that the release's own gate refuses after signing: nothing that was signed remains.
+//! A candidate that the release's own gate refuses after signing: no signature or attestation of it remains.
 
 use anyhow::{Result, ensure};
 use xtask::evidence::attached::Kind;
@@ -29,7 +29,7 @@ pub(crate) fn attach(registry: &Client, digest: &Digest) -> Result<Tag> {
 
 #[test]
 #[ignore = "long: `cargo xtask ci --all`"]
-fn a_candidate_that_is_refused_after_it_was_signed_loses_its_signatures() -> Result<()> {
+fn a_candidate_that_is_refused_after_signing_loses_its_signatures() -> Result<()> {
     test(|| {
         let project = Project::ready()?;
         project.push_tag(TAG)?;
@@ -45,10 +45,7 @@ fn a_candidate_that_is_refused_after_it_was_signed_loses_its_signatures() -> Res
             }
             ensure!(refused.stderr.contains(rehearsed.as_str()), "it made another image than {rehearsed}");
             let left = Snapshot::of(&project)?;
-            ensure!(
-                left.tags.keys().eq([foreign.as_str()]),
-                "more is left than somebody attached: {left:#?}"
-            );
+            ensure!(left.tags.keys().eq([foreign.as_str()]), "more is left than the foreign SBOM: {left:#?}");
             ensure!(left.pages.is_empty(), "there is a page: {left:#?}");
         }
 
@@ -64,7 +61,7 @@ fn a_candidate_that_is_refused_after_it_was_signed_loses_its_signatures() -> Res
 /// An earlier run was killed after it had signed. Its candidate is still there, so it might still be running.
 #[test]
 #[ignore = "long: `cargo xtask ci --all`"]
-fn what_another_run_may_need_stays_and_the_command_that_removes_it_is_said() -> Result<()> {
+fn signatures_that_another_run_may_need_stay_and_their_removal_is_explained() -> Result<()> {
     test(|| {
         let project = Project::ready()?;
         project.push_tag(TAG)?;

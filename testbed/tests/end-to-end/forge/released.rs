@@ -1,5 +1,5 @@
 //! One release by the runner that several tests look at, and the same release once more from a laptop. libtest has
-//! no teardown, so its clone stays below the target directory, and the next run replaces it.
+//! no teardown, so the clone stays below the target directory, and the next run replaces it.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -28,11 +28,11 @@ pub(crate) struct Released {
     pub(super) after: Snapshot,
     /// The result of a later `xtask release`, and the state after it.
     pub(super) again: (Finished, Snapshot),
-    /// Held to the end of the process, so that a second run of the tests waits for the clone.
+    /// Held until the process ends, so that a second run of the tests waits for the clone.
     _lock: Flock<File>,
 }
 
-/// The release. The first test that asks makes it.
+/// The release. The first test that needs it makes it.
 pub(crate) fn released() -> Result<&'static Released> {
     static RELEASED: OnceLock<Result<Released, String>> = OnceLock::new();
     let made = RELEASED.get_or_init(|| make().map_err(|error| format!("{error:#}")));
@@ -72,7 +72,7 @@ pub(crate) fn with_one_commit() -> Result<Project> {
     Ok(project)
 }
 
-/// Writes past libtest, which hides the output of a test that passes. docs/benchmarks.md has these numbers.
+/// Prints past libtest, which hides the output of a test that passes. docs/benchmarks.md has these numbers.
 fn print_times(report: &Report, log: &str, pushed: Instant) -> Result<()> {
     let seconds = |name: &str| {
         let first = report.first.get(name).with_context(|| format!("`{name}` was not seen"))?;

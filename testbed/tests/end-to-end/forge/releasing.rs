@@ -16,7 +16,7 @@ use crate::harness::{processes, read, wait_for};
 /// The workflow that releases.
 pub(super) const WORKFLOW: &str = "release.yml";
 
-/// The time for a run behind another one, on a machine where nothing is compiled yet.
+/// The time for a run that waits for another one, on a machine where nothing is compiled yet.
 const RUN: Duration = Duration::from_secs(15 * 60);
 
 /// How many lines of a red run's log an error shows.
@@ -38,7 +38,7 @@ impl Project {
         self.ensure_refused(self.laptop(arguments), words)
     }
 
-    /// Runs `xtask` where it must refuse, say `words` and change nothing. Returns its whole output.
+    /// Runs `xtask`, which must refuse, say `words` and change nothing. Returns its standard error.
     pub(crate) fn ensure_refused(&self, run: Xtask<'_>, words: &[&str]) -> Result<String> {
         let before = Snapshot::of(self)?;
         let Finished { code, stdout, stderr, .. } = run.run()?;

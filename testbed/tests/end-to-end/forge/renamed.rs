@@ -1,4 +1,5 @@
-//! A release of before its owner was renamed. The forge and its registry redirect the old name to the new one.
+//! A release that was made before its owner was renamed. The forge and its registry redirect the old name to the new
+//! one.
 
 use anyhow::{Result, ensure};
 use serde_json::json;
@@ -12,7 +13,7 @@ const TAG: &str = "v0.1.0";
 
 #[test]
 #[ignore = "long: `cargo xtask ci --all`"]
-fn every_claim_of_a_release_of_before_its_owner_was_renamed_is_checked() -> Result<()> {
+fn a_release_from_before_its_owner_was_renamed_still_verifies() -> Result<()> {
     test(|| {
         let project = Project::ready()?;
         project.push_tag(TAG)?;
@@ -24,7 +25,7 @@ fn every_claim_of_a_release_of_before_its_owner_was_renamed_is_checked() -> Resu
         let response = admin.api(Method::Post, &format!("/admin/users/{old}/rename"), Some(&body))?;
         ensure!(response.status == 204, response.unexpected());
 
-        // Without secrets, and then with a login, which is for the old name.
+        // First anonymously, and then with a login, which is for the old name.
         for login in [&[][..], &["--login"]] {
             project.laptop(&[&["verify", TAG], login].concat()).run()?.success()?;
         }

@@ -18,8 +18,8 @@ use crate::harness::test;
 enum Victim {
     /// The release and everything that it started, as when the machine goes down.
     All,
-    /// The release alone. What it started goes on beside the next run.
-    Alone,
+    /// Only the release itself. What it started continues beside the next run.
+    Itself,
 }
 
 /// Releases `tag` at HEAD, kills it as soon as `step` begins, and releases it again.
@@ -48,10 +48,10 @@ fn kill_and_resume(project: &Project, tag: &str, step: &str, victim: Victim) -> 
 
 #[test]
 #[ignore = "long: `cargo xtask ci --all`"]
-fn killed_while_the_image_is_tried_it_ends_in_the_digest_of_a_rehearsal() -> Result<()> {
+fn a_release_killed_in_the_smoke_test_ends_with_the_digest_of_a_rehearsal() -> Result<()> {
     test(|| {
         let project = Project::ready()?;
-        kill_and_resume(&project, "v0.1.0", "smoke", Victim::Alone)?;
+        kill_and_resume(&project, "v0.1.0", "smoke", Victim::Itself)?;
         let rehearsal = Xtask::new(&project.checkout, &["rehearse", "v0.1.0"]).run()?.success()?;
         assert_eq!(rehearsal.digest()?.as_str(), project.digest("v0.1.0")?);
         Ok(())
@@ -60,16 +60,16 @@ fn killed_while_the_image_is_tried_it_ends_in_the_digest_of_a_rehearsal() -> Res
 
 #[test]
 #[ignore = "long: `cargo xtask ci --all`"]
-fn killed_while_it_signs_and_attests() -> Result<()> {
+fn a_release_killed_while_signing_or_attesting_is_resumed() -> Result<()> {
     test(|| {
         let project = Project::ready()?;
         kill_and_resume(&project, "v0.1.0", "sign", Victim::All)?;
-        kill_and_resume(&project, "v0.1.1", "store", Victim::Alone)
+        kill_and_resume(&project, "v0.1.1", "store", Victim::Itself)
     })
 }
 
 #[test]
-fn killed_while_it_publishes() -> Result<()> {
+fn a_release_killed_while_publishing_is_resumed() -> Result<()> {
     test(|| {
         let project = Project::ready()?;
         kill_and_resume(&project, "v0.1.0", "tag", Victim::All)?;
@@ -77,8 +77,8 @@ fn killed_while_it_publishes() -> Result<()> {
     })
 }
 
-/// Releases `tag` at HEAD, stops it as soon as `step` begins, and releases again. What it `said` about the next run
-/// must be true.
+/// Releases `tag` at HEAD, stops it as soon as `step` begins, and releases again. The stopped run must say `said` about
+/// the next run, and that must be true.
 fn stop_and_resume(project: &Project, tag: &str, step: &str, said: &str) -> Result<()> {
     project.push_tag(tag)?;
     let mut running = project.laptop(&["release", tag]).start()?;
@@ -95,7 +95,7 @@ fn stop_and_resume(project: &Project, tag: &str, step: &str, said: &str) -> Resu
 
 #[test]
 #[ignore = "long: `cargo xtask ci --all`"]
-fn stopped_it_says_what_the_next_run_will_do() -> Result<()> {
+fn a_stopped_release_says_what_the_next_run_will_do() -> Result<()> {
     test(|| {
         let project = Project::ready()?;
         stop_and_resume(&project, "v0.1.0", "smoke", "this run pushed no version tag: the next run")?;
@@ -103,8 +103,8 @@ fn stopped_it_says_what_the_next_run_will_do() -> Result<()> {
     })
 }
 
-/// A project that reaches the forge by a proxy, with v0.2.0 released and v0.1.1 to release. The forge would then show
-/// the page of v0.1.1 as its latest, so the page of v0.2.0 is hidden and shown again.
+/// A project that reaches the forge through a proxy, with v0.2.0 released and v0.1.1 to release. The forge would then
+/// show the page of v0.1.1 as its latest, so the page of v0.2.0 is hidden and shown again.
 fn backport_to_release() -> Result<(Project, Proxy)> {
     let project = Project::new()?;
     let proxy = project.go_by_proxy()?;
@@ -124,7 +124,7 @@ fn backport_to_release() -> Result<(Project, Proxy)> {
     Ok((project, proxy))
 }
 
-/// Preflight asks for the right to change pages with the number 0, which no page has.
+/// Whether the request changes a page. Preflight tests the right to do that with the number 0, which no page has.
 fn changes_a_page(request: &RequestSeen) -> bool {
     let is_page = request.path.contains("/releases/") && !request.path.ends_with("/releases/0");
     request.method == "PATCH" && is_page
@@ -160,7 +160,7 @@ fn ctrl_c_while_the_highest_page_is_hidden_shows_it_again() -> Result<()> {
 /// An ordinary release does not have this step, so the matrix of docs/reliability.md does not cover it.
 #[test]
 #[ignore = "long: `cargo xtask ci --all`"]
-fn killed_while_the_highest_page_is_hidden_it_shows_it_again() -> Result<()> {
+fn a_release_killed_while_the_highest_page_is_hidden_shows_it_when_resumed() -> Result<()> {
     test(|| {
         let (project, proxy) = backport_to_release()?;
 

@@ -17,7 +17,10 @@ impl Project {
         ensure!(signatures == 1, "{signatures} signatures");
         let mut types = BTreeMap::new();
         for layer in self.layers(digest, "att")? {
-            let predicate = layer["annotations"]["predicateType"].as_str().context("of no type")?.to_owned();
+            let predicate = layer["annotations"]["predicateType"]
+                .as_str()
+                .context("an attestation without a type")?
+                .to_owned();
             *types.entry(predicate).or_insert(0) += 1;
         }
         let found = types.iter().map(|(predicate, count)| (predicate.as_str(), *count));

@@ -35,7 +35,7 @@ fn a_tag_that_no_listed_maintainer_signed_is_refused() -> Result<()> {
             "branches = [\"main\"]",
             "branches = [\"main\"]\ntags = \"signed\"",
         )?;
-        project.checkout.commit("release: signed tags alone")?;
+        project.checkout.commit("release: only signed tags")?;
         let project = project.pushed()?;
         let release = ["release", TAG];
         project.push_tag(TAG)?;

@@ -37,7 +37,7 @@ impl Snapshot {
         Ok(page)
     }
 
-    /// Nothing was released here, and no attempt has left anything.
+    /// Checks that nothing was released here, and that no attempt has left anything.
     pub(crate) fn ensure_empty(&self) -> Result<()> {
         ensure!(self.tags.is_empty() && self.pages.is_empty(), "something was published: {self:#?}");
         Ok(())

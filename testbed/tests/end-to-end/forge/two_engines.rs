@@ -41,7 +41,7 @@ fn begin_on_one_and_finish_on_the_other(project: &Project, tag: &str, step: &str
 
 #[test]
 #[ignore = "long: `cargo xtask ci --all`"]
-fn one_release_on_two_engines_is_finished_by_the_other_wherever_the_first_was_killed() -> Result<()> {
+fn a_release_that_was_killed_on_one_engine_is_finished_on_the_other() -> Result<()> {
     test(|| {
         let project = Project::ready()?;
         let steps = match environment().get(EVERY_STEP)? {
@@ -79,7 +79,7 @@ fn two_runs_at_once_on_two_engines_end_in_one_release() -> Result<()> {
 
 #[test]
 #[ignore = "long: `cargo xtask ci --all`"]
-fn a_rebuild_on_the_other_engine_holds_and_says_that_it_compresses_in_another_way() -> Result<()> {
+fn a_rebuild_on_the_other_engine_holds_and_reports_the_other_compression() -> Result<()> {
     test(|| {
         let project = Project::for_both_platforms()?.pushed()?;
         project.push_tag("v0.1.0")?;
@@ -89,7 +89,7 @@ fn a_rebuild_on_the_other_engine_holds_and_says_that_it_compresses_in_another_wa
         let (mark, why) = verdict(&run)?;
         ensure!(mark == "ok" && why.contains("compressed in another way"), "{}", run.stdout);
 
-        // If the tag is from the second engine, the first engine's digest is the different one.
+        // If the second engine has set the tag, a release on the first engine keeps its digest.
         project.push_tag("v0.1.1")?;
         let released = project.laptop(&["release", "v0.1.1"]).on_the_second_engine()?.run()?.success()?;
         let again = project.laptop(&["release", "v0.1.1"]).run()?.success()?;

@@ -37,6 +37,6 @@ fn two_runs_from_the_start_end_in_one_release() -> Result<()> {
 
 #[test]
 #[ignore = "long: `cargo xtask ci --all`"]
-fn a_run_beside_one_that_signs_and_attests_ends_in_one_release() -> Result<()> {
+fn a_second_run_during_signing_ends_in_one_release() -> Result<()> {
     test(|| run_twice("sign"))
 }

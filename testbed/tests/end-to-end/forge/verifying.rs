@@ -1,5 +1,5 @@
-//! `verify` as used by people who did not make the release: without a clone, without a network, and over everything
-//! there is.
+//! `verify` as used by people who did not make the release: without a clone, without a network, and for all releases at
+//! once.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -75,7 +75,7 @@ fn the_forge_knows_the_run_that_a_provenance_names() -> Result<()> {
 }
 
 #[test]
-fn a_stranger_needs_the_digest_the_key_an_address_and_three_tools() -> Result<()> {
+fn a_stranger_needs_only_the_digest_the_key_an_address_and_three_tools() -> Result<()> {
     test(|| {
         let project = &released()?.project;
         let digest = project.digest(TAG)?;
@@ -87,10 +87,10 @@ fn a_stranger_needs_the_digest_the_key_an_address_and_three_tools() -> Result<()
         let run = Xtask::new(&project.checkout, &arguments).before(&elsewhere).run()?;
         let document = document(&run, 0)?;
         assert_eq!(verdicts(&document)?[TAG]["key"], "holds");
-        // The forge decides whether it tells a stranger about its runs.
+        // The forge decides whether a stranger may see its runs.
         match verdicts(&document)?[TAG].get(RUN).map(String::as_str) {
             None => assert_eq!(document["releases"][0]["not_asked"], json!([RUN])),
-            told => assert_eq!((told, &document["releases"][0]["not_asked"]), (Some("holds"), &json!([]))),
+            mark => assert_eq!((mark, &document["releases"][0]["not_asked"]), (Some("holds"), &json!([]))),
         }
 
         new_key(&project.checkout, "another", &project.secrets.password)?;
@@ -106,7 +106,7 @@ fn a_stranger_needs_the_digest_the_key_an_address_and_three_tools() -> Result<()
 }
 
 #[test]
-fn an_address_that_releases_under_another_name_vouches_for_nothing() -> Result<()> {
+fn a_source_that_releases_under_another_name_is_rejected() -> Result<()> {
     test(|| {
         let project = &released()?.project;
         let image = format!("{}@{}", project.repository.image(), project.digest(TAG)?);
@@ -118,7 +118,7 @@ fn an_address_that_releases_under_another_name_vouches_for_nothing() -> Result<(
 }
 
 #[test]
-fn what_was_saved_verifies_without_a_network_and_a_changed_byte_is_seen() -> Result<()> {
+fn a_saved_release_verifies_without_a_network_and_a_changed_blob_is_detected() -> Result<()> {
     test(|| {
         let project = &released()?.project;
         let dir = project.checkout.tmp().join("saved");
@@ -160,7 +160,7 @@ fn blobs(layout: &Path) -> Result<Vec<std::path::PathBuf>> {
 }
 
 #[test]
-fn all_means_what_has_no_partner_as_well() -> Result<()> {
+fn verify_all_includes_tags_pages_and_images_without_a_counterpart() -> Result<()> {
     test(|| {
         let project = Project::ready()?;
         project.push_tag("v0.1.0")?;
@@ -177,35 +177,27 @@ fn all_means_what_has_no_partner_as_well() -> Result<()> {
         push_foreign(&project, "v0.0.3")?;
         let found = verdicts(&document(&all()?, 1)?)?;
         assert_eq!(found.keys().collect::<Vec<_>>(), ["v0.0.1", "v0.0.2", "v0.0.3", "v0.1.0"]);
-        assert_eq!(found["v0.1.0"], good["v0.1.0"], "the good one does not suffer");
+        assert_eq!(found["v0.1.0"], good["v0.1.0"], "the good release is not affected");
         let unsigned = broken(&found, "v0.0.1");
         assert!(["signature", "provenance", "sbom", "page.state"].iter().all(|id| unsigned.contains(id)));
         assert_eq!(broken(&found, "v0.0.2"), ["tag.image"], "a page without an image");
-        assert_eq!(
-            broken(&found, "v0.0.3"),
-            ["tag.git"],
-            "an image that no tag of the repository stands for"
-        );
+        assert_eq!(broken(&found, "v0.0.3"), ["tag.git"], "an image without a git tag");
         // A person released it, so the forge has no run on record.
         let is_asked = |id: &&String| *id != "provenance.run";
         let ids = |tag: &str| found[tag].keys().filter(is_asked).collect::<Vec<_>>();
-        assert_eq!(
-            ids("v0.0.2"),
-            ids("v0.1.0"),
-            "every claim is listed, whether or not it could be looked at"
-        );
+        assert_eq!(ids("v0.0.2"), ids("v0.1.0"), "every claim is listed, whether or not it could be checked");
         Ok(())
     })
 }
 
 #[test]
-fn nothing_is_taken_for_granted_when_nobody_answers() -> Result<()> {
+fn without_a_network_every_claim_that_needs_it_is_unchecked() -> Result<()> {
     test(|| {
         let project = &released()?.project;
         let words = ["verify", TAG, "--json"];
         let run = Xtask::new(&project.checkout, &words).within(NO_NETWORK).run()?;
         let verdicts = verdicts(&document(&run, UNCHECKED)?)?;
-        // Only the clone says which key the project has.
+        // The claims about the key need only the clone.
         let asked: Vec<_> = verdicts[TAG].iter().filter(|(id, _)| !id.starts_with("key.")).collect();
         ensure!(asked.len() > 10, "only {} claims: {verdicts:#?}", asked.len());
         ensure!(asked.iter().all(|(_, verdict)| *verdict == "unchecked"), "{verdicts:#?}");

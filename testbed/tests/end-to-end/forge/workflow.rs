@@ -1,4 +1,4 @@
-//! A pushed tag alone becomes a verified release. A tag that must not be released turns its run red.
+//! A pushed tag is all that a verified release needs. A tag that must not be released turns its run red.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -13,7 +13,7 @@ use super::{image, page};
 use crate::evidence;
 use crate::harness::test;
 
-/// The engine's copies of the image. One test pulls what the other removes.
+/// The lock on the engine's copies of the image. One test pulls what the other removes.
 static COPIES: Mutex<()> = Mutex::new(());
 
 #[test]
@@ -31,7 +31,7 @@ fn a_pushed_tag_becomes_a_release() -> Result<()> {
 }
 
 #[test]
-fn the_commands_of_the_page_work_as_pasted_with_both_majors_of_cosign() -> Result<()> {
+fn the_commands_of_the_page_work_unchanged_with_both_major_versions_of_cosign() -> Result<()> {
     test(|| {
         let commands = page::commands(&released()?.after.page(TAG)?.body)?;
         let programs: Vec<_> = commands.iter().filter_map(|line| line.split(' ').next()).collect();

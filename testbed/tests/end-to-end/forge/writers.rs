@@ -1,4 +1,4 @@
-//! What somebody can do who may write to the repository, and may push neither a released branch nor a release tag.
+//! What somebody can do who may write to the repository, but may push neither a released branch nor a release tag.
 
 use std::path::Path;
 use std::time::Duration;
@@ -28,7 +28,7 @@ jobs:
         env: { KEY: '${{ secrets.COSIGN_PRIVATE_KEY }}' }
 ";
 
-/// Has the group of this repository's `release.yml`, and never ends by itself.
+/// Has the concurrency group of this repository's `release.yml`, and runs long enough to be cancelled.
 const RELEASES: &str = "name: releases
 on: { push: { tags: ['v*'] } }
 concurrency: { group: 'release-${{ github.ref }}', cancel-in-progress: false }
@@ -80,8 +80,8 @@ impl Shared {
         commit(self.clone.path(), &format!(".forgejo/workflows/{name}"), content)
     }
 
-    /// Whether the other one may push HEAD as `reference`.
-    fn takes(&self, reference: &str) -> bool {
+    /// Whether the user who may only write can push HEAD as `reference`.
+    fn can_push(&self, reference: &str) -> bool {
         self.written.push(self.clone.path(), &[&format!("HEAD:{reference}")]).is_ok()
     }
 }
@@ -98,28 +98,34 @@ fn commit(clone: &Path, path: &str, content: &str) -> Result<()> {
 }
 
 #[test]
-fn everybody_who_may_push_a_branch_reads_the_secrets_until_rules_cover_every_branch_and_tag() -> Result<()> {
+fn anyone_who_may_push_a_ref_can_read_the_secrets_until_all_refs_are_protected() -> Result<()> {
     test(|| {
         let shared = Shared::new()?;
         shared.workflow("reads.yml", READS)?;
-        ensure!(!shared.takes("refs/heads/main") && !shared.takes("refs/tags/v1.0.0"), "both are protected");
+        ensure!(
+            !shared.can_push("refs/heads/main") && !shared.can_push("refs/tags/v1.0.0"),
+            "a protected ref was pushed"
+        );
         for (reference, short) in [("refs/heads/feature", "feature"), ("refs/tags/other", "other")] {
-            ensure!(shared.takes(reference), "{reference}");
+            ensure!(shared.can_push(reference), "`{reference}` was not pushed");
             let run = shared.owned.wait_for_run(short, "reads.yml", PATIENCE)?;
-            ensure!(shared.owned.log(&run)?.contains(REVERSED), "the workflow of `{short}` has no secret");
+            ensure!(
+                shared.owned.log(&run)?.contains(REVERSED),
+                "the workflow of `{short}` did not read the secret"
+            );
         }
         shared.owned.protect("branch", "**", &[&shared.owner])?;
         shared.owned.protect("tag", "*", &[&shared.owner])?;
         commit(shared.clone.path(), "README", "changed")?;
         for reference in ["refs/heads/feature", "refs/heads/new", "refs/heads/a/b", "refs/tags/new"] {
-            ensure!(!shared.takes(reference), "{reference}");
+            ensure!(!shared.can_push(reference), "`{reference}` was pushed");
         }
         Ok(())
     })
 }
 
 #[test]
-fn a_workflow_of_another_branch_cancels_a_release_by_its_group() -> Result<()> {
+fn a_workflow_on_another_branch_can_cancel_a_release_by_its_concurrency_group() -> Result<()> {
     test(|| {
         let shared = Shared::new()?;
         shared.workflow("releases.yml", RELEASES)?;
@@ -129,7 +135,7 @@ fn a_workflow_of_another_branch_cancels_a_release_by_its_group() -> Result<()> {
             Ok(runs.into_iter().find(|run| run.reference == "v1.0.0" && run.state == State::Running))
         })?;
         shared.workflow("cancels.yml", CANCELS)?;
-        ensure!(shared.takes("refs/heads/feature"), "the branch");
+        ensure!(shared.can_push("refs/heads/feature"), "the branch was not pushed");
         let run = shared.owned.wait_for_run("v1.0.0", "releases.yml", PATIENCE)?;
         ensure!(run.state == State::Cancelled, "{:?}", run.state);
         Ok(())

@@ -16,7 +16,7 @@ const NAME: &str = "elsewhere";
 /// The builder's name and its configuration, which is removed when the value is dropped.
 pub(crate) struct Builder {
     configuration: Scratch,
-    /// Held while no other test may use it.
+    /// The lock on the second builder, which only one test at a time may use.
     _turn: Option<MutexGuard<'static, ()>>,
 }
 

@@ -24,8 +24,8 @@ pub(crate) struct Checkout {
 }
 
 impl Checkout {
-    /// A clone whose images have a unique name, for one platform. The name tells what it leaves in a registry or an
-    /// engine apart from what other users of these leave at the same time.
+    /// A clone whose images have a unique name, for one platform. By this name, what the clone leaves in a registry or
+    /// an engine can be distinguished from what others leave there at the same time.
     pub(crate) fn new() -> Result<Self> {
         let checkout = Self::for_both_platforms()?;
         checkout.keep_one_platform()?;
@@ -52,7 +52,8 @@ impl Checkout {
     /// Like [`Checkout::as_committed`], in a directory that is kept.
     pub(crate) fn within(parent: &Path) -> Result<Self> {
         let checkout = Self::cloned(parent, &["--no-tags", REPOSITORY])?;
-        // A runner checks out a commit and no branch, and its clone would do the same. `verify` takes nothing from that.
+        // A runner checks out a commit and no branch, so a clone of that has no branch either. `verify` ignores local
+        // branches: it only looks at those of the remote.
         checkout.git(&["checkout", "--quiet", "-B", "main"])?;
         Ok(checkout)
     }
@@ -152,7 +153,7 @@ impl Checkout {
         fs::write(&path, content).with_context(|| format!("writing `{}`", path.display()))
     }
 
-    /// Replaces the first `from`, which must be there, by `to`.
+    /// Replaces the first `from`, which must be there, with `to`.
     pub(crate) fn replace(&self, path: &str, from: &str, to: &str) -> Result<()> {
         let file = self.top.join(path);
         let text = fs::read_to_string(&file).with_context(|| format!("reading `{}`", file.display()))?;
@@ -160,8 +161,8 @@ impl Checkout {
         self.write(path, &text.replacen(from, to, 1))
     }
 
-    /// Makes the build of the first stage read a secret of 36 characters, by the name of its variable. The line
-    /// differs each time, so that a builder has no cached result for it.
+    /// Makes the first stage of the build read a secret of 36 characters from the variable `name`. The line differs
+    /// each time, so that no builder has a cached result for it.
     pub(crate) fn read_a_secret(&self, name: &str) -> Result<()> {
         let table = "[workspace.metadata.release]\n";
         self.replace("Cargo.toml", table, &format!("{table}build-secrets = [\"{name}\"]\n"))?;
@@ -195,7 +196,7 @@ impl Checkout {
         ensure!(containers.is_empty(), "containers left: {containers:?}");
         let networks = self.networks()?;
         ensure!(networks.is_empty(), "networks left: {networks:?}");
-        // Nobody waits for what docker asks of its plugins.
+        // docker queries its plugins, and does not wait for them to end.
         wait_for("the end of what xtask started", || Ok(super::processes::of(self)?.is_empty().then_some(())))
     }
 

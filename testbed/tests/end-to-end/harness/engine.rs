@@ -1,4 +1,4 @@
-//! Other builders than the first engine's: the testbed's second engine, which has another version and compresses layers
+//! Builders other than the first engine's: the testbed's second engine, which has another version and compresses layers
 //! differently, and the newest buildx.
 
 use std::fs;
@@ -21,7 +21,8 @@ pub(crate) fn second() -> Result<[(&'static str, String); 3]> {
     ])
 }
 
-/// Makes `configuration` a directory for `DOCKER_CONFIG` with the newest buildx as docker's plugin, and returns its path.
+/// Makes `configuration` a directory for `DOCKER_CONFIG` with the newest buildx as docker's plugin, and returns its
+/// path.
 pub(crate) fn newest_buildx(configuration: &Scratch) -> Result<String> {
     let plugins = configuration.path().join("cli-plugins");
     fs::create_dir(&plugins)?;

@@ -9,8 +9,8 @@ use anyhow::{Context as _, Result};
 use super::checkout::text;
 use super::environment;
 
-/// The new directory `dir`, with every program of the PATH except cosign. cosign's own directory differs between machines
-/// and may have other programs.
+/// Makes the directory `dir` with links to every program on the PATH except cosign, and returns its path. cosign's
+/// directory cannot just be left out of the PATH: it differs between machines, and may have other programs.
 pub(crate) fn without_cosign(dir: &Path) -> Result<String> {
     fs::create_dir(dir).with_context(|| format!("making `{}`", dir.display()))?;
     let environment = environment();

@@ -21,8 +21,8 @@ pub(crate) struct Process {
 
 impl Process {
     /// A process may end between two reads, so whatever can no longer be read is empty. It may also become another
-    /// program. Its environment must then not be taken for that of the earlier program, so it is read until it
-    /// stays the same.
+    /// program. So that the environment of one program is not attributed to another, everything is read again until the
+    /// program has stayed the same.
     fn read(pid: Pid) -> Self {
         let file = |name: &str| fs::read(format!("/proc/{pid}/{name}")).unwrap_or_default();
         let program = || fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();

@@ -77,7 +77,7 @@ impl<'a> Xtask<'a> {
     }
 }
 
-/// The `xtask` of this build, brought up to date once, so that no stale one is tested.
+/// The `xtask` beside these tests, rebuilt once so that no stale program is tested.
 pub(crate) fn program() -> Result<&'static Path> {
     static PROGRAM: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let built = PROGRAM.get_or_init(|| build().map_err(|error| format!("{error:#}")));

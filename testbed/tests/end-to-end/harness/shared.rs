@@ -15,11 +15,11 @@ use super::run::{Finished, Xtask};
 pub(crate) struct Shared {
     pub(crate) checkout: Checkout,
     pub(crate) run: Finished,
-    /// Held to the end of the process, so that a second run of the tests waits for the clone.
+    /// Held until the process ends, so that a second run of the tests waits for the clone.
     _lock: Flock<File>,
 }
 
-/// The rehearsal. The first test that asks makes it.
+/// The rehearsal. The first test that needs it makes it.
 pub(crate) fn rehearsal() -> Result<&'static Shared> {
     static SHARED: OnceLock<Result<Shared, String>> = OnceLock::new();
     let made = SHARED.get_or_init(|| make().map_err(|error| format!("{error:#}")));

@@ -1,4 +1,4 @@
-//! A docker that builds without a cache, and leaves the builder's cache for other tests alone.
+//! A docker that builds without using the cache. The cache itself stays as it is for other tests.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -11,7 +11,7 @@ use super::checkout::text;
 use super::environment;
 use super::run::{Finished, Xtask};
 
-/// A file beside the program that exists once it has built.
+/// A file beside the program. It exists once the program was asked to build.
 const BUILT: &str = "built";
 
 /// Runs `xtask` with a program in docker's place. The program passes everything on to docker, and adds `--no-cache`

@@ -128,14 +128,15 @@ impl Honest {
         self.registry.delete(&stored_as(&self.digest, "sig"))
     }
 
-    /// Replaces the attestation of that type by another one, with the project's key.
+    /// Replaces the attestation of the type `kind` with a new one by the project's key, and makes the bundles and the
+    /// page's files again to match.
     pub(super) fn attest_anew(&self, kind: &'static str, predicate: &Value) -> Result<()> {
         self.replace_attestation(self.own.attest(&self.digest, &self.manifests()?, kind, predicate)?)?;
         self.bundle_again()?;
         self.files_again(&self.digest)
     }
 
-    /// Replaces our attestation of its type.
+    /// Replaces the attestation that has the type of `new`.
     pub(super) fn replace_attestation(&self, new: Signed) -> Result<()> {
         let stored = self.registry.manifest(&stored_as(&self.digest, "att"))?.json()?;
         let kinds = Attested::ALL.map(Attested::predicate_type).into_iter();
@@ -150,7 +151,8 @@ impl Honest {
         store(&self.registry, &self.digest, &envelopes)
     }
 
-    /// Makes new bundles of the current attestations, besides the signature's bundle, as someone with the key can.
+    /// Replaces the bundles of the attestations with new ones of the current attestations, as someone with the key can.
+    /// The signature's bundle stays.
     fn bundle_again(&self) -> Result<()> {
         let key = std::fs::read(self.project.checkout.top().join("cosign.pub")).context("reading the key")?;
         let (hint, index) =
@@ -180,7 +182,7 @@ impl Honest {
     pub(super) fn change_provenance(&self, change: impl FnOnce(&mut Value)) -> Result<()> {
         let mut changed = self.provenance.clone();
         change(&mut changed);
-        ensure!(changed != self.provenance, "the provenance is as it was");
+        ensure!(changed != self.provenance, "the provenance was not changed");
         self.attest_anew(PROVENANCE_PREDICATE, &changed)
     }
 
@@ -188,7 +190,7 @@ impl Honest {
     pub(super) fn change_sbom(&self, change: impl FnOnce(&mut Value)) -> Result<Digest> {
         let mut changed = self.sbom.clone();
         change(&mut changed);
-        ensure!(changed != self.sbom, "the SBOM is as it was");
+        ensure!(changed != self.sbom, "the SBOM was not changed");
         self.attest_anew(SBOM_TYPE, &changed)?;
         // In the form in which the release writes it.
         Ok(Digest::of(&[&serde_json::to_vec_pretty(&changed)?, &b"\n"[..]].concat()))

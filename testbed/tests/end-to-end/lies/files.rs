@@ -1,4 +1,4 @@
-//! The files of the page: as they were, and as someone with the key makes them from the current attestations.
+//! The files of the page: the original ones, and those that someone with the key makes from the current attestations.
 
 use anyhow::{Context as _, Result};
 use xtask::evidence::assets::{self, Asset};
@@ -24,7 +24,7 @@ impl Files {
         Ok(Self(assets::names(&TAG.parse()?).into_iter().map(file).collect::<Result<_>>()?))
     }
 
-    /// Restores them where others are there.
+    /// Restores every file that has changed.
     pub(super) fn put_back(&self, project: &Project) -> Result<()> {
         self.0.iter().try_for_each(|asset| put(project, asset))
     }

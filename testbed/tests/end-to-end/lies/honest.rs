@@ -1,5 +1,5 @@
-//! The honest release that all lies are about, beside an older one. It reaches the forge only at a proxy's address,
-//! so that a lie can also be told on the way.
+//! The honest release that all lies are about, beside an older one. `xtask` reaches the forge only through a proxy, so
+//! that a lie can also be told on the way.
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
@@ -21,7 +21,7 @@ pub(super) const TAG: &str = "v0.2.0";
 /// A stable release before it.
 pub(super) const OLDER: &str = "v0.1.0";
 
-/// A slow server costs four times this long (docs/releasing.md, "Retries").
+/// A server that does not answer costs four times this long (docs/releasing.md, "Retries").
 const HTTP_TIMEOUT: &str = "\n[workspace.metadata.release.timeouts]\nhttp = 5\n";
 
 /// The release, and everything needed to lie about it.
@@ -139,7 +139,7 @@ impl Honest {
     pub(super) fn edit_page(&self, change: impl FnOnce(&str) -> String) -> Result<()> {
         let body = self.forge.page()?.body;
         let changed = change(&body);
-        ensure!(changed != body, "the page is as it was:\n{body}");
+        ensure!(changed != body, "the page was not changed:\n{body}");
         self.forge.change(&serde_json::json!({ "body": changed }))
     }
 }

@@ -33,13 +33,13 @@ struct Claim {
     see: Option<String>,
 }
 
-/// Tells the lies one after the other; after each, the honest release must verify again.
+/// Tells the lies one after the other. Once a lie is undone, the honest release must verify again.
 pub(super) fn check(topics: [&[Lie]; 8]) -> Result<()> {
     let (honest, mut found) = (honest::make()?, Vec::new());
     for lie in topics.into_iter().flatten() {
         let name = lie.name;
-        let told = tell(&honest, lie).unwrap_or_else(|error| vec![format!("{error:#}")]);
-        found.extend(told.into_iter().map(|deviation| format!("{name}: {deviation}")));
+        let caused = tell(&honest, lie).unwrap_or_else(|error| vec![format!("{error:#}")]);
+        found.extend(caused.into_iter().map(|deviation| format!("{name}: {deviation}")));
         honest.undo().with_context(|| format!("undoing `{name}`; found before: {found:#?}"))?;
         let after = deviations(&honest.verify(&[])?, &[], &[]);
         let after = after.with_context(|| format!("after `{name}`; found before: {found:#?}"))?;
@@ -50,7 +50,7 @@ pub(super) fn check(topics: [&[Lie]; 8]) -> Result<()> {
 }
 
 fn tell(honest: &Honest, lie: &Lie) -> Result<Vec<String>> {
-    (lie.make)(honest).context("it could not be told")?;
+    (lie.make)(honest).context("making the change")?;
     let more: &[&str] = if lie.wrong.contains(&"rebuild") { &["--rebuild"] } else { &[] };
     deviations(&honest.verify(more)?, lie.wrong, lie.unchecked)
 }
@@ -82,11 +82,12 @@ fn deviations(run: &Finished, wrong: &[&str], unchecked: &[&str]) -> Result<Vec<
             deviations.push(format!("`{id}` is {verdict}, expected {expected}: {evidence}"));
         }
     }
-    // If every server answered, an unchecked claim follows from a claim that does not hold, and says which.
+    // If every server answered, an unchecked claim follows from another claim that does not hold, and names it.
     let is_named = |see: &str| claims.iter().any(|claim| claim.id == see && claim.verdict != "holds");
     let follows = |claim: &&Claim| claim.verdict == "unchecked" && !wrong.is_empty();
-    let lost = claims.iter().filter(follows).filter(|claim| !claim.see.as_deref().is_some_and(is_named));
-    deviations.extend(lost.map(|claim| format!("`{}` does not say what to see: {:?}", claim.id, claim.see)));
+    let unexplained =
+        claims.iter().filter(follows).filter(|claim| !claim.see.as_deref().is_some_and(is_named));
+    deviations.extend(unexplained.map(|claim| format!("`{}` does not say why: {:?}", claim.id, claim.see)));
     let is_missing = |pattern: &&&str| !claims.iter().any(|claim| is(pattern, &claim.id));
     let missing = wrong.iter().chain(unchecked).filter(is_missing);
     deviations.extend(missing.map(|pattern| format!("there is no claim `{pattern}`")));

@@ -27,7 +27,7 @@ fn change_bytes(honest: &Honest, path: &str) {
 }
 
 /// From now on, every request below `path` gets `fault`.
-fn suffer(honest: &Honest, path: &'static str, fault: Fault) -> Result<()> {
+fn disturb(honest: &Honest, path: &'static str, fault: Fault) -> Result<()> {
     honest.proxy.set_rule(
         move |request: &RequestSeen| {
             if request.path.starts_with(path) { fault.clone() } else { Fault::Pass }
@@ -60,19 +60,19 @@ pub(super) const LIES: &[Lie] = &[
     },
     Lie {
         name: "registry slower than the timeout",
-        make: |honest| suffer(honest, "/v2/", Fault::Hang),
+        make: |honest| disturb(honest, "/v2/", Fault::Hang),
         wrong: &[],
         unchecked: OF_THE_REGISTRY,
     },
     Lie {
         name: "registry answers with a web page",
-        make: |honest| suffer(honest, "/v2/", html()),
+        make: |honest| disturb(honest, "/v2/", html()),
         wrong: &[],
         unchecked: OF_THE_REGISTRY,
     },
     Lie {
         name: "forge answers 500",
-        make: |honest| suffer(honest, "/api/", Fault::internal_error()),
+        make: |honest| disturb(honest, "/api/", Fault::internal_error()),
         wrong: &[],
         unchecked: OF_THE_FORGE,
     },

@@ -14,7 +14,7 @@ const NOTHING: &str = "000000000000000000000000000000000000000000000000000000000
 /// If cosign accepts no provenance, the page's command fails as well.
 const REJECTED: &[&str] = &["provenance", "page.commands"];
 
-/// In that case there is also nothing to count the attachments against.
+/// In that case there is also no provenance to compare the attachments with.
 const WITHOUT: &[&str] = &["attachments", "provenance.*", "smoke", "page.assets"];
 
 /// Changes the digest of the dependency or byproduct `name`.

@@ -1,4 +1,4 @@
-//! Attestations that someone replaces while the release runs, after they were proven. The key must not sign their
+//! Attestations that someone replaces while the release runs, after they were verified. The key must not sign their
 //! digests.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,13 +36,13 @@ fn replace_sbom(registry: &Registry) -> Result<()> {
 fn forged(envelope: &[u8]) -> Result<Vec<u8>> {
     let Opened { payload, signature } = open(envelope)?;
     let payload = String::from_utf8(payload)?;
-    let other = payload.replace("\"name\":\"", "\"name\":\"forged-");
-    ensure!(other != payload, "nothing was changed");
-    Ok(seal(other.as_bytes(), &signature))
+    let changed = payload.replace("\"name\":\"", "\"name\":\"forged-");
+    ensure!(changed != payload, "nothing was changed");
+    Ok(seal(changed.as_bytes(), &signature))
 }
 
 #[test]
-fn attestations_that_are_replaced_after_the_proof_are_not_signed_for_the_page() -> Result<()> {
+fn attestations_replaced_after_verification_are_not_signed_for_the_page() -> Result<()> {
     test(|| {
         let project = Project::new()?;
         let proxy = project.go_by_proxy()?;
@@ -60,7 +60,7 @@ fn attestations_that_are_replaced_after_the_proof_are_not_signed_for_the_page() 
             Fault::Pass
         });
         let run = project.laptop(&["release", TAG]).run()?;
-        // No refusal, as the version tag is public by then.
+        // Not a refusal, because the version tag is public by then.
         ensure!(run.code == FAILED, "exit code {}:\n{}", run.code, run.stderr);
         for said in ["were replaced after they were proven", "the version tag is public"] {
             ensure!(run.stderr.contains(said), "it does not say `{said}`:\n{}", run.stderr);

@@ -39,7 +39,7 @@ pub(super) struct Forge {
 }
 
 impl State {
-    /// The current state; `manifests` are those to look for.
+    /// The current state, with those of `manifests` that exist.
     pub(super) fn of(registry: &Registry, forge: &Forge, manifests: &[Digest]) -> Result<Self> {
         let mut found = Vec::new();
         for digest in manifests {
@@ -77,7 +77,7 @@ impl State {
             (None, _) => {}
         }
         let after = Self::of(registry, forge, &self.manifests)?;
-        ensure!(&after == self, "undone, it is {after:#?}\nand was {self:#?}");
+        ensure!(&after == self, "after the undo it is {after:#?}\nand was {self:#?}");
         Ok(())
     }
 }
@@ -142,7 +142,7 @@ impl Forge {
     pub(super) fn git_tag(&self) -> Result<Option<String>> {
         let found = self.ask(Method::Get, &format!("tags/{}", self.tag), None)?;
         found
-            .map(|tag| tag["commit"]["sha"].as_str().map(str::to_owned).context("a tag at nothing"))
+            .map(|tag| tag["commit"]["sha"].as_str().map(str::to_owned).context("a tag without a commit"))
             .transpose()
     }
 

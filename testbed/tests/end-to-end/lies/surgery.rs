@@ -1,4 +1,4 @@
-//! Another image in the place of the released one, by someone who has the key. It is rebuilt from its parts with a
+//! Another image in place of the released one, by someone who has the key. It is rebuilt from its parts with a
 //! change, and signed and attested like a release. Its provenance names its manifests, and both tags and the page
 //! name it.
 
@@ -150,6 +150,6 @@ impl Honest {
 }
 
 fn push(list: &mut Value, item: Value) -> Result<()> {
-    list.as_array_mut().context("it is no list")?.push(item);
+    list.as_array_mut().context("it is not a list")?.push(item);
     Ok(())
 }

@@ -28,7 +28,7 @@ fn ids(claims: &[&str]) -> String {
 }
 
 #[test]
-fn the_table_is_as_documented() -> Result<()> {
+fn the_documented_table_matches_the_lies() -> Result<()> {
     test(|| {
         let document = fs::read_to_string(DOCUMENT).context("reading docs/verification-tests.md")?;
         let (before, rest) =
@@ -38,7 +38,7 @@ fn the_table_is_as_documented() -> Result<()> {
             let recorded = before.lines().find(|line| line.starts_with(&format!("| {} | ", lie.name)));
             ensure!(
                 recorded.is_none_or(|line| line == row(lie).trim_end()),
-                "of a recorded release this lie makes other claims false: {recorded:?}"
+                "about the recorded release, this lie makes other claims false: {recorded:?}"
             );
         }
         let expected = table();

@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha512};
 
 use super::static_registry::Registry;
 
-/// The last ones have no dependencies. Each package depends only on later ones.
+/// Each package depends only on later ones, so the last one has no dependencies.
 const NAMES: [&str; 10] =
     ["pkg0", "pkg1", "@acme/pkg2", "pkg3", "pkg4", "pkg5", "bundler", "for-arm", "for-darwin", "pkg9"];
 const VERSIONS: [&str; 2] = ["1.0.0", "2.0.0"];
@@ -50,7 +50,7 @@ pub(super) struct Project {
 }
 
 impl Project {
-    /// Puts its packages into `registry`, below a folder of their own.
+    /// Generates a project, and puts its packages into `registry`, below a folder of their own.
     pub(super) fn generate(dice: &mut Dice, seed: u64, registry: &Registry) -> Result<Self> {
         let url = format!("{}/s{seed}", registry.url);
         for (number, name) in NAMES.iter().enumerate() {
@@ -150,8 +150,7 @@ impl Project {
             16 => entry["peer"] = flipped(entry, "peer"),
             _ => entry["bundleDependencies"] = json!(["pkg9"]),
         }
-        let said = format!("kind {what} at `{path}`");
-        Ok((said, twin))
+        Ok((format!("kind {what} at `{path}`"), twin))
     }
 }
 

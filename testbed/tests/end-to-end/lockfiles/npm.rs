@@ -22,7 +22,7 @@ pub(super) struct Tree {
 }
 
 impl Npm {
-    /// Fetches that version with the npm of this machine.
+    /// Fetches npm of that version, with the npm of this machine.
     pub(super) fn fetch(version: &str, scratch: &Path) -> Result<Self> {
         let dir = scratch.join(format!("npm-{version}"));
         fs::create_dir(&dir)?;

@@ -1,5 +1,5 @@
-//! The part of an npm registry that `npm ci` and `npm install` read: documents and archives from a table that was
-//! filled before. It is nobody's npm registry, and nothing can be published to it.
+//! The part of an npm registry that `npm ci` and `npm install` read: documents and archives from a table that the test
+//! fills. It is not a complete npm registry: nothing can be published to it.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};

@@ -1,5 +1,4 @@
-//! A clock that is wrong. As a stand-in, the test changes the `Date` of the forge's answers and not this machine's
-//! clock.
+//! A clock that is wrong. The test does not change this machine's clock, but the `Date` of the forge's answers.
 
 use std::time::Instant;
 
@@ -14,7 +13,7 @@ const SKEW: u64 = 600;
 
 #[test]
 #[ignore = "long: `cargo xtask ci --all`"]
-fn a_date_of_the_forge_in_place_of_a_clock_ten_minutes_off_is_refused() -> Result<()> {
+fn a_clock_that_is_ten_minutes_off_is_refused() -> Result<()> {
     test(|| {
         let (scene, proxy) = Scene::by_proxy()?;
         scene.push()?;

@@ -1,4 +1,4 @@
-//! A disk that becomes full during the export, the build or the push. Each of these uses a small file system.
+//! A disk that fills up during the export, the build or the push. Each test gives that step a small file system.
 
 use std::fs::{self, File};
 
@@ -21,7 +21,7 @@ const ENOUGH: &str = "2g";
 
 #[test]
 #[ignore = "long: `cargo xtask ci --all`"]
-fn the_disk_is_full_in_the_export() -> Result<()> {
+fn the_disk_fills_up_during_the_export() -> Result<()> {
     test(|| {
         let scene = Scene::new()?;
         let checkout = &scene.project.checkout;
@@ -44,7 +44,7 @@ fn the_disk_is_full_in_the_export() -> Result<()> {
 
 #[test]
 #[ignore = "long: `cargo xtask ci --all`"]
-fn the_disk_is_full_in_the_build() -> Result<()> {
+fn the_disk_fills_up_during_the_build() -> Result<()> {
     test(|| {
         let spare = Spare::builder(&environment(), "16m")?;
         let builder = Builder::new(spare.address())?;
@@ -61,7 +61,7 @@ fn the_disk_is_full_in_the_build() -> Result<()> {
 
 #[test]
 #[ignore = "long: `cargo xtask ci --all`"]
-fn the_disk_is_full_in_the_push() -> Result<()> {
+fn the_disk_fills_up_during_the_push() -> Result<()> {
     test(|| {
         let registry = Spare::registry(&environment(), Some("16m"))?;
         let mut scene = Scene::new()?;

@@ -22,7 +22,7 @@ const STEP: &str = "sleep 3.86423";
 /// The testbed's own engine.
 struct Engine {
     pid: Pid,
-    /// Tells its command line apart from that of any other engine.
+    /// Its settings, which distinguish its command line from that of any other engine.
     settings: PathBuf,
 }
 
@@ -57,7 +57,7 @@ impl Engine {
 
     /// Restarts the engine after it was killed, which must have made `run` fail.
     fn bring_up(&self, run: &Finished) -> Result<()> {
-        ensure!(run.code != 0, "nothing was missing:\n{}", run.stderr);
+        ensure!(run.code != 0, "the run did not need the engine:\n{}", run.stderr);
         wait_for("the end of the engine", || Ok(self.process()?.is_none().then_some(())))?;
         self.up()
     }
@@ -83,7 +83,7 @@ impl Drop for Engine {
 
 #[test]
 #[ignore = "long: `cargo xtask ci --all`"]
-fn the_engine_is_killed_in_the_build() -> Result<()> {
+fn the_engine_is_killed_during_the_build() -> Result<()> {
     alone(|| {
         let (scene, engine) = (Scene::new()?, Engine::new()?);
         scene.project.checkout.replace("Dockerfile", "=none printf", &format!("=none {STEP} && printf"))?;
@@ -103,7 +103,7 @@ fn the_engine_is_killed_in_the_build() -> Result<()> {
 
 #[test]
 #[ignore = "long: `cargo xtask ci --all`"]
-fn the_engine_is_killed_in_the_smoke_test() -> Result<()> {
+fn the_engine_is_killed_during_the_smoke_test() -> Result<()> {
     alone(|| {
         let (scene, engine) = (Scene::new()?, Engine::new()?);
         // Slow enough that the container is seen before it answers.
@@ -141,7 +141,7 @@ fn the_engine_is_killed_in_the_smoke_test() -> Result<()> {
 
 #[test]
 #[ignore = "long: `cargo xtask ci --all`"]
-fn the_engine_is_killed_in_the_push() -> Result<()> {
+fn the_engine_is_killed_during_the_push() -> Result<()> {
     alone(|| {
         let ((scene, proxy), engine) = (Scene::by_proxy()?, Engine::new()?);
         scene.push()?;

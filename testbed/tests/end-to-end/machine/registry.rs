@@ -1,5 +1,5 @@
 //! A registry that is killed and restarted while an image is pushed to it, one that stops answering, and one that
-//! removes nothing.
+//! forbids deletes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -50,10 +50,10 @@ fn the_registry_is_killed_between_blob_and_manifest() -> Result<()> {
     })
 }
 
-/// distribution removes nothing if it is not told to, and never a single tag.
+/// distribution deletes nothing unless it is configured to, and can never delete a single tag.
 #[test]
 #[ignore = "long: `cargo xtask ci --all`"]
-fn the_registry_removes_nothing_of_a_refused_candidate() -> Result<()> {
+fn the_registry_forbids_deletes_and_the_printed_command_removes_the_signatures() -> Result<()> {
     test(|| {
         let mut registry = Spare::registry_that_keeps_all(&environment())?;
         let mut scene = Scene::new()?;
@@ -72,7 +72,7 @@ fn the_registry_removes_nothing_of_a_refused_candidate() -> Result<()> {
         ensure!(scene.registry().digest_of(&signature)?.is_some(), "there is no signature to remove");
         ensure!(scene.registry().digest_of(&TAG.parse::<Tag>()?)?.is_none(), "`{TAG}` is public");
 
-        // Somebody allows it, and runs what was printed.
+        // The registry is configured to allow deletes, and somebody runs the printed command.
         registry.allow_deletes()?;
         let printed =
             refused.stderr.split_once("remove them with `").and_then(|(_, rest)| rest.split_once('`'));
@@ -92,7 +92,7 @@ fn the_registry_removes_nothing_of_a_refused_candidate() -> Result<()> {
 
 #[test]
 #[ignore = "long: `cargo xtask ci --all`"]
-fn the_registry_hangs_in_the_push() -> Result<()> {
+fn the_registry_hangs_during_the_push() -> Result<()> {
     test(|| {
         // Preflight opens an upload but puts nothing into it.
         let is_blob = |request: &RequestSeen| {
@@ -104,13 +104,13 @@ fn the_registry_hangs_in_the_push() -> Result<()> {
 
 #[test]
 #[ignore = "long: `cargo xtask ci --all`"]
-fn the_registry_hangs_in_the_pull() -> Result<()> {
+fn the_registry_hangs_during_the_pull() -> Result<()> {
     test(|| {
         let (is_pushed, is_read) = (AtomicBool::new(false), AtomicBool::new(false));
         let is_pull = move |request: &RequestSeen| {
             let is = |method, what| request.method == method && request.path.contains(what);
             let pushed = is_pushed.fetch_or(is("PUT", "/manifests/candidate-"), Ordering::SeqCst);
-            // `xtask` itself first asks whether anyone may have the image, and then reads the images'
+            // `xtask` itself first checks whether anyone may read the image, and then reads the images'
             // configurations.
             let read = is_read.fetch_or(pushed && is("GET", "/blobs/sha256:"), Ordering::SeqCst);
             read && is("HEAD", "/manifests/sha256:")
@@ -119,8 +119,8 @@ fn the_registry_hangs_in_the_pull() -> Result<()> {
     })
 }
 
-/// From the first request that `begins` selects, the forge answers nothing. The release must end long before the
-/// step's timeout, and its error must say `words`.
+/// From the first request for which `begins` is true, the forge no longer answers. The release must end long before
+/// the step's timeout, and its error must say `words`.
 fn hangs(begins: impl Fn(&RequestSeen) -> bool + Send + Sync + 'static, words: &[&str]) -> Result<()> {
     let (scene, proxy) = Scene::by_proxy()?;
     scene.configure("timeouts = { http = 4 }")?;

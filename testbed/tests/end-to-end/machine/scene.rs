@@ -94,7 +94,7 @@ impl Scene {
         self.ensure_ended(run, 1, words)
     }
 
-    /// Like [`Scene::ensure_failed`], where nothing needs to be fixed.
+    /// Like [`Scene::ensure_failed`], for a failure that only needs another run.
     pub(super) fn ensure_transient(&self, run: &Finished, words: &[&str]) -> Result<()> {
         self.ensure_ended(run, 75, words)
     }

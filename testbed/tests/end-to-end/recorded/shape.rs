@@ -61,7 +61,7 @@ pub(super) fn of(dir: &Path) -> Result<BTreeSet<String>> {
         let name = without_digests(name);
         lines.insert(name.clone());
         let depth = match name.split('/').next() {
-            // What `xtask` has read in a layer is no format of a release, and the base image is somebody else's.
+            // `xtask`'s facts about a layer are not a format of a release, and the base image is somebody else's.
             Some("layers" | "base" | "commit") => 0,
             _ => usize::MAX,
         };

@@ -49,7 +49,7 @@ impl Place<'_> {
     }
 
     fn blob(&self, digest: &Digest, bytes: &[u8]) -> Result<()> {
-        ensure!(&Digest::of(bytes) == digest, "the bytes of `{digest}` are others");
+        ensure!(&Digest::of(bytes) == digest, "the bytes do not have the digest `{digest}`");
         self.write(&format!("blobs/sha256-{}", digest.hex()), bytes)
     }
 }

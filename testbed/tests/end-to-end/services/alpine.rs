@@ -10,7 +10,7 @@ use crate::harness::{environment, test};
 /// The base image of the service.
 const BASE: &str = "node:22-alpine";
 
-/// The same image under a tag that does not say what it is. Beside a digest, the tag is only for people.
+/// The same image under a tag that does not say what it is. If there is a digest, the tag is only for people.
 const UNNAMED: &str = "node:22-own";
 
 /// Replaces `base` by the stand-in, if there is one.
@@ -51,9 +51,9 @@ fn a_service_on_alpine_is_the_same_everywhere() -> Result<()> {
     })
 }
 
-/// `check` looks at the name of the base image.
+/// `check` only looks at the name of the base image, which does not show the C library here.
 #[test]
-fn packages_for_another_c_library_stop_the_release_where_only_the_image_tells() -> Result<()> {
+fn packages_for_the_wrong_libc_stop_the_release_if_only_the_image_shows_it() -> Result<()> {
     test(|| {
         let worked = on_musl(Worked::new("alpine", &[])?, UNNAMED)?;
         let checkout = &worked.project.checkout;

@@ -1,4 +1,4 @@
-//! The image of one platform, pulled, started and queried as a user does it.
+//! The image of one platform: pulled, started and queried as a user would.
 
 use std::time::Duration;
 

@@ -39,7 +39,7 @@ fn a_service_with_a_database_answers_on_both_platforms() -> Result<()> {
             ["--network", &network.0, "--env", "REDIS_URL=redis://db:6379", "--read-only", "--tmpfs", "/tmp"];
         for ((platform, image), visits) in released.platforms()?.into_iter().zip(1_u64..) {
             let said = Asked::new(&platform, &image, 8080).with(&options).ask(&worked, &["/visits"])?;
-            let said = said.first().context("nothing was asked")?;
+            let said = said.first().context("there is no answer")?;
             ensure!(said["visits"] == visits && said["last"] == visits, "{platform}: it says {said}");
         }
         released.sbom_is_what_the_scanner_finds(&worked)

@@ -1,6 +1,6 @@
-//! The own service on a distroless image: without a shell, and with a file for each package of the system. No such image
-//! is available, so a stand-in replaces it: it has only node, its libraries and what distroless images say about
-//! themselves.
+//! This repository's service on a distroless image, which has no shell, and a file for each package of the system. No
+//! such image is available, so a stand-in replaces it: it has only node, its libraries and what distroless images say
+//! about themselves.
 
 use anyhow::{Context as _, Result, ensure};
 

@@ -1,4 +1,4 @@
-//! The service of this repository, an example of a service that needs nothing.
+//! The service of this repository, an example of a service that needs nothing besides itself.
 
 use anyhow::Result;
 
@@ -14,7 +14,7 @@ fn released() -> Result<(Worked, Released)> {
 }
 
 #[test]
-fn the_own_service_answers_on_both_platforms() -> Result<()> {
+fn this_repositorys_service_answers_on_both_platforms() -> Result<()> {
     test(|| {
         let (worked, released) = released()?;
         for (platform, image) in released.platforms()? {
@@ -26,7 +26,7 @@ fn the_own_service_answers_on_both_platforms() -> Result<()> {
 
 #[test]
 #[ignore = "long: `cargo xtask ci --all`"]
-fn the_own_service_is_the_same_everywhere() -> Result<()> {
+fn this_repositorys_service_is_the_same_everywhere() -> Result<()> {
     test(|| {
         let (worked, released) = released()?;
         released.is_the_same_everywhere(&worked)

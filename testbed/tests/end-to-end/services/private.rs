@@ -19,7 +19,7 @@ const PACKAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/services/private-gre
 /// A registry with the package. Nobody sees its owner without a token.
 struct Registry {
     owner: User,
-    /// In the form that npm takes, with a trailing slash.
+    /// In the form that npm expects, with a trailing slash.
     url: String,
     /// The integrity of the published package, as in a lockfile.
     integrity: String,
@@ -73,8 +73,8 @@ fn authority(url: &str) -> Result<&str> {
 fn released() -> Result<(Worked, Released)> {
     let registry = Registry::new()?;
     let token = registry.owner.new_token(&["read:package"])?;
-    ensure!(!registry.gives(None)?, "the registry asks for no token");
-    ensure!(registry.gives(Some(token.expose()))?, "the registry does not take the token");
+    ensure!(!registry.gives(None)?, "the registry does not require a token");
+    ensure!(registry.gives(Some(token.expose()))?, "the registry does not accept the token");
     let values = [
         ("REGISTRY", registry.url.as_str()),
         ("AUTHORITY", authority(&registry.url)?),

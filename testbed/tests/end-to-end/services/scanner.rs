@@ -115,7 +115,7 @@ fn package(url: &str) -> Option<String> {
 }
 
 #[test]
-fn what_only_the_scanner_finds_is_explained_by_a_rule_or_not_at_all() -> Result<()> {
+fn a_finding_of_the_scanner_alone_is_accepted_only_if_a_rule_explains_it() -> Result<()> {
     test(|| {
         let ours = BTreeSet::from(["pkg:deb/debian/bash@5.2.15-2+b13".to_owned()]);
         let is_explained = |url, path: &str| is_explained(url, &[path.to_owned()], &ours, "own");

@@ -103,7 +103,7 @@ impl Worked {
         project.push_tag(TAG)?;
         let run = self.run(&["release", TAG]).run()?.success()?;
         let again = self.run(&["release", TAG]).run()?.success()?;
-        ensure!(again.digest()? == run.digest()?, "released again it is {}", again.digest()?);
+        ensure!(again.digest()? == run.digest()?, "the second release has the digest {}", again.digest()?);
         forget(project)?;
         Ok(Released { pinned: run.pinned()?, run })
     }
@@ -119,11 +119,11 @@ impl Released {
     /// the second `BuildKit`, it must have the same content.
     pub(super) fn is_the_same_everywhere(&self, worked: &Worked) -> Result<()> {
         let here = run_uncached(worked.run(&["rehearse", TAG]))?.success()?;
-        ensure!(here.digest()? == self.run.digest()?, "on the same engine it is {}", here.digest()?);
+        ensure!(here.digest()? == self.run.digest()?, "on the same engine the digest is {}", here.digest()?);
         let elsewhere = worked.run(&["rehearse", TAG]).on_the_second_engine()?.run()?.success()?;
         ensure!(
             content(&elsewhere.pinned()?)? == content(&self.pinned)?,
-            "the second engine gives other content"
+            "the content from the second engine differs"
         );
         let rebuild = ["verify", TAG, "--rebuild", "--login"];
         ensure_rebuilt(&worked.run(&rebuild).on_the_second_engine()?.run()?)?;

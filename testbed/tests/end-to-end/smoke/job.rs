@@ -15,7 +15,7 @@ use crate::harness::{export, test};
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/end-to-end/smoke/job.py");
 
 #[test]
-fn a_job_whose_network_is_not_the_engines_tries_the_image_as_well() -> Result<()> {
+fn a_job_outside_the_engines_network_can_run_the_smoke_test() -> Result<()> {
     test(|| {
         let checkout = Checkout::new()?;
         let (socket, registry) = (checkout.beside("registry.sock"), export("TESTBED_REGISTRY")?);

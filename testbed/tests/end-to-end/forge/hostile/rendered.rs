@@ -17,7 +17,7 @@ pub(super) struct Rendered {
 /// The start of the part of a web page that is rendered from Markdown.
 const MARKUP: &str = "<div class=\"render-content markup\">";
 
-/// Elements that have no meaning of their own here.
+/// Elements that may occur and need no special treatment.
 const PLAIN: [&str; 17] = [
     "h2", "h3", "p", "strong", "ul", "li", "code", "pre", "div", "details", "summary", "table", "thead",
     "tbody", "tr", "th", "td",
@@ -47,7 +47,7 @@ impl Rendered {
                 Token::End(name) => ensure!(open.pop() == Some(name), "`</{name}>` ends another element"),
             }
         }
-        ensure!(open.is_empty(), "{open:?} are not ended");
+        ensure!(open.is_empty(), "{open:?} are not closed");
         found.commands = found.commands.concat().lines().map(str::to_owned).collect();
         Ok(found)
     }

@@ -16,8 +16,8 @@ pub(super) struct Names<'a> {
     pub(super) commit: &'a str,
 }
 
-/// The places of a kind, at `{}`. None of them begins like a type of Conventional Commits, because a page shows
-/// such subjects whole.
+/// The places of a kind, at `{}`. None of them begins with a type of Conventional Commits, so a page shows these
+/// subjects whole.
 const PLACES: [&str; 6] = ["{}", "words {} words", "{}{}", "`{}", "parser: {}", "[{}](<{}>)"];
 
 /// Kinds that are the same on every forge.
