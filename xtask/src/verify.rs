@@ -1,6 +1,6 @@
-//! Derives every claim of a release again: as the gates inside `release`, and as `cargo xtask verify` for everyone
-//! else. `observe` asks and judges nothing; `judge` judges and asks nothing. Nothing here writes, and nothing here
-//! knows how a release is made.
+//! Checks every claim of a release from scratch: as the gates inside `release`, and as `cargo xtask verify` for
+//! everyone else. `observe` fetches and judges nothing; `judge` judges and fetches nothing. Nothing here writes, and
+//! nothing here knows how a release is made.
 
 pub mod by_hand;
 pub mod claim;
@@ -53,20 +53,20 @@ pub use observe::store::Layout;
 pub use observe::{base_manifests, in_words, labels_of, seen};
 pub use standing::{Standing, standing};
 
-/// The parts that verification works with. All of them only read.
+/// What verification works with. All of it only reads.
 #[derive(Clone, Copy)]
 pub struct Verifier<'a> {
     /// The release to verify.
     pub release: Release<'a>,
-    /// The key for its signatures, if it is not the commit's.
+    /// The file with the public key for its signatures; `None` for the commit's.
     pub key: Option<&'a [u8]>,
-    /// The forge that it is on.
+    /// The forge that has its tag and page.
     pub forge: &'a dyn Read,
     /// Its registry, with the login if there is one.
     pub registry: &'a Client,
     /// With the same access as `registry`.
     pub cosign: &'a Cosign<'a>,
-    /// What everyone sees.
+    /// Access without credentials.
     pub anonymous: &'a Anonymous<'a>,
     /// Knows the logins and mirrors for base images.
     pub docker: &'a Docker<'a>,
@@ -78,25 +78,25 @@ pub struct Verifier<'a> {
     pub steps: &'a Steps,
 }
 
-/// What somebody without credentials sees.
+/// Access to the image without credentials.
 pub struct Anonymous<'a> {
-    /// Verifies.
+    /// Verifies signatures and attestations.
     pub cosign: Cosign<'a>,
-    /// Reads.
+    /// Reads manifests and blobs.
     pub registry: Client,
 }
 
 impl Verifier<'_> {
-    /// The key for the signatures.
+    /// The key that the signatures are checked with.
     ///
     /// # Errors
-    /// When the commit has none, or its file is not one.
+    /// When no key was given and the commit has none, or the file is not a public key.
     pub fn public_key(&self) -> Result<PublicKey> {
         PublicKey::parse(self.key_file()?)
             .with_context(|| format!("reading the public key `{}`", self.release.key_name))
     }
 
-    /// The hint at the key for the signatures, as bundles have it.
+    /// The hint by which bundles name the key for the signatures.
     ///
     /// # Errors
     /// As [`Verifier::public_key`].
@@ -104,25 +104,25 @@ impl Verifier<'_> {
         Ok(Hint::of(&self.public_key()?))
     }
 
-    /// The file with the key for the signatures, as it is stored.
+    /// The bytes of the file with the key for the signatures, unchanged.
     ///
     /// # Errors
-    /// When the commit has none.
+    /// When no key was given and the commit has none.
     pub fn key_file(&self) -> Result<&[u8]> {
         let key = self.key.or(self.release.inputs.public_key.as_deref());
         key.with_context(|| format!("commit {} has no `{PUBLIC_KEY}`", self.release.source.commit))
     }
 
-    /// The address where anyone gets the public key of the released commit, if the forge serves files.
+    /// The address from which anyone can download the public key of the released commit, if the forge serves files.
     #[must_use]
     pub fn key_address(&self) -> Option<String> {
         self.forge.raw_address(&self.release.source.commit, PUBLIC_KEY)
     }
 }
 
-/// The gate for an image that this run made: its claims hold, and its attestations read back unchanged. Another run of
-/// the same release may be writing them at the same time, and while a tag is overwritten a registry may briefly have
-/// nothing under it (docs/facts.md#overwrite-gap). So if a claim does not hold, everything is looked at once more.
+/// The gate for an image that this run made: its claims hold, and its attestations read back unchanged. Another run
+/// of the same release may be writing them at the same time, and while a tag is overwritten a registry may briefly
+/// have nothing under it (docs/facts.md#overwrite-gap). So if a claim does not hold, everything is checked once more.
 ///
 /// # Errors
 /// A [`Disproved`] when a claim does not hold; other errors when one could not be checked.
@@ -145,22 +145,24 @@ pub fn fresh(verifier: &Verifier<'_>, digest: &Digest, attestations: &Attestatio
     check().or_else(|_first| check())
 }
 
-/// The proof, or the worst verdict with the claims that do not hold, in words.
+/// The proof; or the worst verdict, and the claims that do not hold, in words.
 pub type Gate = Result<Proven, (Verdict, String)>;
 
-/// The gate for an image that an earlier run published: the claims about it, and about the forge's tag, because a page
-/// for a missing tag would create that tag. There is a proof if all of them hold, else what [`broken`] says. As in
-/// [`fresh`], another run of the same release may be storing its own attestations at the same time. So if a claim does
-/// not hold, everything is looked at once more, unless a server is away: that was asked repeatedly already.
+/// The gate for an image that an earlier run published: the claims about it, and the one about the forge's git tag,
+/// because creating a page for a missing tag would create that tag. Returns a proof if all of them hold, else the
+/// result of [`broken`]. As in [`fresh`], another run of the same release may be storing its own attestations at the
+/// same time. So if a claim does not hold, everything is checked once more, unless a server is away: requests to it
+/// were already retried.
 ///
 /// # Errors
-/// When nothing could be asked at all.
+/// When the checks could not be completed, for example because a signal interrupted them.
 pub fn of_public(verifier: &Verifier<'_>, digest: &Digest) -> Result<(Vec<Claim>, Gate)> {
     let (claims, proven) = public_once(verifier, digest)?;
     if proven.is_err() && !is_away(&claims) { public_once(verifier, digest) } else { Ok((claims, proven)) }
 }
 
-/// Whether only the attachments are wrong, as while a run is between its two formats, or after it died there.
+/// Whether `attachments` is the only claim that does not hold. That is so while a run has stored only one of its two
+/// formats, or after it died at that point.
 #[must_use]
 pub fn is_between_formats(claims: &[Claim]) -> bool {
     let mut broken = claims.iter().filter(|claim| claim.verdict != Verdict::Holds).peekable();
@@ -193,14 +195,14 @@ fn image(verifier: &Verifier<'_>, digest: &Digest) -> Result<(ImageSeen, Vec<Cla
     Ok((seen, claims))
 }
 
-/// What is attached to `digest` in a format other than ours, among all `tags`.
+/// Those of `tags` under which something is attached to `digest` in a format other than ours.
 fn others(tags: &Seen<Vec<String>>, digest: &Digest) -> Seen<Vec<String>> {
     let tags = tags.as_ref().map_err(Clone::clone)?;
     Ok(attached::other_tags(tags, digest))
 }
 
-/// The claims about the tagged commit, from the clone in `git`, and the ids of those that were not asked. `forge` may
-/// be asked whether the clone is behind; `shared` is what all releases have in common.
+/// The claims about the tagged commit, from the clone in `git`, and the ids of those that were not checked. `forge`
+/// is queried only to find out whether the clone is behind; `shared` is what all releases have in common.
 #[must_use]
 pub fn source(
     git: &Git,
@@ -234,16 +236,16 @@ pub fn sums(verifier: &Verifier<'_>, signature: &[u8], sums: &[u8]) -> Result<Re
     observe::assets::check_sums(verifier, signature, sums)
 }
 
-/// Whether cosign accepts `digest` as `tag`, another release than the present one, by the same key.
+/// Checks that cosign accepts `digest` as another release, `tag`, of the same image by the same key.
 ///
 /// # Errors
-/// When it does not, or cannot be asked.
+/// When cosign rejects it or cannot be run.
 pub fn signature(verifier: &Verifier<'_>, tag: &ReleaseTag, digest: &Digest) -> Result<()> {
     observe::signature(verifier, tag, digest)
 }
 
-/// The gate at the end: everything that is public is consistent. If a higher version is released, `latest` is left to
-/// that version's run, which may be about to move it. `attested` is what is attached to the image now.
+/// The last gate: everything that is public is consistent. If `latest` belongs on another version, it is left to that
+/// version's run, which may be about to move it. `attested` returns what is attached to the image now.
 ///
 /// Returns what is false, in words; `None` when every claim holds.
 ///
@@ -262,7 +264,7 @@ pub fn closed(
         let (version_tag, names) = both(version_tag, || Ok(observe::names(verifier, None)))?;
         Ok(observe::PublicSeen { version_tag, names })
     };
-    // Only the claim about the release's own version is looked at below, and the release began with its tag.
+    // `latest` is judged below only if it belongs on this release, which has its git tag.
     let others = || both(attested, || Ok(observe::common(registry, None, |_own| Ok(true))));
     let (seen, (attested, common)) = both(public, others)?;
     crate::process::interrupt::check()?;
@@ -285,8 +287,8 @@ pub fn unchecked(claims: &[Claim], text: String) -> anyhow::Error {
     if is_away(claims) { Transient::new(text).into() } else { anyhow!(text) }
 }
 
-/// The worst verdict among the claims that do not hold, and these claims in words, without those that only follow from
-/// another of them. A false claim outweighs any unchecked one.
+/// The worst verdict among the claims that do not hold, and these claims in words, except those that depend on
+/// another one of them. A false claim outweighs any unchecked one.
 pub fn broken(claims: &[Claim]) -> Option<(Verdict, String)> {
     let broken: Vec<_> = claims.iter().filter(|claim| claim.verdict != Verdict::Holds).collect();
     let worst = broken.iter().map(|claim| claim.verdict).max()?;

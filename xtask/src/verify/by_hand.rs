@@ -16,24 +16,24 @@ use crate::tool::cosign::VerifyCommand;
 
 use super::claim::Claim;
 
-/// Prints the predicate that an attestation command accepts; an envelope with any other field, or with more than one
-/// signature, is an error.
+/// Prints the predicate of each attestation that the command before it accepts. An envelope with unknown fields or
+/// with more than one signature is an error.
 const PREDICATE: &str = "| jq -r 'if keys == [\"payload\",\"payloadType\",\"signatures\"] and (.signatures | length) == 1 \
     then .payload else error(\"unknown fields or signatures\") end' | base64 -d | jq .predicate";
 
-/// What was looked at, if it is not what a release has by itself.
+/// What the caller gave in place of what the release itself has.
 #[derive(Clone, Copy, Default)]
 pub struct Given<'a> {
     /// The file with the public key; `None` for the commit's.
     pub key: Option<&'a Path>,
-    /// The directory with the image, in place of the registry.
+    /// The directory that holds the image; `None` for the registry.
     pub layout: Option<&'a Path>,
 }
 
-/// Adds the commands to the claims of one release. `digest` is the image that was looked at.
+/// Adds the commands to the claims of one release. `digest` is the image that was verified.
 pub fn add(release: &Release<'_>, digest: Option<&Digest>, given: Given<'_>, claims: &mut [Claim]) {
     let Source { tag, commit, is_tagged, .. } = release.source;
-    // A file of the work tree may be another key by now.
+    // The key in the work tree may be a different one by now.
     let key = given.key.map_or_else(|| format!("{tag}.pub"), |key| key.display().to_string());
     let revision = if *is_tagged { tag.to_string() } else { commit.to_string() };
     let fetch = format!("git show {revision}:{PUBLIC_KEY} > {key} && ");
@@ -49,7 +49,8 @@ pub fn add(release: &Release<'_>, digest: Option<&Digest>, given: Given<'_>, cla
 
 const INSPECT: &str = "docker buildx imagetools inspect";
 
-/// The command for a claim about the image. What is in a directory is checked there, as far as cosign can.
+/// The command for a claim about the image. For an image in a directory, there are only the commands that cosign can
+/// run on a directory.
 fn of_image(release: &Release<'_>, digest: &Digest, layout: Option<&Path>, id: &str) -> Option<String> {
     let pinned = release.image.pinned(digest);
     let shown = |command: VerifyCommand| match layout {
@@ -76,9 +77,9 @@ fn of_image(release: &Release<'_>, digest: &Digest, layout: Option<&Path>, id: &
         claims::IMAGE_PRESENT => format!("docker pull {pinned}"),
         claims::IMAGE_PLATFORMS => format!("{INSPECT} {pinned}"),
         claims::IMAGE_LABELS => format!("{INSPECT} {pinned} --format '{{{{json .Image}}}}'"),
-        // It unpacks every layer and compares with the config, as this claim does.
+        // This unpacks every layer and compares it with the config, as the claim does.
         claims::IMAGE_CONTENT => format!("crane validate --remote {pinned}"),
-        // It prints what was added: lines that begin with `>`, after all of the base image's.
+        // This prints the added layers as lines that begin with `>`. They must come after all of the base image's.
         claims::IMAGE_BASE => format!(
             "layers() {{ crane manifest --platform $1 $2 | jq -r '.layers[].digest'; }}; for each in {}; do \
              diff <(layers $each {}) <(layers $each {pinned}); done",

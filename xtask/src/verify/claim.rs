@@ -10,9 +10,9 @@ pub type Seen<T> = Result<T, Unseen>;
 /// Why there is nothing to judge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unseen {
-    /// The question could not be asked, for this reason.
+    /// The query failed, for this reason.
     Unknown(String),
-    /// As [`Unseen::Unknown`], but it may be answered later: a server was away, busy or silent.
+    /// As [`Unseen::Unknown`], but a later query may succeed: a server was away, busy or silent.
     Away(String),
     /// There was an answer, but it is wrong whatever the claim expects, for this reason.
     Wrong(String),
@@ -51,7 +51,7 @@ pub struct Claim {
     pub verdict: Verdict,
     /// What was found, or what prevented the check.
     pub evidence: String,
-    /// The failed claim because of which there is nothing to look at here.
+    /// The claim that does not hold and so leaves nothing to look at here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub see: Option<&'static str>,
     /// Whether it could not be checked now but may be later.
@@ -98,13 +98,13 @@ impl Claim {
     }
 }
 
-/// Whether a server that could not be asked may answer later.
+/// Whether a claim could not be checked because of a server that may answer later.
 #[must_use]
 pub fn is_away(claims: &[Claim]) -> bool {
     claims.iter().any(|claim| claim.is_transient)
 }
 
-/// Whether another look may find something else: a claim is false although every server has answered.
+/// Whether checking again may give another result: a claim is false, and every server answered.
 #[must_use]
 pub(super) fn may_pass(claims: &[Claim]) -> bool {
     claims.iter().any(|claim| claim.verdict == Verdict::False) && !is_away(claims)
@@ -135,7 +135,7 @@ mod tests {
     use anyhow::bail;
 
     #[test]
-    fn what_was_not_seen_is_neither_true_nor_false() {
+    fn a_failed_query_leaves_a_claim_unchecked_and_a_wrong_answer_makes_it_false() {
         let judge = |seen: &u32| if *seen == 1 { Ok("one".to_owned()) } else { bail!("it is {seen}") };
         assert_eq!(Claim::judge("x", &Ok(1), judge).verdict, Verdict::Holds);
         assert_eq!(Claim::judge("x", &Ok(2), judge).verdict, Verdict::False);
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_claim_that_needs_another_one_does_not_repeat_its_verdict() {
+    fn a_claim_that_depends_on_another_refers_to_it_instead_of_repeating_it() {
         let first = Claim::judge("first", &Ok(2), |_| bail!("wrong"));
         let second = Claim::judge("second", &first.holds(), |()| Ok("fine".to_owned()));
         assert_eq!(second.verdict, Verdict::Unchecked);
@@ -157,12 +157,12 @@ mod tests {
         assert_eq!(worst, Verdict::Unchecked);
         assert_eq!(
             words, "`second` could not be checked: skipped: depends on `first`",
-            "the only one is told"
+            "it is reported if it is the only one"
         );
     }
 
     #[test]
-    fn only_what_is_false_while_all_servers_answer_is_worth_another_look() {
+    fn a_false_claim_is_checked_again_only_if_every_server_answered() {
         let holds = || Claim::judge("x", &Ok(()), |()| Ok(String::new()));
         let of = |unseen| Claim::unseen("x", &unseen);
         let wrong = || of(Unseen::Wrong("it is another".to_owned()));
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn false_is_worse_than_unknown() {
+    fn false_is_worse_than_unchecked() {
         assert!(Verdict::False > Verdict::Unchecked && Verdict::Unchecked > Verdict::Holds);
     }
 }

@@ -1,5 +1,5 @@
-//! The claim that the commit gives the published image. If a rebuilt image differs, it says where the two first differ:
-//! the layer and file, or the place in the config.
+//! The claim that building the commit gives the published image. If a rebuilt image differs, the claim says where the
+//! two first differ: the layer and file, or the place in the config.
 
 use std::fs::File;
 use std::path::Path;
@@ -61,8 +61,8 @@ enum Differs {
     Content(String, Result<String>),
 }
 
-/// Whether the commit gives the same content here, and if not, where the two first differ. The `bool` says whether the
-/// digest is the same too; `None` if the content differs.
+/// Whether the commit gives the same content here, and if not, where the two first differ. The `bool` says whether
+/// the digest is the same too; `None` if the content differs or could not be compared.
 pub fn rebuilt(verifier: &Verifier<'_>, build: &ImageBuild<'_>, digest: &Digest) -> (Claim, Option<bool>) {
     let rebuild = || {
         let built = Rebuilt::of(build, verifier.runner)?;
@@ -87,7 +87,8 @@ pub fn rebuilt(verifier: &Verifier<'_>, build: &ImageBuild<'_>, digest: &Digest)
     (judge(digest, &compared), is_same)
 }
 
-/// A difference that cannot be explained is still a difference; otherwise its author could excuse it that way.
+/// A difference that cannot be located still makes the claim false. Otherwise an attacker could get away with one
+/// that is hard to locate.
 fn judge(digest: &Digest, compared: &Seen<Compared>) -> Claim {
     Claim::judge(claims::REBUILD, compared, |(built, differs)| match differs {
         Differs::Content(platform, found) => {
@@ -110,8 +111,8 @@ fn judge(digest: &Digest, compared: &Seen<Compared>) -> Claim {
     })
 }
 
-/// The index `digest` with each of its manifests in the place of the manifest's digest, and without what follows from the
-/// compression of layers.
+/// The index `digest`, with each manifest inserted in place of its digest, and without the fields that depend on how
+/// layers are compressed.
 fn whole(digest: &Digest, bytes: impl Fn(&Digest) -> Result<Vec<u8>>) -> Result<Value> {
     let remove = |value: &mut Value, keys: &[&str]| {
         let object = value.as_object_mut().context("an entry is no object")?;
@@ -131,7 +132,7 @@ fn whole(digest: &Digest, bytes: impl Fn(&Digest) -> Result<Vec<u8>>) -> Result<
     Ok(index)
 }
 
-/// What differs in two images whose configs are the same, each as [`whole`] has it.
+/// What differs in two images whose configs are the same, each in the form that [`whole`] returns.
 fn outside(theirs: &Value, ours: &Value) -> Differs {
     match theirs == ours {
         true => Differs::Compression,
@@ -200,7 +201,7 @@ fn first_difference(theirs: &Value, ours: &Value, path: &str) -> String {
     path.to_owned()
 }
 
-/// The first entry that differs.
+/// Describes the first entry in which the two layers differ.
 fn compare_layers(
     verifier: &Verifier<'_>,
     rebuilt: &Rebuilt,
@@ -235,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_known_difference_stays_false_where_it_cannot_be_explained() {
+    fn a_difference_that_cannot_be_located_still_makes_the_claim_false() {
         let (published, built) = (Digest::of(b"published"), Digest::of(b"built"));
         let differs = |found| {
             judge(&published, &Ok((built.clone(), Differs::Content("linux/arm64".to_owned(), found))))
@@ -251,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn another_digest_is_explained_by_the_compression_only_if_nothing_else_differs() {
+    fn a_different_digest_is_put_down_to_compression_only_if_nothing_else_differs() {
         let image = |layer: &str, more: &str, note: &str| {
             let layer =
                 json!({"digest": Digest::of(layer.as_bytes()), "size": layer.len(), "mediaType": "tar"});

@@ -35,7 +35,7 @@ impl Known {
         self.highest.as_ref()
     }
 
-    /// As [`Known::highest`], as if `tag` were released too.
+    /// As [`Known::highest`], if `tag` were released too.
     #[must_use]
     pub fn highest_with<'a>(&'a self, tag: &'a ReleaseTag) -> Option<&'a ReleaseTag> {
         self.highest.iter().chain(Some(tag).filter(|tag| tag.is_stable())).max()

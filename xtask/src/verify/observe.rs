@@ -1,4 +1,4 @@
-//! Everything that `verify` asks, each thing once and in parallel. Nothing is judged here.
+//! All queries of `verify`, each made once, in parallel where possible. Nothing is judged here.
 
 pub(super) mod assets;
 mod beside;
@@ -61,7 +61,7 @@ pub(super) struct Names {
     pub(super) assets: Seen<AssetsSeen>,
 }
 
-/// Asks what the forge has; the `page` is not asked for if it is known already.
+/// Queries the forge; the `page` is not requested if it is known already.
 pub(super) fn names(verifier: &Verifier<'_>, page: Option<&Seen<Option<PublishedPage>>>) -> Names {
     let (tag, forge) = (verifier.release.tag(), verifier.forge);
     thread::scope(|scope| {
@@ -80,7 +80,7 @@ pub(super) fn names(verifier: &Verifier<'_>, page: Option<&Seen<Option<Published
     })
 }
 
-/// Asks cosign for the signature of another release of the same image.
+/// Has cosign check the signature of another release of the same image.
 pub(super) fn signature(verifier: &Verifier<'_>, tag: &ReleaseTag, digest: &Digest) -> Result<()> {
     let (release, key) = (verifier.release, key_directory(verifier)?);
     let command = VerifyCommand::signature(release.key_name, tag.version(), release.image, &[digest]);
@@ -91,7 +91,7 @@ pub(super) fn signature(verifier: &Verifier<'_>, tag: &ReleaseTag, digest: &Dige
         .map_err(|words| anyhow!("`{command}` says: {words}"))
 }
 
-/// The answer to a question. Bytes that do not match their digest are an answer, and a wrong one.
+/// What a query found. Bytes that do not match their digest are an answer, and a wrong one.
 ///
 /// # Errors
 /// Why there is nothing to judge.
@@ -122,7 +122,7 @@ fn join<T>(thread: thread::ScopedJoinHandle<'_, Seen<T>>) -> Seen<T> {
     joined(thread.join()).unwrap_or_else(|panicked| Err(Unseen::Unknown(format!("{panicked:#}"))))
 }
 
-/// A directory with the public key at the path that the printed commands use, so that they run there as they stand.
+/// A directory with the public key at the path that the printed commands use, so that they run there unchanged.
 fn key_directory(verifier: &Verifier<'_>) -> Result<Scratch> {
     let release = verifier.release;
     let key = verifier.key_file()?;

@@ -32,12 +32,13 @@ impl Disproved {
         Self { message: message.into(), is_between_formats: false }
     }
 
-    /// As [`Disproved::new`]; `claims` are all that were judged.
+    /// As [`Disproved::new`]; `claims` are all claims that were judged.
     pub(super) fn of(claims: &[Claim], message: String) -> Self {
         Self { message, is_between_formats: super::is_between_formats(claims) }
     }
 
-    /// Whether only the attachments are wrong, as while another run is between its two formats.
+    /// Whether `attachments` is the only claim that does not hold, as while another run has stored only one of its
+    /// two formats.
     #[must_use]
     pub fn is_between_formats(&self) -> bool {
         self.is_between_formats
@@ -53,7 +54,7 @@ impl fmt::Display for Disproved {
 impl std::error::Error for Disproved {}
 
 impl Proven {
-    /// For when every claim about `digest` holds.
+    /// Must be called only if every claim about `digest` holds.
     pub(super) fn new(
         digest: &Digest,
         smoked: Smoked,
@@ -102,7 +103,7 @@ mod tests {
     use crate::oci::reference::Digest;
 
     #[test]
-    fn only_all_of_the_judged_attestations_are_the_judged_ones() {
+    fn is_judged_accepts_exactly_the_attestations_that_were_judged() {
         let [a, b, c] = [&b"a"[..], b"b", b"c"];
         let judged = [a, b].map(Digest::of).into();
         let proven = Proven::new(&Digest::of(b"x"), Smoked::default(), BuildType::NEWEST, judged);

@@ -1,5 +1,5 @@
-//! Who says that they have rebuilt the released commit. Anybody who may push can add such a statement, so the list is
-//! information only and makes no claim true or false.
+//! Statements by people who say that they have rebuilt the released commit. Anyone with push access can add one, so
+//! the list is information only and makes no claim true or false.
 
 use anyhow::{Context as _, Result, ensure};
 use serde::Serialize;
@@ -14,13 +14,13 @@ use crate::tool::git::Git;
 use super::Verifier;
 use super::observe::{SharedClone, deciding};
 
-/// The most statements that are looked at.
+/// At most this many statements are looked at.
 const MOST: usize = 20;
 
 /// One statement.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Rebuild {
-    /// The first digits of the fingerprint of the key that its tag is for.
+    /// The first digits of the fingerprint of the key that its tag names.
     pub key: String,
     /// The name under which the default branch lists that key; `None` if it does not.
     pub by: Option<String>,
@@ -61,7 +61,7 @@ pub fn list(
         let says = match (&known, key) {
             (Err(why), _) => why.clone(),
             (Ok(_), None) => format!("not looked at: the key is not in `{KNOWN_KEYS}` of the default branch"),
-            (Ok(_), Some(known)) => match said(verifier, tag, digest, &known.key) {
+            (Ok(_), Some(known)) => match read_statement(verifier, tag, digest, &known.key) {
                 Ok(true) => "the commit gives the same content, and the same digest".to_owned(),
                 Ok(false) => "the commit gives the same content, with another digest".to_owned(),
                 Err(error) => format!("no statement of that key: {error:#}"),
@@ -88,8 +88,8 @@ fn known(git: &Git, shared: &SharedClone) -> Result<Vec<Known>> {
     paths.iter().zip(files).map(key).collect()
 }
 
-/// The content of the statement under `tag`, which must be by `key`: whether the digest was the same too.
-fn said(verifier: &Verifier<'_>, tag: &str, digest: &Digest, key: &PublicKey) -> Result<bool> {
+/// Reads the statement under `tag`, which must be signed by `key`. Returns whether the digest was the same too.
+fn read_statement(verifier: &Verifier<'_>, tag: &str, digest: &Digest, key: &PublicKey) -> Result<bool> {
     let registry = verifier.registry;
     let manifest =
         registry.manifest(&tag.parse::<Tag>()?)?.with_context(|| format!("there is no `{tag}`"))?;

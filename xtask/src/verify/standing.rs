@@ -10,21 +10,21 @@ use super::judge::{image, public};
 use super::observe::{self, BundleSeen, ImageSeen, Place, seen};
 use super::{Verifier, broken, others};
 
-/// The state of a published image as far as its bundles go.
+/// The state of a published image with regard to its bundles.
 pub enum Standing {
     /// Every claim holds, and there are bundles.
     Bundled,
     /// Every claim holds, except that bundles are missing, or hold attestations of another run of the release.
     Lacking,
-    /// Something else does not hold: the claims.
+    /// Something else does not hold. The claims are all that were judged.
     Broken(Vec<Claim>),
 }
 
-/// The state of a published image. [`Standing::Lacking`] is only meant for code that adds the bundles. As in the gates,
-/// what is false is looked at once more.
+/// The state of a published image. [`Standing::Lacking`] is meant only for code that adds the bundles. As in the
+/// gates, everything is checked once more if a claim is false.
 ///
 /// # Errors
-/// When nothing could be asked at all.
+/// When the checks could not be completed, for example because a signal interrupted them.
 pub fn standing(verifier: &Verifier<'_>, digest: &Digest) -> Result<Standing> {
     match look(verifier, digest)? {
         Standing::Broken(claims) if may_pass(&claims) => look(verifier, digest),

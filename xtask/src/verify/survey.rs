@@ -1,4 +1,4 @@
-//! All claims of one release: asked in parallel, then judged.
+//! All claims of one release: everything is fetched in parallel, then judged.
 
 use std::sync::OnceLock;
 use std::thread;
@@ -23,21 +23,22 @@ use super::observe::store::Layout;
 use super::observe::{self, Common, ImageSeen, Place, PublicSeen};
 use super::{Verifier, others};
 
-/// What is known of a release before it is looked at.
+/// Which image to verify.
 pub enum Asked<'a> {
-    /// Whatever its version tag names.
+    /// The one that the release's version tag names.
     VersionTag,
-    /// This image, which may be stored under another name than the configured one; then nothing public is asked for.
+    /// This one. If it is stored under a name other than the configured one, the release's tags and page are not
+    /// looked at.
     Digest(&'a Digest),
-    /// The image in a directory.
+    /// The one in a directory.
     Layout(&'a Layout),
 }
 
 impl Asked<'_> {
-    /// Whether it is also asked what is public under the names of `release`.
+    /// Whether what is public under the names of `release` is looked at too.
     ///
     /// # Errors
-    /// When the configured name is no name of an image.
+    /// When the configured name is not the name of an image.
     pub fn has_names(&self, release: &Release<'_>) -> Result<bool> {
         Ok(match self {
             Self::VersionTag => true,
@@ -53,23 +54,23 @@ pub struct Survey {
     pub digest: Option<Digest>,
     /// All claims, in the order of their ids in the documentation.
     pub claims: Vec<Claim>,
-    /// Claims that this kind of request leaves out.
+    /// The claims that were left out.
     pub not_asked: Vec<&'static str>,
-    /// Whether its provenance says that it is of a rehearsal, and its registry can have rehearsals. That is only what the
-    /// signer says.
+    /// Whether its provenance says that it is of a rehearsal, and its registry is one that can hold rehearsals. Only
+    /// the signer vouches for that.
     pub says_rehearsal: bool,
-    /// The tags of the registry; `None` if it was not asked.
+    /// The tags of the registry; `None` if they were not requested.
     pub tags: Option<Seen<Vec<String>>>,
 }
 
-/// What several releases of one image share. It is asked once, by the first that needs it.
+/// What several releases of one image share. It is fetched once, for the first release that needs it.
 pub struct Shared<'a> {
     registry: &'a Client,
     git: &'a Git,
     common: OnceLock<Common>,
     /// All pages, if they were listed.
     pub pages: Option<Vec<PublishedPage>>,
-    /// The same for the second look.
+    /// The same for checking again.
     again: OnceLock<Box<Self>>,
 }
 
@@ -80,13 +81,13 @@ impl<'a> Shared<'a> {
         Self { registry, git, common: OnceLock::new(), pages, again: OnceLock::new() }
     }
 
-    /// For a second look: nothing is known yet.
+    /// For checking again: nothing is known yet.
     fn again(&self) -> &Self {
         self.again.get_or_init(|| Box::new(Self::new(self.registry, self.git, None)))
     }
 
-    /// `known` is a version tag and its digest, just looked at. The `forge` is asked for a git tag only if the clone
-    /// does not have it; `None` if nobody may be asked.
+    /// `known` is a version tag and its digest, just fetched. The `forge` is queried for a git tag only if the clone
+    /// does not have it; `None` if it must not be queried.
     fn common(&self, known: Option<(&ReleaseTag, Digest)>, forge: Option<&dyn Read>) -> &Common {
         let is_tagged = |tag: &ReleaseTag| {
             if self.git.peel(&tag.git_ref())?.is_some() {
@@ -99,8 +100,9 @@ impl<'a> Shared<'a> {
     }
 }
 
-/// Asks and judges. A release may be writing at the same time, and what is read before and after a write does not match
-/// (docs/decisions/0039-a-false-claim-is-looked-at-twice.md). So if a claim is false, everything is looked at once more.
+/// Fetches and judges. A release may be writing at the same time, and what is read before and after a write does not
+/// match (docs/decisions/0039-a-false-claim-is-looked-at-twice.md). So if a claim is false, everything is checked
+/// once more.
 ///
 /// # Errors
 /// When a signal interrupted it.
@@ -143,7 +145,7 @@ fn offline(verifier: &Verifier<'_>, layout: &Layout) -> Result<Survey> {
     let digest = layout.image();
     let seen = observe::image(verifier, digest, Place::Layout(layout), None)?;
     let mut claims = image::judge(&verifier.release, digest, &seen, &Ok(Vec::new()));
-    // A blob that no other check looks into is part of what was saved, too.
+    // Blobs that no other check reads were saved too, and must be intact.
     if let Err(unseen) = observe::seen(layout.check()) {
         let present = claims.iter_mut().filter(|claim| claim.id == claims::IMAGE_PRESENT);
         present.for_each(|claim| *claim = Claim::unseen(claims::IMAGE_PRESENT, &unseen));
@@ -162,9 +164,9 @@ fn online(verifier: &Verifier<'_>, asked: Option<&Digest>, shared: &Shared<'_>) 
         .as_ref()
         .map(|pages| Ok(pages.iter().find(|found| found.page.tag == release.source.tag).cloned()));
     thread::scope(|scope| {
-        // The forge is asked while the registry still negotiates a token.
+        // The forge is queried while the registry still negotiates a token.
         let names = scope.spawn(|| observe::names(verifier, page.as_ref()));
-        // Asks for the manifest, not just its digest: a known index saves a question.
+        // Requests the manifest, not just its digest, so that nothing has to wait for the index later.
         let tagged = observe::seen(registry.manifest(&tag));
         let version_tag = tagged.clone().map(|found| found.map(|manifest| manifest.digest));
         let known = version_tag.clone().ok().flatten().map(|digest| (&release.source.tag, digest));
@@ -207,7 +209,7 @@ fn online(verifier: &Verifier<'_>, asked: Option<&Digest>, shared: &Shared<'_>) 
 /// The run that the provenance names, and what the forge says about it; `None` if it names none.
 pub(super) type RunSeen = Seen<Option<(Named, Seen<RunSaid>)>>;
 
-/// Asks the forge for the run that the provenance names. Which run that is becomes known only with the provenance.
+/// Queries the forge for the run that the provenance names, so the provenance must have been read before.
 pub(super) fn asked_run(
     image: &Seen<(Digest, ImageSeen)>,
     ask: impl FnOnce(u64) -> Result<RunSaid>,
@@ -250,7 +252,7 @@ pub(super) fn judge(
     claims
 }
 
-/// Where the version tag leads: the image to look at, with its index if that came along.
+/// The index that the version tag names.
 pub(super) fn tagged_image(tagged: &Seen<Option<Manifest>>) -> Seen<&Manifest> {
     match tagged {
         Ok(Some(manifest)) => Ok(manifest),
@@ -259,7 +261,8 @@ pub(super) fn tagged_image(tagged: &Seen<Option<Manifest>>) -> Seen<&Manifest> {
     }
 }
 
-/// A version tag that answers with wrong bytes makes one claim false, not every claim that starts from it.
+/// If the registry answers for the version tag with wrong bytes, one claim is false, and not every claim that starts
+/// from the tag.
 fn after_tag(unseen: Unseen) -> Unseen {
     match unseen {
         unknown @ (Unseen::Unknown(_) | Unseen::Away(_)) => unknown,

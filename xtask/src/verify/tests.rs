@@ -1,5 +1,5 @@
-//! Recorded releases (`testdata/released`): each one verifies with today's tool, and every lie about the newest one is
-//! detected. Nothing here asks a server or starts a program (docs/decisions/0015-formats-have-versions.md).
+//! Recorded releases (`testdata/released`): each one verifies with today's tool, and every lie about the newest one
+//! is detected. Nothing here queries a server or starts a program (docs/decisions/0015-formats-have-versions.md).
 
 mod archives;
 mod asked;

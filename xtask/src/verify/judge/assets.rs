@@ -19,7 +19,7 @@ use crate::verify::observe::{AssetsSeen, ImageSeen};
 pub struct Due {
     /// The build type of its provenance.
     pub build_type: BuildType,
-    /// The digest of each envelope, and the kind that it is marked as; `None` if it is none of ours.
+    /// The digest of each envelope, and the kind that it is marked as; `None` if that is not one of ours.
     pub envelopes: Vec<(Option<Attested>, Digest)>,
     /// The key hint that bundles carry.
     pub hint: Hint,
@@ -66,7 +66,7 @@ pub(in crate::verify) fn judge(
     })
 }
 
-/// A release of the first build type made no files, so ones with our names are by somebody else.
+/// A release of the first build type has no files, so any with our names were added by somebody else.
 fn none(seen: &AssetsSeen) -> Result<String> {
     if let Some(listed) = seen.listed.first() {
         bail!(

@@ -1,4 +1,4 @@
-//! The claim that, in either format, only what its release attached is attached to an image.
+//! The claim that nothing is attached to an image, in either format, except what its release attached.
 
 use anyhow::{Result, ensure};
 
@@ -22,8 +22,8 @@ pub(super) struct Due<'a> {
     pub(super) answer: &'a Seen<Answer>,
 }
 
-/// Nothing is attached except what cosign accepted by the key. If cosign does not accept all that is required, there is
-/// nothing to count against.
+/// Nothing may be attached except what cosign accepted as signed by the key. If cosign does not accept everything
+/// that is required, there is nothing to count the attachments against.
 pub(super) fn judge(
     signature: &Claim,
     due: &[Due<'_>],
@@ -66,7 +66,7 @@ fn accepted(answer: &Seen<Answer>) -> &str {
     }
 }
 
-/// The same check for the platforms' signatures, because podman and skopeo look at these only.
+/// The same check for the platforms' signatures, because podman and skopeo check only these.
 fn only_ours_of_parts(found: &Attached, printed: &str) -> Result<()> {
     let ours = signatures(printed)?.len();
     let manifests = found.of_parts.iter().flatten();
@@ -154,7 +154,7 @@ mod tests {
         printed.replace("{\"sig\"", "{\"keyid\":\"\",\"sig\"").into_bytes()
     }
 
-    /// Whether nothing but [`OURS`] is attached, if it is `attached` with these marks.
+    /// Whether these payloads, `attached` with these marks, count as [`OURS`] and nothing else.
     fn is_only_ours(attached: &[(&str, Attested)], has_bundles: bool, is_cosign_3: bool) -> bool {
         let layer = |(payload, mark): &(&str, Attested)| Signed {
             bytes: stored(payload),
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn each_attestation_is_attached_once_as_what_it_is_whichever_form_cosign_prints() {
+    fn each_attestation_is_attached_once_with_its_own_mark_whatever_cosign_prints() {
         let [provenance, sbom] = OURS;
         // Without bundles, cosign 3 prints what is stored.
         for (has_bundles, is_cosign_3) in [(false, false), (true, false), (true, true)] {

@@ -1,5 +1,5 @@
-//! Whether what refers to an image is exactly this release's bundles: the signature, and the very attestations of the
-//! legacy format.
+//! Whether what refers to an image is exactly this release's bundles: that of the signature, and those with the same
+//! attestations as in the legacy format.
 
 use anyhow::{Context as _, Result, bail, ensure};
 
@@ -22,8 +22,8 @@ pub(super) fn promised(signatures: &[Signature]) -> Result<bool> {
     Ok(signatures.iter().any(|signature| signature.bundle.is_some()))
 }
 
-/// The bundles: a signature and one of each attestation that is `due`, all of them ours; or none at all, if none are
-/// promised.
+/// Returns the bundles, all of them ours: at least one of the signature, and one of each attestation that is `due`;
+/// or none at all, if none are promised.
 pub(super) fn ours<'s>(
     seen: &'s BundlesSeen,
     is_promised: bool,
@@ -56,8 +56,8 @@ pub(super) fn ours<'s>(
     Ok(ours)
 }
 
-/// Checks that the bundles of the signature name the commit if a provenance of `build_type` demands that of signatures,
-/// and do not if it is older; as [`crate::evidence::statement::check_signatures`].
+/// Checks that a bundle of the signature names the commit if `build_type` requires that of signatures, and that none
+/// does if the build type is older, as [`crate::evidence::statement::check_signatures`] does for the legacy format.
 pub(super) fn check_commit(
     bundles: &[&Bundle],
     digest: &Digest,
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signature_and_one_bundle_of_each_attestation_are_there_or_none_at_all() {
+    fn bundles_must_be_complete_or_absent_and_not_promised() {
         let (signature, provenance) = (Of::Signature, Of::Attestation(Attested::Provenance));
         let (sbom, test_result) = (Of::Attestation(Attested::Sbom), Of::Attestation(Attested::TestResult));
         let whole = [signature, provenance, sbom];
@@ -143,7 +143,7 @@ mod tests {
             ours(&seen, is_promised, &[Attested::Provenance, Attested::Sbom]).map(|ours| ours.len()).ok()
         };
         assert_eq!(count(&[], false, false), Some(0), "a release from before bundles");
-        assert_eq!(count(&[], false, true), None, "they were promised");
+        assert_eq!(count(&[], false, true), None, "bundles were promised");
         assert_eq!(count(&[], true, false), None, "an index without any");
         for (found, expected) in [
             (&whole[..], Some(3)),
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bundle_of_a_signature_names_the_commit_as_the_provenance_demands() {
+    fn the_bundle_of_a_signature_names_the_commit_as_the_build_type_requires() {
         let digest = Digest::of(b"image");
         let commit = Commit::parse(&"8".repeat(40)).unwrap();
         let source = Source { tag: "v1.2.3".parse().unwrap(), commit, time: 0, is_tagged: true };
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn cosign_3_prints_an_envelope_in_its_own_form_and_that_is_the_attached_one() {
+    fn an_envelope_in_the_format_of_cosign_3_is_matched_through_its_bundle() {
         let attached = br#"{"payloadType":"application/vnd.in-toto+json","payload":"e30=","signatures":[{"keyid":"","sig":"MEUC"}]}"#;
         let digest = Digest::of(attached);
         let bundle = Bundle::new(Of::Attestation(Attested::Sbom), attached, &hint());
@@ -196,7 +196,7 @@ mod tests {
         let same = seal(b"{}", "MEUC");
         assert!(
             printed(&same, &[&bundle]) && !printed(&same, &[]),
-            "only a bundle says what cosign 3 has read"
+            "only a bundle shows what cosign 3 has read"
         );
         assert!(!was_printed(&Digest::of(b"other"), &[std::str::from_utf8(&same).unwrap()], &[&bundle]));
         for other in [seal(b"{}", "MEUD"), seal(b"[]", "MEUC"), b"x".to_vec()] {

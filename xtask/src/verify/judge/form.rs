@@ -16,7 +16,7 @@ use crate::oci::media_type;
 use crate::oci::reference::Digest;
 use crate::verify::observe::Part;
 
-/// The types of an index, of a manifest and of a config: OCI's, and Docker's before that.
+/// The types of an index, of a manifest and of a config: OCI's, and Docker's older ones.
 const INDEX: [&str; 2] = [media_type::INDEX, media_type::DOCKER_INDEX];
 const MANIFEST: [&str; 2] = [media_type::MANIFEST, media_type::DOCKER_MANIFEST];
 const CONFIG: [&str; 2] = [media_type::CONFIG, media_type::DOCKER_CONFIG];
@@ -57,10 +57,7 @@ struct EntryPlatform {
 /// The image specification v1.1, "Image Configuration", with the additions of Docker and `BuildKit`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(
-    dead_code,
-    reason = "only that there is nothing else is looked at; the claim `rebuild` is about the values"
-)]
+#[expect(dead_code, reason = "only unknown fields are looked for; the claim `rebuild` is about the values")]
 struct Config {
     created: Option<String>,
     author: Option<String>,
@@ -78,7 +75,7 @@ struct Config {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-#[expect(dead_code, reason = "as of `Config`")]
+#[expect(dead_code, reason = "as in `Config`")]
 struct RunConfig {
     user: Option<String>,
     exposed_ports: Option<Value>,
@@ -117,7 +114,7 @@ struct RootFs {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "as of `Config`")]
+#[expect(dead_code, reason = "as in `Config`")]
 struct History {
     created: Option<String>,
     created_by: Option<String>,
@@ -167,8 +164,8 @@ fn check_manifest_entry(entry: &Entry, part: &Part) -> Result<()> {
     Ok(())
 }
 
-/// Whether an attestation is marked as the kind that it is. `printed` is cosign's output for each kind. If cosign 3 printed
-/// it in its own form, only its bundle tells.
+/// Whether an attestation is marked as the kind that it is. `printed` is cosign's output for each kind. If cosign 3
+/// printed it in its own format, only the bundle shows what it is.
 pub(super) fn check_mark(
     layer: &Layer,
     printed: &[(Attested, Vec<&str>)],
@@ -225,7 +222,7 @@ mod tests {
             }
         }
 
-        /// Checks the documents, of which each names the next with its digest, and with its size plus `more`.
+        /// Makes each document name the next by its digest and by its size plus `more`, then checks them.
         fn check(mut self, more: [usize; 2]) -> anyhow::Result<()> {
             let config = self.config.to_string().into_bytes();
             self.manifest["config"]["digest"] = json!(Digest::of(&config));
@@ -246,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn documents_of_an_image_have_no_other_form_and_name_each_other_with_the_right_size() {
+    fn documents_of_an_image_with_another_form_or_a_wrong_size_are_rejected() {
         let honest = Documents::honest();
         honest.clone().check([0, 0]).unwrap();
         for (more, words) in [([1, 0], "its manifest has"), ([0, 1], "its config has")] {

@@ -20,7 +20,7 @@ use crate::evidence::statement::{check_signatures, only_attestation, only_predic
 use crate::verify::claim::{Claim, Seen, Unseen};
 use crate::verify::observe::{Answer, ImageSeen, Part, Said};
 
-/// Judges what was seen of the image. `tags` names what is attached to it besides signatures and attestations.
+/// Judges what was seen of the image. `tags` are those under which anything else is attached to it.
 pub(in crate::verify) fn judge(
     release: &Release<'_>,
     digest: &Digest,
@@ -89,7 +89,7 @@ fn about(seen: &ImageSeen) -> impl Fn(&Attestation, Option<BuildType>) -> Result
     let manifests: Option<Vec<_>> = platforms.map(|all| all.into_iter().map(|(_, digest)| digest).collect());
     move |attestation, build_type| match (build_type, &manifests) {
         (Some(build_type), Some(manifests)) => attestation.check_subjects(build_type, manifests),
-        // What is unknown here belongs to another claim, which does not hold.
+        // Then another claim does not hold and reports what is unknown.
         _ => Ok(()),
     }
 }
@@ -112,7 +112,7 @@ fn contents(release: &Release<'_>, digest: &Digest, seen: &ImageSeen) -> Vec<Cla
             |part: &Part| part.missing.iter().map(|what| format!("{what} of {}", part.platform)).collect();
         let missing: Vec<String> = parts.iter().flat_map::<Vec<_>, _>(lacks).collect();
         ensure!(missing.is_empty(), "it lacks {}", missing.join(", "));
-        // Bytes that are no index at all are reported by `image.platforms`.
+        // Bytes that are not an index at all are reported by `image.platforms`.
         if let Some(index) = index.filter(|_| !parts.is_empty()) {
             form::check_image(index, parts)?;
         }
@@ -157,7 +157,7 @@ pub(super) fn borrow<T>(seen: &Seen<T>) -> Seen<&T> {
     seen.as_ref().map_err(Clone::clone)
 }
 
-/// The index and its parts. Bytes that are no index have no parts; `image.platforms` reports that.
+/// The index and its parts. Bytes that are not an index have no parts; `image.platforms` reports that.
 fn whole(seen: &ImageSeen) -> Seen<(Option<&Vec<u8>>, &[Part])> {
     let index = borrow(&seen.index)?.as_ref();
     match &seen.parts {
@@ -193,8 +193,8 @@ fn signed(
     ))
 }
 
-/// Why the claim about the platforms' signatures is false. Copies of an image often lack them: cosign does not ask for
-/// them, and they are under tags of their own.
+/// Why the claim about the platforms' signatures is false. Copies of an image often lack them: cosign does not look
+/// for them, and they are under tags of their own.
 fn unsigned_part(release: &Release<'_>, platforms: &[(String, Digest)], words: &str) -> Result<String> {
     let platforms: Vec<_> = platforms.iter().map(|(platform, _)| platform.as_str()).collect();
     let is_copy = *release.image != release.config.image()?;
@@ -243,7 +243,7 @@ fn judge_labels(release: &Release<'_>, index: &[u8], said: &[(&str, &Said)]) -> 
             );
         }
     }
-    // A base image may have its own labels, but its annotations are not taken over.
+    // An image inherits the labels of its base image, but not the annotations.
     let annotations = places.iter().filter(|(kind, ..)| *kind == "annotation");
     for (_, place, found) in annotations {
         let other = found.keys().find(|key| !expected.iter().any(|(ours, _)| ours == key));
@@ -271,7 +271,7 @@ pub(in crate::verify) fn smoked(release: &Release<'_>, seen: &ImageSeen, digest:
 /// The build type of its provenance.
 ///
 /// # Errors
-/// When it has none that is known here.
+/// When it has no provenance, or one of an unknown build type.
 pub(in crate::verify) fn build_type(seen: &ImageSeen, digest: &Digest) -> Result<BuildType> {
     let answer = seen.provenance.as_ref().map_err(|unseen| anyhow!("{unseen}"))?;
     BuildType::of_predicate(&only_predicate(accepted(answer)?, PROVENANCE_PREDICATE, digest)?)

@@ -99,10 +99,11 @@ fn not_endorsed(number: usize, key: &Key) -> Option<String> {
     Some(format!("no key endorses key {number}, which signs from {} on: \"{words}\"", key.entry.from))
 }
 
-/// The holder of the present key is the holder of the previous release's key if the key is the same, or if each key in
-/// between endorsed the next. Otherwise nothing shows it, and no later release can repair that for this one. Anybody who
-/// may push can make a git tag, so one that was never released says nothing. No key of a release may be one that the
-/// history does not have; where nobody says what was released, such a key says nothing either way.
+/// The holder of the present key is the holder of the previous release's key if the key is the same, or if each key
+/// in between endorsed the next. Otherwise nothing shows it, and no later release can repair that for this one.
+/// Anyone with push access can make a git tag, so a tag that was never released does not count. No earlier release
+/// may have a key that is not in the history; if it is unknown what was released, such a key leaves the claim
+/// unchecked.
 fn of_continuity(
     tag: &ReleaseTag,
     seen: &KeysSeen,
@@ -145,7 +146,7 @@ fn of_continuity(
     }
 }
 
-/// The nearest of `before`: in the history of the release's commit if there is one, else on another line.
+/// The nearest of `before`: one in the history of the release's commit if there is any, else one on another line.
 fn nearest<'a>(tag: &ReleaseTag, before: Vec<&'a Before>) -> Option<&'a Before> {
     let (within, elsewhere): (Vec<_>, Vec<_>) = before.into_iter().partition(|before| before.is_within);
     [within, elsewhere].into_iter().find_map(|line| {
@@ -162,8 +163,9 @@ fn foreign(keys: &Keys, released: &[&Before]) -> Option<String> {
     Some(format!("{key}, the key of {tag}, is not in `{HISTORY}`"))
 }
 
-/// Whether `before` is of an older line and was released after a rotation that came after the key `used`: the history
-/// gives its version to a later key. It is no earlier release, although its version is lower.
+/// Whether `before` is a backport on an older line that was released after the rotation away from the key `used`: the
+/// history of keys gives its version to a later key. Then it is not an earlier release, although its version is
+/// lower.
 fn is_backport(keys: &Keys, before: &Before, used: &Digest) -> bool {
     let later = keys.keys.iter().skip(keys.number_of(used).unwrap_or(keys.keys.len()));
     !before.is_within && later.into_iter().any(|key| key.entry.also.contains(before.tag.version()))

@@ -1,5 +1,5 @@
-//! The claims about the layers: they are those of the config, they are for the platform, and the SBOM lists their
-//! content.
+//! The claims about the layers: they match the config, they begin with those of the base image, their binaries are
+//! for the platform, and the SBOM lists their content.
 
 use std::collections::BTreeMap;
 
@@ -16,8 +16,7 @@ use crate::oci::reference::Digest;
 use crate::verify::claim::{Claim, Seen, Unseen};
 use crate::verify::observe::{ContentsSeen, Part};
 
-/// The claims that need no attestation. An image that is not for its platforms is not looked into: the claim
-/// `platforms` covers that.
+/// The claims that need no attestation. If the claim `platforms` does not hold, the layers are not looked into.
 pub(in crate::verify) fn judge(
     platforms: &Claim,
     seen: &Seen<ContentsSeen>,
@@ -55,7 +54,8 @@ pub(in crate::verify) fn judge(
     vec![content, base, machine]
 }
 
-/// The claim that the attested SBOM is the one that the image's content gives. `claims` are the earlier ones.
+/// The claim that the attested SBOM is the one that follows from the image's content. `claims` are those judged so
+/// far.
 pub(in crate::verify) fn components(
     release: &Release<'_>,
     claims: &[Claim],
@@ -87,12 +87,12 @@ pub(in crate::verify) fn components(
     })
 }
 
-/// The first layer whose size in a manifest is not the number of its bytes. The digest alone does not show it: a client
-/// may trust the size, and stop reading there.
+/// The first layer whose size in a manifest is not the number of its bytes. Comparing digests does not show that: a
+/// client may trust the size and stop reading there.
 fn odd_size(parts: &[Part], lengths: &BTreeMap<Digest, u64>) -> Seen<Option<String>> {
     let mut unknown = None;
     for Part { platform, manifest, .. } in parts {
-        // Without a size it is no manifest, which that claim reports.
+        // A manifest that cannot be parsed, for example because a size is missing, is reported by `image.present`.
         let manifest = manifest.as_deref().and_then(|manifest| ImageManifest::parse(manifest).ok());
         let layers = manifest.ok_or(Unseen::Follows(claims::IMAGE_PRESENT))?.layers;
         for Descriptor { digest, size, .. } in layers {
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_size_is_the_number_of_bytes_and_one_that_nobody_measured_is_not_right() {
+    fn a_layer_size_must_be_the_measured_length_and_is_unknown_without_one() {
         let lengths = BTreeMap::from([(Digest::of(b"a"), 5), (Digest::of(b"b"), 7)]);
         let judged = |layers: &[(&str, u64)]| odd_size(&[part(layers)], &lengths);
         assert_eq!(judged(&[("a", 5), ("b", 7), ("a", 5)]), Ok(None));

@@ -1,4 +1,4 @@
-//! The lines of a page: those that a reader would paste, and the first that is not what a release writes.
+//! The lines of a page: those that a reader would paste, and the first one that differs from what a release writes.
 
 use crate::evidence::page::Format;
 use crate::inputs::words;
@@ -6,22 +6,24 @@ use crate::inputs::words;
 /// How many characters of a line are shown. No command of a release is longer.
 const LONGEST: usize = 1_000;
 
-/// The first of the `found` lines that is not the one `expected` in its place; `None` if all are the same.
+/// Describes the first of the `found` lines that differs from the `expected` line in the same place; `None` if all
+/// are the same.
 pub(super) fn first_difference<T: AsRef<str>>(found: &[T], expected: &[T]) -> Option<String> {
     let line = |lines: &[T], place: usize| lines.get(place).map(|line| line.as_ref().to_owned());
     let differs = |place: &usize| line(found, *place) != line(expected, *place);
     let all = 0..found.len().max(expected.len());
-    // Of lines that were added at the end, an empty one says nothing.
-    let is_said = |place: &usize| *place < expected.len() || !found[*place].as_ref().is_empty();
+    // An empty line that was added at the end is shown only if no added line has text.
+    let is_worth_showing = |place: &usize| *place < expected.len() || !found[*place].as_ref().is_empty();
     let mut differing = all.filter(differs);
     let first = differing.next()?;
-    let place = if is_said(&first) { first } else { differing.find(is_said).unwrap_or(first) };
+    let place =
+        if is_worth_showing(&first) { first } else { differing.find(is_worth_showing).unwrap_or(first) };
     let shown = |lines| line(lines, place).map_or_else(|| "missing".to_owned(), |line| quoted(&line));
     let expected = line(expected, place).map_or_else(|| "no more lines".to_owned(), |line| quoted(&line));
     Some(format!("line {} is {}: expected {expected}", place + 1, shown(found)))
 }
 
-/// A line of a page, which can be as long as a page, in quotes: its beginning, so that it has room in a report.
+/// A line in quotes, cut to its beginning, because a line can be as long as a page and must fit into a report.
 fn quoted(line: &str) -> String {
     match line.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{:?}…", &line[..end]),
@@ -29,8 +31,8 @@ fn quoted(line: &str) -> String {
     }
 }
 
-/// The lines of every fenced block (`CommonMark` 0.31 §4.5), which a reader would paste. A release writes fences at the
-/// left and without quotes or lists, so a fence anywhere else counts as such a line.
+/// The lines of every fenced block (`CommonMark` 0.31 §4.5), which a reader would paste. A release writes fences at
+/// the start of a line, never within a quote or a list, so a fence anywhere else counts as such a line.
 pub(super) fn fenced(text: &str) -> Vec<String> {
     let (mut lines, mut is_open) = (Vec::new(), false);
     for line in text.lines() {
@@ -50,7 +52,7 @@ mod tests {
     use super::{fenced, first_difference};
 
     #[test]
-    fn every_fenced_line_counts_wherever_it_is() {
+    fn every_line_that_may_be_code_counts_wherever_it_is() {
         assert_eq!(fenced("text\n\n```sh\none\n    two\n```\ntext\n"), ["one", "    two"]);
         for (body, expected) in [
             ("- ~~~\n  two\n  ~~~\n", vec!["- ~~~", "  ~~~"]),
@@ -65,12 +67,12 @@ mod tests {
         }
         assert!(
             fenced("- ```` ```sh ```` (4993ff5a)\n<!-- page format 1 -->\n").is_empty(),
-            "a subject of the notes"
+            "a commit subject in the notes"
         );
     }
 
     #[test]
-    fn a_page_differs_in_one_line_that_is_named() {
+    fn the_first_line_that_differs_is_shown_with_the_expected_one() {
         for (found, expected, words) in [
             (&["a", "b"][..], &["a", "b"][..], None),
             (&["a", "x", "y"], &["a", "b", "c"], Some("line 2 is \"x\": expected \"b\"")),

@@ -111,7 +111,7 @@ fn source(release: &Release<'_>, provenance: &Provenance) -> Result<String> {
     let git_ref = definition.external_parameters.git_ref();
     ensure!(git_ref == Some(&tag.git_ref()), "its ref is {}: expected `{}`", named(git_ref), tag.git_ref());
     let source = resource(definition, "source")?;
-    // Only a rehearsal may be made of uncommitted files, and it has to say so.
+    // Only a rehearsal may be built from uncommitted files, and it has to say so.
     let work_tree = BTreeMap::from([(WORK_TREE.to_owned(), "true".to_owned())]);
     ensure!(
         source.annotations.is_empty() || source.annotations == work_tree,
@@ -190,7 +190,7 @@ fn tool(source: &str, dependencies: &[Resource]) -> Result<String> {
     Ok(format!("`{XTASK}` of {commit}{modified}"))
 }
 
-/// The products that it names are exactly the manifests of the index and the attested SBOM.
+/// Checks that the products that it names are exactly the manifests of the index and the attested SBOM.
 fn check_products(provenance: &Provenance, platforms: &[(String, Digest)], bom: &Value) -> Result<String> {
     let made = |(platform, digest): &(String, Digest)| (manifest_name(platform), digest.clone());
     let mut expected: Vec<_> = platforms.iter().map(made).collect();

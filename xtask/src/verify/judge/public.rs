@@ -79,10 +79,10 @@ fn found_page(seen: &Seen<Option<PublishedPage>>) -> Seen<&PublishedPage> {
     page.as_ref().ok_or(Unseen::Follows(claims::PAGE_STATE))
 }
 
-/// Every fenced line of the page must be one that a release prints in the format of its provenance's build type, to the
-/// letter. Above its part about the image there is no block of code or HTML, and nothing that could pass for that part,
-/// so that nobody is given anything else to paste. Its cosign commands were run as they stand. Nothing else on a page is
-/// ever run.
+/// The fenced lines of the page must be exactly those that a release prints in the format of its provenance's build
+/// type. Above the page's part about the image there must be no block of code or HTML, and nothing that could pass
+/// for that part, so that nobody is given anything else to paste. The page's cosign commands were run unchanged.
+/// Nothing else on a page is ever run.
 fn commands(
     release: &Release<'_>,
     digest: &Digest,
@@ -110,7 +110,8 @@ fn commands(
         if let Some(difference) = first_difference(&found, &expected) {
             bail!("the page's commands: {difference}; find out who changed the page");
         }
-        // Without a readable provenance, which is another claim, nobody knows what the page has to say about the test.
+        // Without a readable provenance, which another claim reports, it is unknown what the page has to say about
+        // the test.
         if let Some(Ok(smoked)) = image.map(|image| smoked(release, image, digest)) {
             let ours = page::generated(*format, release, key_address, digest, &smoked)?;
             if !page::ends_with(&page.page.body, &ours) {
@@ -142,7 +143,7 @@ fn commands(
     })
 }
 
-/// The claim about `latest`. What is false stays false if nobody says whether the version has a git tag.
+/// The claim about `latest`. What makes it false does so even if it is unknown whether the version has a git tag.
 pub(in crate::verify) fn latest(seen: &Seen<LatestSeen>) -> Claim {
     let looked_at = seen.as_ref().map_err(Clone::clone);
     let looked_at = looked_at.and_then(|seen| match (judge_latest(seen), &seen.is_tagged) {
@@ -152,7 +153,7 @@ pub(in crate::verify) fn latest(seen: &Seen<LatestSeen>) -> Claim {
     Claim::judge(claims::LATEST, &looked_at, |said| said.clone().map_err(|wrong| anyhow!(wrong)))
 }
 
-/// The claim about the git tag alone.
+/// The claim about the git tag.
 pub(in crate::verify) fn git_tag(release: &Release<'_>, seen: &Seen<Option<Commit>>) -> Claim {
     let Source { tag, commit, .. } = release.source;
     Claim::judge(claims::TAG_GIT, seen, |found| {
@@ -206,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn latest_on_a_version_without_a_git_tag_is_on_no_release() {
+    fn latest_is_false_on_a_version_that_has_no_git_tag() {
         let (a, b) = (Digest::of(b"a"), Digest::of(b"b"));
         let away = || Err(Unseen::Away("answered 503".to_owned()));
         for (on, is_tagged, expected) in [

@@ -1,4 +1,4 @@
-//! The claim that the forge has on record the workflow run that a provenance names, for the same commit.
+//! The claim that the forge has a record of the workflow run that a provenance names, for the same commit.
 
 use anyhow::{Result, bail, ensure};
 use serde_json::Value;
@@ -12,14 +12,15 @@ use crate::verify::claim::{Claim, Seen, Unseen};
 /// The run that a provenance names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::verify) struct Named {
-    /// The number that is unique on the whole instance.
+    /// The run's id, which is unique on the whole instance of the forge.
     pub(in crate::verify) id: u64,
     number: String,
     event: String,
     workflow: String,
 }
 
-/// The run that the provenance in `predicate` names. `None` if it names none, as that of a person's own machine.
+/// The run that the provenance in `predicate` names. `None` if it names none, as when the release was made on a
+/// person's own machine.
 ///
 /// # Errors
 /// Why that is unknown.
@@ -37,7 +38,7 @@ pub(in crate::verify) fn named(predicate: &Seen<Value>) -> Seen<Option<Named>> {
     Ok(Some(Named { id, number, event, workflow: workflow.path }))
 }
 
-/// Judges the run; `None` if the forge does not tell.
+/// Judges the run; `None` if the forge does not say anything about runs.
 pub(in crate::verify) fn judge(release: &Release<'_>, named: &Named, said: &Seen<RunSaid>) -> Option<Claim> {
     if matches!(said, Ok(RunSaid::Untold(_))) {
         return None;
@@ -80,7 +81,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn what_is_no_provenance_names_no_run_and_says_what_to_see() {
+    fn an_unreadable_provenance_names_no_run_and_refers_to_another_claim() {
         assert_eq!(named(&Ok(json!({}))), Err(Unseen::Follows("provenance.form")));
         assert_eq!(named(&Err(Unseen::Follows("provenance"))), Err(Unseen::Follows("provenance")));
     }

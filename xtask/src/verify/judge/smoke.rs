@@ -45,7 +45,7 @@ pub(super) fn judge(
     }))
 }
 
-/// The provenance's own record of the test; `None` if its format has no such record.
+/// The provenance's own record of the test; `None` if it has none that can be read.
 fn smoked(release: &Release<'_>, provenance: &Value) -> Option<Smoked> {
     let read = Provenance::read(provenance).ok()?;
     read.build_definition.internal_parameters.get(SMOKE)?;

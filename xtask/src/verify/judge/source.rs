@@ -12,7 +12,8 @@ use crate::tool::git::Signer;
 use crate::verify::claim::Claim;
 use crate::verify::observe::{BranchSeen, SignersSeen, SourceSeen};
 
-/// Judges what was seen, and names the claims that were not asked although they apply to every release.
+/// Judges what was seen. Also returns the ids of the claims that could not be looked at although they apply to every
+/// release.
 pub(in crate::verify) fn judge(source: &Source, seen: &SourceSeen) -> (Vec<Claim>, Vec<&'static str>) {
     let Source { tag, commit, .. } = source;
     let branch = seen.branch.as_ref().map(|seen| {

@@ -11,8 +11,8 @@ use crate::verify::claim::Seen;
 use crate::verify::observe::{Answer, ImageSeen};
 
 /// Whether the attestations are the ones that were just made. Another run of the same release may have replaced them
-/// with its own. Their provenance then names that run; its truth was judged like ours, and so was its test result, which
-/// differs on a machine that can run other platforms.
+/// with its own. The provenance then names that run. It was judged as ours would be, and so was the test result,
+/// which differs if that run's machine can run other platforms.
 pub(in crate::verify) fn check_unchanged(
     seen: &ImageSeen,
     digest: &Digest,
@@ -49,7 +49,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn ours_comes_back_as_it_is_and_another_may_be_that_of_another_run() {
+    fn attestations_come_back_unchanged_unless_they_are_of_another_run() {
         let provenance = |run: &str, finished: &str| json!({"runDetails": {"metadata": {"invocationId": run, "finishedOn": finished}}});
         let (one, other) = (json!({"result": "PASSED"}), json!({"result": "PASSED", "configuration": []}));
         let ours = provenance("urn:1", "2026-11-23T18:09:00Z");

@@ -18,18 +18,19 @@ use super::{key_directory, seen};
 pub(in crate::verify) struct AssetsSeen {
     /// The files with our names, each as often as it is listed.
     pub(in crate::verify) listed: Vec<Listed>,
-    /// The bytes for each name; missing if the name is listed but gives nothing, or more than any file of ours.
+    /// The bytes for each name. A listed name is missing here if the forge has no such file, or a larger one than any
+    /// of ours.
     pub(in crate::verify) bytes: BTreeMap<String, Vec<u8>>,
     /// cosign's answer to the printed command, `Err` if it rejects; `None` if one of the command's two files is
     /// missing.
     pub(in crate::verify) signature: Option<Result<(), String>>,
 }
 
-/// Downloads the bytes of files.
+/// Downloads the bytes of listed files.
 pub(in crate::verify) type Download<'a> =
     dyn Fn(&ReleaseTag, &[&Listed]) -> Vec<Result<Option<Vec<u8>>>> + Sync + 'a;
 
-/// cosign's answer to the signature in the first file, for the bytes of the second.
+/// Has cosign check that the first file is the key's signature of the second.
 pub(in crate::verify) type CheckSums<'a> = dyn Fn(&[u8], &[u8]) -> Result<Result<(), String>> + Sync + 'a;
 
 /// Looks at the files of `page`.
@@ -47,10 +48,10 @@ pub(in crate::verify) fn look(
     Ok(AssetsSeen { signature, ..found })
 }
 
-/// The files of `page` with our names, and the bytes for each name. cosign is not asked.
+/// The files of `page` with our names, and the bytes for each name. cosign is not run.
 ///
 /// # Errors
-/// When the forge does not answer for one.
+/// When one of them cannot be downloaded.
 pub(in crate::verify) fn downloaded(page: &PublishedPage, download: &Download<'_>) -> Result<AssetsSeen> {
     let tag = &page.page.tag;
     let ours = names(tag);

@@ -1,5 +1,5 @@
-//! What refers to an image besides what a release stores in the legacy format. A release stores nothing of that kind
-//! beside a platform's image, and cosign 3 and policy controllers prefer it to the signatures.
+//! References to an image, apart from what a release attaches in the legacy format. A release stores no such
+//! reference to a platform's image, and cosign 3 and policy controllers would prefer it to the signatures.
 
 use crate::evidence::attached::{Kind, foreign_tags};
 use crate::oci::reference::Digest;
@@ -9,7 +9,8 @@ use crate::verify::observe::store::Store;
 
 use super::seen;
 
-/// Each reference to one of the platforms' manifests, in words. All are asked for at once.
+/// Every such reference to one of the platforms' manifests, as its digest or tag in backticks. All are requested in
+/// one batch.
 pub(super) fn look(store: &dyn Store, platforms: &Seen<Vec<(String, Digest)>>) -> Seen<Vec<String>> {
     let platforms = platforms.as_ref().map_err(Clone::clone)?;
     let of_one = |(_, digest): &(String, Digest)| {
@@ -33,13 +34,13 @@ pub(super) fn look(store: &dyn Store, platforms: &Seen<Vec<(String, Digest)>>) -
     Ok(found)
 }
 
-/// Whether what was found under a tag about the image `digest` is that image, with which some registries answer
-/// (docs/facts.md#other-registries-references). It adds nothing to the image.
+/// Whether the manifest found under a tag that is for references to the image `digest` is that image itself, as some
+/// registries answer (docs/facts.md#other-registries-references). It adds nothing to the image.
 pub(super) fn is_itself(bytes: &[u8], digest: &Digest) -> bool {
     Digest::of(bytes) == *digest
 }
 
-/// Those of `listed`, the manifests that a registry lists as referring to `digest`, that are not under a tag of the
+/// Removes from `listed`, the manifests that a registry lists as referring to `digest`, those under a tag of the
 /// legacy format. Some registries list these as well (docs/facts.md#other-registries-references). They are judged as
 /// what is under that tag.
 pub(super) fn without_legacy(

@@ -1,6 +1,6 @@
-//! The bundles beside an image, and everything else that refers to it. The signature in a bundle is judged by cosign
-//! for bytes that are read here, because cosign 2 reads no bundles, and cosign 3 takes any bundle that the key signed
-//! for a signature.
+//! The bundles beside an image, and everything else that refers to it. cosign checks the signature in a bundle
+//! against bytes that are read here, because cosign 2 does not read bundles, and cosign 3 accepts any bundle that the
+//! key signed as a signature of the image.
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
@@ -36,15 +36,15 @@ pub(in crate::verify) struct BundleSeen {
     pub(in crate::verify) signature: Option<Result<(), String>>,
 }
 
-/// Asks cosign whether the base64 signature is one of these bytes by the key.
+/// Has cosign check that the base64 text is the key's signature of these bytes.
 pub(in crate::verify) type Check<'a> = dyn Fn(&str, &[u8]) -> Result<Result<(), String>> + Sync + 'a;
 
-/// Asks cosign with the release's key.
+/// Has cosign check a signature with the release's key.
 pub(super) fn ask(verifier: &Verifier<'_>, signature: &str, bytes: &[u8]) -> Result<Result<(), String>> {
     verifier.anonymous.cosign.verify_blob(verifier.key_file()?, signature, bytes)
 }
 
-/// Looks at the bundles; `None` if the store leaves them out. `index` is the image's own.
+/// Looks at the bundles; `None` if the store leaves them out. `index` has the bytes of the image's index.
 pub(super) fn look(
     release: &Release<'_>,
     store: &dyn Store,
@@ -66,7 +66,8 @@ pub(super) fn look(
     let named = match named(listed, index.as_deref()) {
         Ok(named) => named,
         Err(error) => {
-            // What it is makes it false; nobody can say what it is about.
+            // A list of references that cannot be read, or contradicts the registry's, makes the claim false. What it
+            // names is not read.
             let read = Err(format!("{error:#}"));
             let manifest = Digest::of(&index.unwrap_or_default());
             let found = vec![BundleSeen { manifest, read, signature: None }];
@@ -107,8 +108,8 @@ pub(super) fn look(
     Ok(Some(BundlesSeen { tag, found }))
 }
 
-/// The manifests that refer to the image, each with its entry in the index under the tag, if there is such an index. If
-/// the registry lists them too, both must name the same.
+/// The manifests that refer to the image, each with its entry in the index under the tag, if there is such an index.
+/// If the registry lists them too, both must name the same manifests.
 fn named(listed: Option<Vec<Digest>>, index: Option<&[u8]>) -> Result<Vec<(Digest, Option<Value>)>> {
     let Some(index) = index else {
         return Ok(listed.into_iter().flatten().map(|digest| (digest, None)).collect());

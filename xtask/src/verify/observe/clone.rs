@@ -1,4 +1,5 @@
-//! What the clone shows to all releases alike, each thing asked once: the forge's default branch as the clone knows it.
+//! What a clone says that is the same for all releases, each thing looked up once: the forge's default branch as the
+//! clone knows it, and what is read there.
 
 use std::sync::OnceLock;
 
@@ -12,26 +13,27 @@ use crate::verify::claim::{Seen, Unseen};
 use super::keys::HistorySeen;
 use super::seen;
 
-/// The answers, by the first that needed them.
+/// The answers, each looked up for the first release that needs it.
 #[derive(Default)]
 pub struct SharedClone {
     default: OnceLock<Seen<Option<KnownDefault>>>,
     /// The history of keys.
     pub(super) history: OnceLock<Seen<HistorySeen>>,
-    /// Whether that history is the forge's present one.
+    /// Whether that history is the forge's current one.
     pub(super) is_current: OnceLock<Seen<()>>,
     /// The version tags and the keys at them.
     pub(super) tagged: OnceLock<Seen<Vec<Released>>>,
 }
 
 impl SharedClone {
-    /// The default branch of the forge; `None` if this is no clone of the forge's repository or does not know the branch.
+    /// The default branch of the forge; `None` if this is not a clone of the forge's repository or does not know the
+    /// branch.
     pub(super) fn default(&self, git: &Git) -> Result<Option<&KnownDefault>, &Unseen> {
         self.default.get_or_init(|| seen(default(git))).as_ref().map(Option::as_ref)
     }
 
-    /// The configuration at the head of the default branch, if the clone knows that branch. It names the forge that the
-    /// clone is of, which a release from before the project moved does not.
+    /// The configuration at the head of the default branch, if the clone knows that branch. It names the forge that
+    /// was cloned. The configuration of a release from before the project moved names another one.
     #[must_use]
     pub fn default_config(&self, git: &Git) -> Option<&Config> {
         match self.default(git) {
@@ -53,11 +55,11 @@ pub(in crate::verify) struct KnownDefault {
 }
 
 /// The commit that decides for every release: the head of the default branch, with the branch's name, if the clone
-/// knows it; else that of the branch that is checked out.
+/// knows it; else the head of the branch that is checked out.
 ///
 /// # Errors
-/// When a commit is checked out and no branch. That is in most cases the very release to be verified, and a commit that
-/// anybody may have tagged cannot vouch for its own key.
+/// When a commit is checked out instead of a branch. It is usually the very release to be verified, and a commit that
+/// anyone may have tagged cannot vouch for its own key.
 pub(in crate::verify) fn deciding(
     git: &Git,
     shared: &SharedClone,
@@ -90,7 +92,7 @@ fn default(git: &Git) -> Result<Option<KnownDefault>> {
 fn is_at(origin: &str, config: &Config) -> bool {
     let (forge, repository) = (config.source_url(), config.repository.to_string());
     let Some((forge_host, forge_path)) = host_and_path(&forge) else { return false };
-    // A forge below a path of its host has it in web addresses only.
+    // If the forge is below a path of its host, only its web addresses contain that path.
     let paths = [forge_path, repository.as_str()];
     host_and_path(origin).is_some_and(|(host, path)| {
         host.eq_ignore_ascii_case(forge_host) && paths.iter().any(|known| known.eq_ignore_ascii_case(path))
@@ -121,7 +123,7 @@ mod tests {
     use crate::inputs::config::tests::example;
 
     #[test]
-    fn a_clone_is_of_the_forge_by_any_of_its_addresses() {
+    fn any_address_of_the_forges_repository_is_recognized_and_no_other() {
         let config = example();
         for origin in [
             "https://forge.example.org/Acme/carol",

@@ -12,7 +12,7 @@ use crate::verify::known::Known;
 
 use super::{join, seen};
 
-/// What is the same for all releases of an image, and is asked once.
+/// What is the same for all releases of an image, and is fetched once.
 pub(in crate::verify) struct Common {
     /// All tags of the registry.
     pub(in crate::verify) tags: Seen<Vec<String>>,
@@ -25,7 +25,7 @@ pub(in crate::verify) struct LatestSeen {
     pub(in crate::verify) latest: Option<Digest>,
     /// The highest stable version that has a tag in the registry, and its digest.
     pub(in crate::verify) highest: Option<(ReleaseTag, Option<Digest>)>,
-    /// Whether there is a git tag of that version. A version that only the registry has is no release.
+    /// Whether there is a git tag of that version. A version that only the registry has is not a release.
     pub(in crate::verify) is_tagged: Seen<bool>,
 }
 
@@ -36,9 +36,9 @@ impl LatestSeen {
     }
 }
 
-/// Lists the registry's tags, and looks where `latest` is. A version tag that is already known is not asked for again.
-/// `is_tagged` says whether there is a git tag of a version. The digests are computed from the manifests, because a
-/// registry can write anything into the header that names one.
+/// Lists the registry's tags, and looks where `latest` is. A version tag that is already known is not requested
+/// again. `is_tagged` says whether there is a git tag of a version. The digests are computed from the manifests,
+/// because a registry can write anything into the header that names one.
 pub(in crate::verify) fn common(
     registry: &Client,
     known_tag: Option<(&ReleaseTag, Digest)>,
@@ -67,8 +67,8 @@ pub(in crate::verify) fn common(
     Common { tags: known.map(|known| known.tags().to_vec()), latest }
 }
 
-/// The list of a registry that was just found to have `known`. One that lacks this tag lacks others too, and nothing
-/// can be concluded from what is missing in it.
+/// The tags listed by a registry that was just found to have the tag `known`. A list without that tag may lack others
+/// too, and nothing can be concluded from what is missing in it.
 pub(in crate::verify) fn listed(tags: Seen<Vec<String>>, known: Option<&ReleaseTag>) -> Seen<Vec<String>> {
     let tags = tags?;
     let has = |known: &ReleaseTag| tags.iter().any(|tag| tag == known.registry_tag().as_str());
@@ -78,8 +78,8 @@ pub(in crate::verify) fn listed(tags: Seen<Vec<String>>, known: Option<&ReleaseT
     }
 }
 
-/// The list of a mirror, which may have the release under no tag of its own. If the signatures were just found under a
-/// tag (`has_tag`) and nothing is listed, the mirror cannot list tags.
+/// The tags listed by a mirror, which need not have a version tag for the image. If the signatures were just found
+/// under a tag (`has_tag`) and nothing is listed, the mirror cannot list tags.
 pub(in crate::verify) fn listed_beside(tags: Seen<Vec<String>>, has_tag: bool) -> Seen<Vec<String>> {
     match tags?.as_slice() {
         [] if has_tag => Err(unlisted("the signatures of this image under a tag")),
@@ -87,7 +87,7 @@ pub(in crate::verify) fn listed_beside(tags: Seen<Vec<String>>, has_tag: bool) -
     }
 }
 
-/// Why nothing is known of the tags of a registry that was just found to have `what`.
+/// Why the tags of a registry are unknown: it was just found to have `what`, and does not list it.
 fn unlisted(what: &str) -> Unseen {
     Unseen::Unknown(format!(
         "the registry has {what}, and its list of tags does not show it; ask its operator whether it can list tags, then \
@@ -106,10 +106,10 @@ mod tests {
     use crate::verify::claim::Unseen;
 
     #[test]
-    fn a_list_without_a_tag_that_is_there_is_not_believed() {
+    fn a_tag_list_that_lacks_a_tag_known_to_exist_is_not_trusted() {
         let tag = "v1.0.0".parse().unwrap();
         let tags = |names: &[&str]| Ok(names.iter().map(ToString::to_string).collect::<Vec<_>>());
-        for (names, known, is_believed) in [
+        for (names, known, is_trusted) in [
             (&["v0.9.0", "v1.0.0"][..], Some(&tag), true),
             (&["v0.9.0"], Some(&tag), false),
             (&[], Some(&tag), false),
@@ -117,20 +117,20 @@ mod tests {
             (&[], None, true),
         ] {
             let found = listed(tags(names), known);
-            assert_eq!(found == tags(names), is_believed, "{names:?} {known:?}");
-            assert!(is_believed || matches!(&found, Err(Unseen::Unknown(_))), "{found:?}");
+            assert_eq!(found == tags(names), is_trusted, "{names:?} {known:?}");
+            assert!(is_trusted || matches!(&found, Err(Unseen::Unknown(_))), "{found:?}");
         }
-        for (names, has_tag, is_believed) in
+        for (names, has_tag, is_trusted) in
             [(&["latest"][..], true, true), (&[], false, true), (&[], true, false)]
         {
-            assert_eq!(listed_beside(tags(names), has_tag).is_ok(), is_believed, "{names:?} {has_tag}");
+            assert_eq!(listed_beside(tags(names), has_tag).is_ok(), is_trusted, "{names:?} {has_tag}");
         }
         let away = || Err(Unseen::Away("answered 503".to_owned()));
         assert_eq!(listed(away(), Some(&tag)), away());
     }
 
     #[test]
-    fn a_registry_that_is_away_may_answer_later() {
+    fn an_unreachable_registry_is_away_and_may_answer_later() {
         let curl = Curl::new(&Runner::new(&Environment::of_this_process()), Timeouts::default().http());
         let registry = Client::new(curl.without_retries(), "127.0.0.1:1/acme/carol".parse().unwrap(), None);
         let found = common(&registry, None, |_tag| Ok(true));

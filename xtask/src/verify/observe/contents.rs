@@ -1,5 +1,5 @@
-//! What is in the layers of an image. Layers above the base image are unpacked anew; the base image's may be known from
-//! before.
+//! What is in the layers of an image. Layers above the base image are unpacked every time; those of the base image
+//! may come from the cache.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -27,12 +27,12 @@ use crate::verify::observe::store::Store;
 use super::Part;
 use super::seen;
 
-/// The content of an image. A copy shares the large parts.
+/// The content of an image. Clones share the large parts.
 #[derive(Clone)]
 pub(in crate::verify) struct ContentsSeen {
     /// The content on each platform.
     pub(in crate::verify) platforms: Arc<[Contents]>,
-    /// How many layers were unpacked for this, or known from before.
+    /// How many layers the platforms have, whether they were unpacked for this or came from the cache.
     pub(in crate::verify) layers: usize,
     /// How many bytes each layer has: as it was read, or as the manifests of the base image say.
     pub(in crate::verify) lengths: Arc<BTreeMap<Digest, u64>>,
@@ -77,7 +77,7 @@ pub(super) fn read_all(
     contents_of(parts, base, verifier.release.inputs.own, store, &cache, Known::Base)
 }
 
-/// The content of the layers in `parts`, as far as it is known without the `base` if that is unknown.
+/// The content of the layers in `parts`. If `base` is an error, it is as much as can be known without the base image.
 pub(in crate::verify) fn contents_of(
     parts: &[Layered],
     base: Result<Base>,
@@ -97,7 +97,7 @@ pub(in crate::verify) fn contents_of(
     Ok(ContentsSeen { platforms, layers, lengths, base: base.map(drop), sbom: Arc::default() })
 }
 
-/// Layers whose lengths are noted when they are read.
+/// Notes the length of each layer when it is read.
 struct Measured<'a> {
     store: &'a dyn Layers,
     lengths: Mutex<BTreeMap<Digest, u64>>,
@@ -119,8 +119,8 @@ fn lengths_in(base: &Base) -> BTreeMap<Digest, u64> {
     manifests.flat_map(|manifest| manifest.layers).map(|layer| (layer.digest, layer.size)).collect()
 }
 
-/// Asks the base image's own registry anonymously, unless the manifests are known from before. A release also has a
-/// docker, which knows the logins and mirrors that the build used.
+/// The base image's manifests: from the cache or `store`, else anonymously from their own registry. A run with a
+/// login can fall back on docker, which knows the logins and mirrors that the build used.
 fn base(verifier: &Verifier<'_>, store: &dyn Store, parts: &[Layered], cache: &Cache) -> Result<Base> {
     let platforms: Vec<_> = parts.iter().map(|part| part.platform.clone()).collect();
     find_base(verifier, &platforms, cache, |digest| store.base(digest))
@@ -129,14 +129,15 @@ fn base(verifier: &Verifier<'_>, store: &dyn Store, parts: &[Layered], cache: &C
 /// The manifests of the release's base image.
 ///
 /// # Errors
-/// When they cannot be asked for.
+/// When they cannot be fetched.
 pub fn base_manifests(verifier: &Verifier<'_>) -> Result<Vec<(Digest, Vec<u8>)>> {
     let platforms = verifier.release.platforms();
     let cache = Cache::new(verifier.environment)?;
     Ok(find_base(verifier, &platforms, &cache, |_digest| None)?.manifests().to_vec())
 }
 
-/// Looks at what is `kept` first; if `kept` says that it is the place for these manifests, nobody else is asked.
+/// What is not in the `cache` is first looked for in `kept`. If that returns `Some`, it is the place for these
+/// manifests, and no registry is queried.
 fn find_base(
     verifier: &Verifier<'_>,
     platforms: &[String],
@@ -187,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_layer_that_is_read_is_measured() {
+    fn reading_a_layer_records_its_length() {
         let (scratch, there) = (Scratch::new().unwrap(), Digest::of(b"there"));
         let store = Measured { store: &Five, lengths: Mutex::new(BTreeMap::from([(there.clone(), 9)])) };
         assert!(store.layer(&there, scratch.path()).unwrap().is_some());

@@ -1,4 +1,4 @@
-//! What cosign says about an image: the printed commands, run as they stand.
+//! What cosign says about an image: the printed commands, run unchanged.
 
 use std::path::Path;
 use std::thread;
@@ -18,7 +18,7 @@ use crate::verify::observe::store::{Referrers, Store};
 
 use super::{join, key_directory, seen};
 
-/// No release attaches more; in blobs.
+/// At most this many blobs are fetched. No release attaches more.
 const MOST_BLOBS: usize = 1000;
 
 /// cosign's answer to one command.
@@ -30,10 +30,10 @@ pub(in crate::verify) enum Answer {
     Rejected(String),
 }
 
-/// Whom to ask, and about which image.
+/// Which cosign to run, and where the image is.
 #[derive(Clone, Copy)]
 pub(super) struct Questions<'a> {
-    /// Anonymous if that is allowed.
+    /// Without credentials if the image can be read that way.
     pub(super) cosign: &'a Cosign<'a>,
     /// Where the image is.
     pub(super) store: &'a dyn Store,
@@ -57,14 +57,14 @@ impl Questions<'_> {
     }
 
     /// cosign exits with the same code when an attestation is wrong and when the registry is down
-    /// (docs/facts.md#exit-codes). So a rejection counts only if cosign repeats it after the registry has answered for
-    /// all that cosign reads.
+    /// (docs/facts.md#exit-codes). So a rejection counts only if cosign repeats it after the registry has answered
+    /// for everything that cosign reads.
     fn ask_one(self, command: &VerifyCommand, dir: &Path) -> Result<Answer> {
         if let Ok(output) = self.cosign.try_verify(command, dir)? {
             return Ok(Answer::Accepted(output));
         }
         let kind = if command.is_signature() { Kind::Signatures } else { Kind::Attestations };
-        // Anything else that is wrong with them is an answer.
+        // Any other error is an answer, and cosign's rejection counts.
         if let Err(error) = check_answers(self.store, &command.digests, kind)
             && is_transient(&error)
         {
@@ -77,8 +77,8 @@ impl Questions<'_> {
     }
 }
 
-/// Fetches what is attached to each of `digests`: cosign 3 reads bundles, if there are any. What is missing, or is no
-/// manifest, is an answer as well.
+/// Fetches what is attached to each of `digests`, including bundles, because cosign 3 reads those. That something is
+/// missing, or is not a manifest, is an answer as well.
 fn check_answers(store: &dyn Store, digests: &[Digest], kind: Kind) -> Result<()> {
     let mut wanted = Vec::new();
     for digest in digests {
@@ -139,7 +139,7 @@ mod tests {
                     Wanted::Tagged(tag) => (tag.to_string(), layers("envelope").to_string()),
                     Wanted::Manifest(digest) => (digest.to_string(), layers("bundle").to_string()),
                     Wanted::Blob(digest) => (digest.to_string(), "its bytes".to_owned()),
-                    Wanted::HasBlob(_) | Wanted::Referrers(_) => bail!("nobody asks for it"),
+                    Wanted::HasBlob(_) | Wanted::Referrers(_) => bail!("it is not requested here"),
                 };
                 match name {
                     busy if busy == self.busy => bail!("answered 503"),
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rejection_counts_only_once_the_registry_answers_for_all_that_cosign_reads() {
+    fn a_part_that_cosign_reads_may_be_missing_but_not_unavailable() {
         let parts = [
             Kind::Attestations.tag(&image()).to_string(),
             bundle::tag(&image()).to_string(),

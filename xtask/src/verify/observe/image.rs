@@ -1,4 +1,4 @@
-//! What the registry and cosign show of an image, asked in parallel.
+//! What the registry and cosign say about an image, queried in parallel.
 
 use anyhow::Result;
 
@@ -32,23 +32,23 @@ pub(in crate::verify) enum Place<'a> {
     Layout(&'a Layout),
 }
 
-/// What the registry and cosign show of an image.
+/// What the registry and cosign say about an image.
 pub(in crate::verify) struct ImageSeen {
     /// The index's bytes.
     pub(in crate::verify) index: Seen<Option<Vec<u8>>>,
     pub(in crate::verify) parts: Seen<Vec<Part>>,
     /// In the legacy format, whichever format the printed command reads.
     pub(in crate::verify) signature: Seen<Answer>,
-    /// `None` if a layout holds no such signatures.
+    /// `None` for a layout, which has no such signatures.
     pub(in crate::verify) part_signatures: Option<Seen<Answer>>,
     pub(in crate::verify) provenance: Seen<Answer>,
     pub(in crate::verify) sbom: Seen<Answer>,
     /// Releases of the first build type have none.
     pub(in crate::verify) test_result: Seen<Answer>,
     pub(in crate::verify) attached: Seen<Attached>,
-    /// Everything else that refers to the image; `None` if a layout leaves that out.
+    /// Everything else that refers to the image; `None` for a layout, which leaves that out.
     pub(in crate::verify) bundles: Seen<Option<BundlesSeen>>,
-    /// What refers to the platforms' images besides their signatures; `None` if a layout leaves that out.
+    /// What refers to the platforms' images besides their signatures; `None` for a layout, which leaves that out.
     pub(in crate::verify) beside: Seen<Option<Vec<String>>>,
     /// The content of the layers.
     pub(in crate::verify) contents: Seen<ContentsSeen>,
@@ -61,13 +61,13 @@ impl ImageSeen {
     }
 }
 
-/// Asks one question.
+/// Makes one request.
 fn one(store: &dyn Store, wanted: Wanted) -> Seen<Option<Vec<u8>>> {
     store.fetch(&[wanted]).into_iter().next().map_or(Ok(None), seen)
 }
 
-/// Looks at the image. What is `known` of its index saves waiting for it, because the same digest means the same bytes.
-/// The index is still asked for, as `docker pull` by digest asks for it.
+/// Looks at the image. If its index is `known`, nothing has to wait for it, because the same digest means the same
+/// bytes. The index is still requested by its digest, as `docker pull` does.
 ///
 /// # Errors
 /// When a signal interrupted it.
@@ -96,9 +96,9 @@ pub(in crate::verify) struct Sources<'a> {
     pub(in crate::verify) store: &'a dyn Store,
     /// cosign's answer to each command.
     pub(in crate::verify) ask: &'a (dyn Fn(&[VerifyCommand]) -> Vec<Seen<Answer>> + Sync),
-    /// The content of the layers of the parts.
+    /// The content of the layers of these parts.
     pub(in crate::verify) unpack: &'a (dyn Fn(&Seen<Vec<Part>>) -> Seen<ContentsSeen> + Sync),
-    /// cosign's answer to a signature of bytes.
+    /// cosign's answer about a signature of these bytes.
     pub(in crate::verify) check: &'a Check<'a>,
     /// The key hint that bundles carry.
     pub(in crate::verify) hint: &'a Seen<Hint>,
@@ -151,14 +151,14 @@ pub(in crate::verify) fn look(
     crate::process::interrupt::check()?;
     let Contents { index, parts, attached } = found;
     let mut answers = answers.into_iter();
-    let mut next =
-        || answers.next().unwrap_or_else(|| Err(Unseen::Unknown("cosign was not asked".to_owned())));
+    let mut next = || answers.next().unwrap_or_else(|| Err(Unseen::Unknown("cosign was not run".to_owned())));
     let printed = next();
-    // If the printed command reads bundles, the signature that all other programs read has to be checked separately.
+    // If the printed command reads bundles, the legacy signature, which all other programs read, is checked
+    // separately.
     let reads_bundles = matches!(&printed, Ok(Answer::Accepted(output)) if is_of_bundles(output));
     let signature = if reads_bundles {
         let legacy = commands[0].clone().of_legacy();
-        ask(&[legacy]).pop().unwrap_or_else(|| Err(Unseen::Unknown("cosign was not asked".to_owned())))
+        ask(&[legacy]).pop().unwrap_or_else(|| Err(Unseen::Unknown("cosign was not run".to_owned())))
     } else {
         printed
     };
@@ -177,7 +177,8 @@ pub(in crate::verify) fn look(
     })
 }
 
-/// A private owner's image cannot be read anonymously. It is then read with the login, and a line says so.
+/// Where to read the image: anonymously if possible. A private owner's image is read with the login, and a progress
+/// line says so.
 fn reader<'a>(
     verifier: &'a Verifier<'_>,
     digest: &Digest,
@@ -202,7 +203,7 @@ fn reader<'a>(
     }
 }
 
-/// The page's three commands, and the one that the page leaves out.
+/// The page's three commands, and the one for the test result, which the page leaves out.
 fn of_index(release: &Release<'_>, digest: &Digest, place: Place<'_>) -> Vec<VerifyCommand> {
     let mut commands = Vec::from(verify_commands(release, digest));
     commands.push(test_result_command(release, digest));
@@ -215,7 +216,8 @@ fn of_index(release: &Release<'_>, digest: &Digest, place: Place<'_>) -> Vec<Ver
     }
 }
 
-/// One command for the signatures of all platforms, which podman and skopeo look at. `cosign save` leaves them out.
+/// One command for the signatures of all platforms' manifests, which podman and skopeo check. `cosign save` leaves
+/// these out.
 fn of_parts(
     release: &Release<'_>,
     platforms: &Seen<Vec<(String, Digest)>>,

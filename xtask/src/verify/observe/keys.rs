@@ -1,6 +1,6 @@
-//! What the clone and cosign show of the project's keys: the key that the release's signatures are checked with, the
-//! history of keys, and the keys of earlier releases. The history is read at the forge's default branch, not at the
-//! released commit, because the person who tags a commit also brings its `cosign.pub`.
+//! What the clone and cosign say about the project's keys: the key that the release's signatures are checked with,
+//! the history of keys, and the keys of earlier releases. The history is read at the forge's default branch, not at
+//! the released commit, because whoever tags a commit also supplies its `cosign.pub`.
 
 use std::collections::BTreeSet;
 
@@ -31,8 +31,8 @@ pub struct KeysSeen {
     pub(in crate::verify) used: Seen<Digest>,
     /// The history.
     pub(in crate::verify) history: Seen<HistorySeen>,
-    /// Whether the history is the forge's present one: a key that was lost may have been replaced. If the forge is not
-    /// asked, whether it is as new as the release.
+    /// Whether the history is the forge's current one: a key that was lost may have been replaced since. If the forge
+    /// cannot be queried and the history does not name the key: whether it is at least as new as the release.
     pub(in crate::verify) is_new_enough: Seen<()>,
     /// The tags of lower versions whose commit has a key, except those at the released commit.
     pub(in crate::verify) before: Seen<Vec<Before>>,
@@ -64,14 +64,14 @@ pub(in crate::verify) struct HistorySeen {
 /// The sources of the answers about keys.
 #[derive(Clone, Copy)]
 pub(in crate::verify) struct Sources<'a> {
-    /// Reads files of the commit that decides.
+    /// Reads files of the deciding commit.
     pub(in crate::verify) files: Reader<'a>,
     /// Whether cosign accepts an endorsement.
     pub(in crate::verify) ask: &'a (dyn Fn(&Endorsement<'_>) -> Seen<Result<(), String>> + Sync),
 }
 
-/// Looks at the keys of `verifier`'s release in its clone. `forge` is asked only whether the clone is behind; `None` if
-/// nobody may be asked.
+/// Looks at the keys of `verifier`'s release in its clone. `forge` is queried only to find out whether the clone is
+/// behind; `None` if it must not be queried.
 pub fn keys(verifier: &Verifier<'_>, git: &Git, forge: Option<&dyn Read>, shared: &SharedClone) -> KeysSeen {
     let source = verifier.release.source;
     let used = used(verifier);
@@ -99,9 +99,9 @@ pub(in crate::verify) fn names(keys: &Keys, tag: &ReleaseTag, used: &Digest) -> 
 
 /// The key that was given on the command line, else the released commit's.
 fn used(verifier: &Verifier<'_>) -> Seen<Digest> {
-    let (release, brought) = (verifier.release, verifier.key);
+    let (release, given) = (verifier.release, verifier.key);
     let committed = release.inputs.public_key.as_deref();
-    let Some(pem) = brought.or(committed) else {
+    let Some(pem) = given.or(committed) else {
         return Err(Unseen::Unknown(format!("commit {} has no `{PUBLIC_KEY}`", release.source.commit)));
     };
     fingerprint(pem).map_err(|error| Unseen::Wrong(format!("reading the public key: {error:#}")))
@@ -117,12 +117,12 @@ fn history_at_head(git: &Git, shared: &SharedClone, cosign: &Cosign<'_>) -> Seen
     let files = |paths: &[String]| git.files_at(&at, paths);
     let ask = |asked: &Endorsement<'_>| {
         let said = cosign.verify_blob(asked.by.pem().as_bytes(), asked.signature, asked.statement.as_bytes());
-        seen(said.context("asking cosign for an endorsement"))
+        seen(said.context("checking an endorsement with cosign"))
     };
     history(at.clone(), branch, Sources { files: &files, ask: &ask })
 }
 
-/// Reads the history at the commit `at`, and has its endorsements judged.
+/// Reads the history at the commit `at`, and has cosign check its endorsements.
 pub(in crate::verify) fn history(
     at: Commit,
     branch: Option<String>,
@@ -153,8 +153,9 @@ fn check_new_enough(
     Ok(())
 }
 
-/// The tags of lower versions than that of `source`. All of the clone's count, because a person who tags a commit also
-/// decides what it descends from. One at the same commit says nothing of an earlier holder.
+/// The tags of lower versions than that of `source`. All of the clone's tags count, not only those in the commit's
+/// history, because whoever tags a commit also decides what it descends from. A tag at the same commit says nothing
+/// about an earlier holder of the key.
 fn before(git: &Git, source: &Source, shared: &SharedClone) -> Seen<Vec<Before>> {
     let known = shared.tagged.get_or_init(|| seen(tagged(git))).as_ref().map_err(Clone::clone)?;
     let within: BTreeSet<_> = release_tags(&seen(git.tags_within(&source.commit))?).into_iter().collect();
@@ -193,7 +194,7 @@ mod tests {
     use super::{MOST_TAGS, check_count};
 
     #[test]
-    fn more_tags_than_are_compared_are_named_with_what_to_do() {
+    fn a_clone_with_too_many_version_tags_is_refused_with_a_remedy() {
         assert!(check_count(MOST_TAGS).is_ok());
         let words = check_count(MOST_TAGS + 1).unwrap_err().to_string();
         assert!(

@@ -1,5 +1,5 @@
 //! The parts of an image: the index, each platform's manifest, config and layers, and what is attached. Two rounds of
-//! questions are enough, because only the manifests name further parts.
+//! requests are enough, because only the manifests name further parts.
 
 use std::collections::BTreeMap;
 
@@ -42,12 +42,12 @@ pub(in crate::verify) struct Said {
     pub(in crate::verify) annotations: BTreeMap<String, String>,
 }
 
-/// The manifests of what cosign keeps beside an image, unchanged; `None` if there is none.
+/// The bytes of the manifests under which cosign attaches things to an image; `None` if there is none.
 #[derive(Default)]
 pub(in crate::verify) struct Attached {
     pub(in crate::verify) signatures: Option<Vec<u8>>,
     pub(in crate::verify) attestations: Option<Vec<u8>>,
-    /// The signatures of each platform's image; empty if a layout leaves them out.
+    /// The signatures of each platform's image; without meaning for a layout, which leaves them out.
     pub(in crate::verify) of_parts: Vec<Option<Vec<u8>>>,
 }
 
@@ -73,8 +73,7 @@ struct RunConfig {
     labels: BTreeMap<String, String>,
 }
 
-/// Looks at everything. `known` is what is known of the index; the index is asked for anyway, unless that is
-/// impossible.
+/// Looks at everything. `known` is the index, or why it is unknown. A known index is requested by its digest anyway.
 pub(super) fn look(
     store: &dyn Store,
     digest: &Digest,
@@ -144,8 +143,8 @@ fn labels(store: &dyn Store, pinned: &str, index: Option<Vec<u8>>) -> Result<BTr
     Ok(said.labels)
 }
 
-/// The platforms of the index `bytes`. Programs also show the digest of the manifest that they picked from it, and cosign
-/// accepts that one's signature, but a release is known by its index.
+/// The platforms of the index `bytes`. Some programs show the digest of the manifest that they picked from it, and
+/// cosign accepts that manifest's signature too, but a release is identified by its index.
 fn platforms_of(pinned: &str, bytes: &[u8]) -> Result<Vec<(String, Digest)>> {
     let platforms = index::platforms(bytes);
     ensure!(
@@ -243,7 +242,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn the_image_for_one_platform_is_not_taken_for_a_release() {
+    fn the_manifest_of_one_platform_is_not_accepted_as_a_release() {
         let manifest = json!({ "config": descriptor("config", 1), "layers": [descriptor("layer", 1)] });
         let index = json!({ "manifests": [descriptor("manifest", 1)] });
         let words = |bytes: &str| platforms_of("x", bytes.as_bytes()).map_err(|error| format!("{error:#}"));

@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cosign_2_and_3_save_is_read() {
+    fn directories_saved_by_cosign_2_and_3_are_read() {
         let mut all = vec![entry(1, "imageIndex"), entry(2, "sigs"), entry(3, "atts")];
         let [image, signatures, attestations] = [1, 2, 3].map(|number| digest(number).parse().unwrap());
         let whole = Saved { image, signatures: Some(signatures), attestations: Some(attestations) };
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cosign_could_read_in_another_way_is_refused() {
+    fn an_index_that_cosign_could_read_differently_is_refused() {
         let (image, signatures) = (entry(1, "imageIndex"), entry(2, "sigs"));
         let with = |key: &str, value: Value| {
             let mut entry = signatures.clone();

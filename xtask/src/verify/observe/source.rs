@@ -15,14 +15,14 @@ use crate::verify::claim::{Seen, Unseen};
 use super::clone::{KnownDefault, SharedClone};
 use super::seen;
 
-/// What was found; `None` if it was not asked.
+/// What was found; `None` for what was not looked up.
 #[derive(Clone)]
 pub(in crate::verify) struct SourceSeen {
-    /// The branches. Not asked if the clone does not say which of its branches is the forge's default.
+    /// The branches. Not looked up if the clone does not say which of its branches is the forge's default.
     pub(in crate::verify) branch: Option<Seen<BranchSeen>>,
-    /// Who signed the release. Not asked if the configuration does not demand a signature.
+    /// Who signed the release. Not looked up if the configuration does not require a signature.
     pub(in crate::verify) signers: Option<Seen<SignersSeen>>,
-    /// Whether it is known if the configuration demands a signature.
+    /// Whether a configuration was found, so that it is known whether a signature is required.
     pub(in crate::verify) has_policy: bool,
 }
 
@@ -48,8 +48,9 @@ pub(in crate::verify) struct BranchSeen {
     pub(in crate::verify) found: Option<String>,
 }
 
-/// A key or a signer that was lost is taken off a list, which an old clone, or a clone of an old mirror, does not know.
-/// `what` was read at `at`, the head of the default branch `name` in this clone.
+/// Checks that `what`, which was read at `at`, the head of the default branch `name` in this clone, is up to date. A
+/// key that was lost is taken off a list, and so is a signer; an old clone, or a clone of an old mirror, does not
+/// know that.
 pub(in crate::verify) fn check_current(
     forge: Option<&dyn Read>,
     name: &str,
@@ -65,7 +66,8 @@ pub(in crate::verify) fn check_current(
     bail!("{what} was read at {at}, and `{name}` is {where_to} on the forge; {}", catch_up(there.is_some()))
 }
 
-/// What brings a clone up to date. A branch that is not on the forge any more stays in a clone that is only fetched.
+/// What to run to bring a clone up to date. A branch that is no longer on the forge stays in a clone that is fetched
+/// without `--prune`.
 fn catch_up(is_there: bool) -> &'static str {
     if is_there {
         "run `git fetch origin`, then verify again"
@@ -74,8 +76,8 @@ fn catch_up(is_there: bool) -> &'static str {
     }
 }
 
-/// The head of the branch that is checked out, if there is one and it has a configuration. A commit that is checked out
-/// without a branch may be the released one, which does not say who has to sign it.
+/// The head of the branch that is checked out, if there is one and it has a configuration. A commit that is checked
+/// out without a branch may be the released one, which must not decide who has to sign it.
 fn at_head(git: &Git) -> Result<Option<(Commit, Config)>> {
     if git.is_detached()? {
         return Ok(None);
@@ -84,8 +86,8 @@ fn at_head(git: &Git) -> Result<Option<(Commit, Config)>> {
     Ok(Config::if_any(git, &head)?.map(|config| (head, config)))
 }
 
-/// Looks at `source` in its clone. `forge` is asked only whether the clone is behind, if the clone does not have the
-/// commit on a branch or lists signers; `None` if nobody may be asked.
+/// Looks at `source` in its clone. `forge` is queried only to find out whether the clone is behind, and only if the
+/// clone has the commit on none of the branches, or if signatures are required; `None` if it must not be queried.
 #[must_use]
 pub(in crate::verify) fn source(
     git: &Git,
@@ -139,8 +141,8 @@ fn branch_of(
     Ok(BranchSeen { default: name.clone(), head: head.clone(), branches: config.branches.clone(), found })
 }
 
-/// A commit that is on none of the branches may have been released from one that was deleted since. This clone has what
-/// the forge has.
+/// A commit that is on none of the branches may have been released from a branch that was deleted since. The clone is
+/// known to be up to date here.
 fn check_all_there(git: &Git, source: &Source, default: &KnownDefault) -> Result<()> {
     for name in &default.config.branches {
         ensure!(
@@ -167,7 +169,7 @@ fn containing(git: &Git, source: &Source, default: &KnownDefault) -> Result<Opti
     Ok(None)
 }
 
-/// A checkout that has not been fetched for a while says nothing about a commit that is missing from its branches.
+/// A clone that has not fetched for a while says nothing about a commit that is missing from its branches.
 fn check_not_behind(git: &Git, forge: Option<&dyn Read>, default: &KnownDefault) -> Result<()> {
     for name in &default.config.branches {
         let here = git.upstream_branch(&default.upstream, name)?;
@@ -179,7 +181,8 @@ fn check_not_behind(git: &Git, forge: Option<&dyn Read>, default: &KnownDefault)
         };
         let there = forge.branch(name)?;
         if here != there {
-            let at = |head: &Option<Commit>| head.as_ref().map_or("nowhere".to_owned(), ToString::to_string);
+            let at =
+                |head: &Option<Commit>| head.as_ref().map_or("no commit".to_owned(), ToString::to_string);
             let remedy = catch_up(there.is_some());
             bail!("`{name}` is at {} in this clone and at {} on the forge; {remedy}", at(&here), at(&there));
         }
@@ -187,7 +190,7 @@ fn check_not_behind(git: &Git, forge: Option<&dyn Read>, default: &KnownDefault)
     Ok(())
 }
 
-/// Who signed the release, by the list of the commit `head`, which demands `wanted` signatures.
+/// Who signed the release, according to the list in the commit `head`, which requires `wanted` signers.
 fn signers(
     git: &Git,
     forge: Option<&dyn Read>,
@@ -207,7 +210,7 @@ fn signers(
     Ok(found)
 }
 
-/// A checkout may not have the second person's tag, which is often made later than the release's own.
+/// A clone may lack the second person's tag, which is often made later than the release's own.
 fn check_has_approval(git: &Git, forge: Option<&dyn Read>, tag: SignedTag<'_>) -> Result<()> {
     if git.tags()?.contains(&tag.to_string()) || git.upstream()?.is_bare {
         return Ok(());

@@ -14,7 +14,7 @@ use crate::process::file;
 
 use super::saved::Saved;
 
-/// Larger than any manifest, config or attestation of ours.
+/// Larger than any manifest, config or attestation of ours, in bytes.
 const LARGEST: u64 = 64 << 20;
 
 /// Larger than any layer that is read here, in bytes.
@@ -40,7 +40,7 @@ pub(in crate::verify) trait Store: Layers {
     /// The manifests that refer to `digest`.
     fn referrers(&self, digest: &Digest) -> Result<Referrers>;
 
-    /// What to fetch for what cosign keeps beside `digest`, if the store may have it.
+    /// What to fetch to get what cosign attached to `digest`; `None` if the store does not have it.
     fn attached(&self, digest: &Digest, kind: Kind) -> Option<Wanted>;
 }
 
@@ -48,8 +48,8 @@ pub(in crate::verify) trait Store: Layers {
 pub(in crate::verify) enum Referrers {
     /// The store leaves them out, as `cosign save` does.
     NotKept,
-    /// As the registry lists them, and the index under the tag, if there is one: a copy from a registry without a list
-    /// brings it along.
+    /// As the registry lists them, and the index under the tag, if there is one: an image copied from a registry
+    /// without such a list brings that index along.
     Listed(Vec<Digest>, Option<Vec<u8>>),
     /// As listed by the index under a tag, in a registry that does not list them itself; `None` if there is no such
     /// tag.
@@ -139,7 +139,7 @@ impl Layout {
         Ok(bytes)
     }
 
-    /// A layer is read completely: a registry is trusted to have what it lists, but this disk is not.
+    /// Reads a layer completely: a registry is trusted to have what it lists, but this disk is not.
     fn has_blob(&self, digest: &Digest) -> Result<bool> {
         let path = self.file(digest);
         let doing = || format!("reading `{}`", path.display());
@@ -164,7 +164,7 @@ impl Store for Layout {
     fn several(&self, wanted: &[Wanted]) -> Vec<Result<Option<Got>>> {
         let answer = |wanted: &Wanted| match wanted {
             Wanted::Manifest(digest) | Wanted::Blob(digest) => Ok(self.blob(digest)?.map(Got::Bytes)),
-            Wanted::Tagged(tag) => bail!("a directory has no tags, and none that is `{tag}`"),
+            Wanted::Tagged(tag) => bail!("a directory has no tags, so it has no `{tag}`"),
             Wanted::HasBlob(digest) => Ok(self.has_blob(digest)?.then_some(Got::There)),
             Wanted::Referrers(_) => bail!("a directory has no list of what refers to an image"),
         };
@@ -198,7 +198,8 @@ mod tests {
     use std::sync::mpsc;
     use std::time::Duration;
 
-    /// What the layout says about a blob that `make` puts at a path, or nothing if it never says anything.
+    /// What `Layout::check` and `Layout::blob` say about a blob that `make` creates at a path; `None` if they do not
+    /// return.
     fn said(make: fn(&Path)) -> [Option<String>; 2] {
         let scratch = Scratch::new().unwrap();
         let blobs = scratch.path().join("blobs/sha256");
@@ -222,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_blob_that_never_ends_is_refused_at_once() {
+    fn only_a_regular_file_of_a_reasonable_size_is_read_as_a_blob() {
         type Case = (fn(&Path), &'static str);
         let cases: [Case; 6] = [
             (|path| fs::write(path, b"blob").unwrap(), "fine"),

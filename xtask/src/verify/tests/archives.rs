@@ -1,5 +1,5 @@
-//! The archives of two versions of one package, which have one name in the provenance, are the commit's, each in its
-//! place.
+//! The archives of two versions of one package have the same name in the provenance. They must be the commit's, in
+//! the same order.
 
 use serde_json::{Value, json};
 
@@ -22,7 +22,8 @@ fn resource(digit: &str) -> Value {
     json!({"name": "native a linux/amd64", "uri": url(digit), "digest": {"sha256": digit.repeat(64)}})
 }
 
-/// The verdict on a provenance that names the archives of these `digits`, of a commit that has one archive a version.
+/// The verdict on a provenance that names the archives of these `digits`, for a commit with one archive for each
+/// version.
 fn judged(digits: &[&str]) -> Verdict {
     let (_, dir) = all().unwrap().pop().unwrap();
     let mut recording = Recording::load(&dir).unwrap();
@@ -47,7 +48,7 @@ fn judged(digits: &[&str]) -> Verdict {
 }
 
 #[test]
-fn each_version_of_a_package_has_an_archive_of_its_own_in_the_provenance() {
+fn each_version_of_a_package_has_its_own_archive_in_the_provenance() {
     assert_eq!(judged(&DIGITS), Verdict::Holds);
     for lie in [&["2", "1"][..], &["1"], &["2"], &["1", "1"], &["1", "3"], &["1", "2", "2"]] {
         assert_eq!(judged(lie), Verdict::False, "{lie:?}");

@@ -1,4 +1,4 @@
-//! An image that is asked for by its digest, and what the version tag names.
+//! An image that is given by its digest, and what the version tag names.
 
 use crate::oci::reference::Digest;
 use crate::verify::claim::Verdict::{False, Holds};
@@ -7,7 +7,7 @@ use crate::verify::judge::public::tag_image;
 use super::recording::{Recording, all};
 
 #[test]
-fn a_version_tag_must_name_the_image_that_was_asked_for() {
+fn the_version_tag_must_name_the_image_that_was_given_by_its_digest() {
     let (_, dir) = all().unwrap().pop().unwrap();
     let recording = Recording::load(&dir).unwrap();
     let (asked, other) = (Digest::of(b"asked"), Digest::of(b"other"));

@@ -126,7 +126,7 @@ impl World {
         self.referrers = Some(listed);
     }
 
-    /// After somebody with the key changed what is attached to `of`: makes the bundles follow, if there are any.
+    /// Makes the bundles anew, if there are any, after somebody with the key changed what is attached to `of`.
     pub(super) fn bundle_again(&mut self, of: &Digest) {
         let build_type = if self.signed_commit.is_some() { BuildType::V2 } else { BuildType::V1 };
         let is_whole = || self.attested() == build_type.attested();

@@ -22,7 +22,7 @@ fn the_files_of_a_page_are_fetched_before_they_are_checked() {
 }
 
 #[test]
-fn the_history_of_keys_is_shown_also_where_there_is_none_yet() {
+fn the_command_for_the_history_of_keys_also_works_where_there_is_none_yet() {
     let (_, dir) = all().unwrap().pop().unwrap();
     let recording = Recording::load(&dir).unwrap();
     let mut claims = [Claim::judge(claims::KEY_HISTORY, &Ok(()), |()| Ok(String::new()))];
@@ -59,7 +59,7 @@ fn a_signature_is_checked_with_the_key_of_the_release_or_the_given_one() {
 }
 
 #[test]
-fn a_directory_is_checked_without_asking_a_registry() {
+fn an_image_in_a_directory_is_checked_without_a_registry() {
     let given = Given { key: None, layout: Some(Path::new("saved")) };
     let [signature, provenance, image, attachments] = commands(given);
     for command in [signature, provenance].map(Option::unwrap) {

@@ -68,8 +68,8 @@ impl World {
         }
     }
 
-    /// After somebody with the key changed what is attached to `of`: makes the files on the page follow, if there are
-    /// any.
+    /// Makes the files on the page anew, if there are any, after somebody with the key changed what is attached to
+    /// `of`.
     pub(super) fn files_again(&mut self, of: &Digest) {
         let layers = self.layers_of(of, Kind::Attestations);
         let envelope = |of: Attested| {
@@ -145,7 +145,7 @@ impl World {
         self.layer("application/vnd.dev.cosign.simplesigning.v1+json", &annotations, &payload)
     }
 
-    /// Signs `digest` in place of all its signatures, and says that its bundles have `format`.
+    /// Replaces all signatures of `digest` with one that says that its bundles have `format`.
     pub(super) fn sign_marked(&mut self, digest: &Digest, version: &str, format: &str) {
         let mut said = self.said(version);
         said[MARK.0] = format.into();
@@ -153,13 +153,13 @@ impl World {
         self.attach_only(digest, Kind::Signatures, &[layer]);
     }
 
-    /// Signs `digest` in place of all its signatures.
+    /// Replaces all signatures of `digest` with a new one.
     pub(super) fn sign_anew(&mut self, digest: &Digest, version: Option<&str>, by: Key) {
         let layer = self.signature(digest, version, by);
         self.attach_only(digest, Kind::Signatures, &[layer]);
     }
 
-    /// A statement about `digest`, as in a release whose signatures say the same as this one's.
+    /// A statement about `digest`, of the type and with the subjects that go with this release's signatures.
     fn statement(&self, digest: &Digest, kind: &str, predicate: &Value) -> Value {
         let subject = |digest: &Digest| json!({ "name": "carol", "digest": { "sha256": digest.hex() } });
         let mut statement = json!({
@@ -221,7 +221,7 @@ impl World {
         self.attach_only(&digest, Kind::Attestations, &layers);
     }
 
-    /// Attests `predicate` in place of the attestation of a kind.
+    /// Replaces the attestation of a kind with one of `predicate`.
     pub(super) fn attest_anew(&mut self, kind: &str, predicate: &Value, by: Key) {
         let digest = self.digest.clone();
         let layer = self.attestation(&digest, kind, predicate, by);
@@ -233,7 +233,7 @@ impl World {
         let before = self.predicate(PROVENANCE_PREDICATE);
         let mut changed = before.clone();
         change(&mut changed);
-        assert_ne!(changed, before, "the provenance is as it was");
+        assert_ne!(changed, before, "the provenance did not change");
         self.attest_anew(PROVENANCE_PREDICATE, &changed, Key::Own);
     }
 
@@ -257,7 +257,7 @@ impl World {
         let before = self.predicate(SBOM_PREDICATE);
         let mut changed = before.clone();
         change(&mut changed);
-        assert_ne!(changed, before, "the SBOM is as it was");
+        assert_ne!(changed, before, "the SBOM did not change");
         self.attest_anew(SBOM_PREDICATE, &changed, Key::Own);
     }
 
@@ -274,7 +274,7 @@ impl World {
     pub(super) fn edit_page(&mut self, change: impl FnOnce(&str) -> String) {
         let page = &mut self.page.as_mut().expect("there is a page").page;
         let changed = change(&page.body);
-        assert_ne!(changed, page.body, "the page is as it was");
+        assert_ne!(changed, page.body, "the page did not change");
         page.body = changed;
     }
 }

@@ -38,7 +38,7 @@ impl World {
         answers
     }
 
-    /// A rejection counts if the registry answers for what was rejected, as in `verify`.
+    /// A rejection, if the registry answers for what was rejected; else it does not count, as in `verify`.
     fn refused(&self, digest: &Digest, kind: Kind, words: &str) -> Seen<Answer> {
         let answer = self.fetch(&[Wanted::Tagged(kind.tag(digest))]).pop();
         seen(answer.unwrap_or(Ok(None)))?;
@@ -101,13 +101,13 @@ impl World {
         }
     }
 
-    /// The answer to a signature of the encoding ([`crate::evidence::envelope::pae`]) of a payload.
+    /// cosign's answer about a signature of a payload that is encoded with [`crate::evidence::envelope::pae`].
     pub(super) fn check(&self, signature: &str, encoded: &[u8]) -> Result<(), String> {
         let payload = encoded.splitn(5, |byte| *byte == b' ').last().unwrap_or_default();
         if self.is_signed(signature, payload) { Ok(()) } else { Err("invalid signature".to_owned()) }
     }
 
-    /// The answer to a signature of a page's digests.
+    /// cosign's answer about a signature of a page's digests.
     pub(super) fn check_sums(&self, signature: &[u8], sums: &[u8]) -> Result<(), String> {
         let signature = String::from_utf8_lossy(signature);
         if self.is_signed(&signature, sums) { Ok(()) } else { Err("invalid signature".to_owned()) }
@@ -132,8 +132,8 @@ fn read(bytes: &[u8]) -> Option<Json> {
     serde_json::from_slice(bytes).ok()
 }
 
-/// The text at the end of a path of keys, in any spelling. Nothing is rejected for how it is written here: detecting
-/// that is `verify`'s task.
+/// The text at the end of a path of keys, in any spelling. Odd spellings are not rejected here: detecting them is
+/// `verify`'s task.
 fn text<'a>(json: &'a Json, path: &[&str]) -> &'a str {
     let found = path.iter().try_fold(json, |json, key| json.get(key));
     found.and_then(Json::as_str).unwrap_or_default()

@@ -33,7 +33,7 @@ fn a_release_of_every_format_verifies() {
     assert!(recordings.iter().map(|(number, _)| *number).eq(1..=u32::try_from(recordings.len()).unwrap()));
     for (number, dir) in recordings {
         let recording = Recording::load(&dir).unwrap();
-        // The recorded output of cosign, whatever is asked. The commands are the page's, which is judged too.
+        // The recorded output of cosign, whatever the commands are: they are the page's, and the page is judged too.
         let printed = |_: &_, _: &[_]| {
             let none = || Answer::Rejected("none of the attestations matched".to_owned());
             let printed = recording.cosign.iter().cloned();
@@ -52,7 +52,7 @@ fn a_release_of_every_format_verifies() {
     }
 }
 
-/// The verdict on `attachments` of a release from before bundles, after somebody adds something to it.
+/// The verdict on `attachments` for a release from before bundles, after `add` has added something to it.
 fn of_before_bundles(add: impl FnOnce(&mut World)) -> Verdict {
     let (_, dir) = all().unwrap().remove(0);
     let recording = Recording::load(&dir).unwrap();
@@ -66,7 +66,7 @@ fn of_before_bundles(add: impl FnOnce(&mut World)) -> Verdict {
 }
 
 #[test]
-fn a_release_from_before_bundles_needs_none_and_may_be_given_all_of_them_by_the_key() {
+fn a_release_from_before_bundles_has_none_or_all_of_them_by_the_key() {
     assert_eq!(of_before_bundles(|_| ()), Verdict::Holds);
     assert_eq!(of_before_bundles(|world| world.bundle_only(&world.bundles())), Verdict::Holds);
     let listed = |world: &mut World| {
@@ -103,7 +103,7 @@ fn a_release_of_the_first_build_type_has_no_files_with_our_names() {
 }
 
 #[test]
-fn a_page_of_every_format_is_left_as_it_is() {
+fn a_page_of_every_format_says_what_would_be_written_now() {
     for (number, dir) in all().unwrap() {
         let recording = Recording::load(&dir).unwrap();
         let (release, world) = (recording.release(), &recording.world);
@@ -139,7 +139,8 @@ fn a_page_of_every_format_is_left_as_it_is() {
     }
 }
 
-/// The claims that no longer hold for a release from before the second build type, after a change by the key.
+/// The claims that are false for a release from before the second build type, after a change by somebody with the
+/// key.
 fn of_the_first_build_type(change: impl FnOnce(&mut World)) -> Vec<&'static str> {
     let (_, dir) = all().unwrap().remove(1);
     let recording = Recording::load(&dir).unwrap();
@@ -150,7 +151,7 @@ fn of_the_first_build_type(change: impl FnOnce(&mut World)) -> Vec<&'static str>
 }
 
 #[test]
-fn a_release_of_the_first_build_type_has_nothing_of_the_second() {
+fn what_the_second_build_type_added_is_rejected_in_a_release_of_the_first() {
     assert_eq!(of_the_first_build_type(|_| ()), [""; 0]);
     let network = |world: &mut World| {
         world.change_provenance(|provenance| {
@@ -187,7 +188,7 @@ fn the_stand_in_for_cosign_prints_what_cosign_printed() {
         let answers = world.cosign(&world.version(), &world.digest, recording.cosign.len());
         for (answer, recorded) in answers.into_iter().zip(&recording.cosign) {
             let Some(recorded) = recorded else {
-                assert!(matches!(answer, Ok(Answer::Rejected(_))), "it accepts what was not there");
+                assert!(matches!(answer, Ok(Answer::Rejected(_))), "it accepts what was not attached");
                 continue;
             };
             let Ok(Answer::Accepted(printed)) = answer else { panic!("it does not accept it") };
@@ -201,7 +202,7 @@ fn the_stand_in_for_cosign_prints_what_cosign_printed() {
 }
 
 #[test]
-fn a_forge_that_does_not_tell_of_runs_leaves_that_claim_out_and_all_others_as_they_are() {
+fn a_forge_that_does_not_show_runs_leaves_out_only_the_claim_about_the_run() {
     let (_, dir) = all().unwrap().pop().unwrap();
     let recording = Recording::load(&dir).unwrap();
     let ids = |said: Option<RunSaid>| {
@@ -211,9 +212,9 @@ fn a_forge_that_does_not_tell_of_runs_leaves_that_claim_out_and_all_others_as_th
         assert_eq!(broken(&claims).0, [""; 0]);
         broken(&claims).1
     };
-    let mut told = ids(None);
-    told.retain(|id| *id != claims::PROVENANCE_RUN);
-    assert_eq!(ids(Some(RunSaid::Untold("answered 403".to_owned()))), told);
+    let mut expected = ids(None);
+    expected.retain(|id| *id != claims::PROVENANCE_RUN);
+    assert_eq!(ids(Some(RunSaid::Untold("answered 403".to_owned()))), expected);
 }
 
 /// The registry answers each tag `sha256-<hex>` of an image with that image, as GitLab's does.
@@ -238,7 +239,7 @@ fn list_signatures(world: &mut World) {
 }
 
 #[test]
-fn what_a_registry_adds_of_its_own_makes_no_claim_false() {
+fn answers_that_a_registry_adds_on_its_own_make_no_claim_false() {
     let (_, dir) = all().unwrap().pop().unwrap();
     let recording = Recording::load(&dir).unwrap();
     let changes: [&dyn Fn(&mut World); 3] = [

@@ -86,7 +86,7 @@ impl World {
         (self.put(&parts.index), platforms)
     }
 
-    /// What is attested of the released image.
+    /// What is attested about the released image.
     fn predicates(&self) -> [(Attested, Value); 3] {
         Attested::ALL.map(|of| (of, self.predicate(of.predicate_type())))
     }

@@ -29,7 +29,7 @@ pub(super) struct KeyWorld {
     pub(super) before: Vec<(&'static str, Vec<u8>)>,
     /// Whether the forge has a later head.
     pub(super) is_behind: bool,
-    /// Whether cosign cannot be asked.
+    /// Whether cosign cannot be run.
     pub(super) is_without_cosign: bool,
 }
 
@@ -59,7 +59,7 @@ impl KeyWorld {
         Ok(world)
     }
 
-    /// The hint at the released commit's key.
+    /// The hint by which bundles name the released commit's key.
     pub(super) fn hint(&self) -> Result<Hint> {
         Ok(Hint::of(&PublicKey::parse(&self.used)?))
     }
@@ -124,7 +124,7 @@ fn continuity(tag: &str, seen: &KeysSeen, listed: Option<&[&str]>) -> Claim {
 }
 
 #[test]
-fn a_foreign_key_at_a_tag_counts_only_if_somebody_says_that_it_was_released() {
+fn a_foreign_key_at_a_tag_counts_only_if_the_registry_lists_that_release() {
     let mut rotated = KeyWorld::of(PEM[2].as_bytes()).unwrap();
     rotated.before.push(("v0.0.10", FOREIGN.into()));
     let mut unwritten = KeyWorld::of(PEM[2].as_bytes()).unwrap();
@@ -150,7 +150,7 @@ fn a_foreign_key_at_a_tag_counts_only_if_somebody_says_that_it_was_released() {
 }
 
 #[test]
-fn a_backport_by_a_later_key_is_no_earlier_release() {
+fn a_backport_by_a_later_key_does_not_count_as_an_earlier_release() {
     let present = PEM[2].as_bytes();
     let mut world = KeyWorld::of(present).unwrap();
     let [old, new] = [OLDER.as_bytes(), present].map(|pem| fingerprint(pem).unwrap());
@@ -161,7 +161,7 @@ fn a_backport_by_a_later_key_is_no_earlier_release() {
     for (also, is_within, verdict) in [
         ("also = [\"0.0.9\"]", false, Verdict::Holds),
         ("also = [\"0.0.7\"]", false, Verdict::False),
-        // The release says itself that it came later.
+        // The release has that tag in its history, so it came later.
         ("also = [\"0.0.9\"]", true, Verdict::False),
     ] {
         world.list(&[(OLDER.as_bytes(), "0.0.1", ""), (present, "0.2.0-0", also)]).unwrap();

@@ -1,9 +1,9 @@
-//! The lies: each is one change that somebody could make to a public release, in what the registry and the forge have.
-//! Each lie makes exactly the claims false that it is about. Claims that can no longer be looked at because of it are
-//! unchecked, and everything else still holds. docs/verification-tests.md has the table, written by `table.rs`. Some
-//! lies are also told on a real registry and forge (`testbed/tests/end-to-end/lies`).
+//! The lies: each is one change that somebody could make to a public release, in what the registry and the forge
+//! have. Each lie makes false exactly the claims that it is about. Claims that can no longer be looked at because of
+//! it are unchecked, and everything else still holds. docs/verification-tests.md has the table, written by
+//! `table.rs`. Some lies are also told on a real registry and forge (`testbed/tests/end-to-end/lies`).
 
-/// Every claim that has nothing to look at if no image is found, and `more`.
+/// The claims that have nothing to look at if no image is found, and `more`.
 macro_rules! of_an_image {
     ($($more:literal),*) => {
         &[

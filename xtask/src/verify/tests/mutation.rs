@@ -1,5 +1,6 @@
-//! Every change of one field of every document of a release: after none of them do all of `verify`'s claims still hold.
-//! The attacker who changes a document updates everything that names it, and signs it if they have the key.
+//! Changes each field of each document of a release in every way. After each change, except for those in
+//! `exceptions.rs`, a claim of `verify` no longer holds. An attacker who changes a document also updates everything
+//! that names it, and signs that if they have the key.
 
 mod documents;
 mod exceptions;
@@ -29,8 +30,8 @@ fn mutations(own: &Documents, other: &Documents) -> Vec<Mutation> {
     for (document, found) in own.all.iter().enumerate() {
         let theirs = other.named(&found.name).map(|theirs| Json::parse(&theirs.bytes));
         let changes = Json::parse(&found.bytes).changes(theirs.as_ref());
-        let whos = if found.is_signed() { &[Who::Signer, Who::Writer][..] } else { &[Who::Signer] };
-        for &who in whos {
+        let authors = if found.is_signed() { &[Who::Signer, Who::Writer][..] } else { &[Who::Signer] };
+        for &who in authors {
             mutations.extend(changes.iter().cloned().map(|change| Mutation { document, who, change }));
         }
     }
@@ -74,7 +75,7 @@ const EVERY: &str = "XTASK_EVERY_CHANGE";
 const ONE_OF: u64 = 192;
 const SEED: u64 = 16;
 
-/// Fewer would mean that hardly any changes are generated.
+/// If there are fewer, the changes are no longer generated as they should be.
 const AT_LEAST: usize = 20_000;
 
 /// Whether the change with this number is tried when not all are.
@@ -95,8 +96,7 @@ fn no_change_of_any_field_of_any_document_leaves_every_claim_true() {
     let newest = all().unwrap().len() - 1;
     let (recording, other) = (load(newest), load(newest - 1));
     let (own, other) = (Documents::of(recording.world.clone()), Documents::of(other.world.clone()));
-    // A document that is only rewritten, not changed, is still the same release; so what is detected below is the
-    // change.
+    // Writing a document again without a change leaves every claim true, so what is detected below is the change.
     for (place, document) in own.all.iter().enumerate() {
         let world = own.with(place, Who::Signer, Clone::clone);
         let broken = broken(&recording.judge_with_the_stand_in(&world));
@@ -152,5 +152,5 @@ fn no_change_of_any_field_of_any_document_leaves_every_claim_true() {
         (!covered.into_iter().any(|(mutation, _)| holds(&tried(mutation))))
             .then(|| format!("{document}{path}"))
     });
-    assert!(unused.is_empty(), "exceptions that nothing needs: {unused:?}");
+    assert!(unused.is_empty(), "unneeded exceptions: {unused:?}");
 }

@@ -12,7 +12,7 @@ use crate::oci::reference::Digest;
 use super::recording::{Recording, all};
 
 #[test]
-fn a_statement_about_a_rebuild_says_in_its_one_form_whether_the_digest_was_the_same() {
+fn a_statement_about_a_rebuild_is_read_only_in_the_form_in_which_it_is_written() {
     let (_, dir) = all().unwrap().pop().unwrap();
     let recording = Recording::load(&dir).unwrap();
     let (release, digest) = (recording.release(), Digest::of(b"image"));

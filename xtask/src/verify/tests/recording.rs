@@ -47,7 +47,7 @@ use super::image::OLDER;
 use super::keys::KeyWorld;
 use super::world::World;
 
-/// cosign's recorded outputs, in the order in which it is asked.
+/// cosign's recorded outputs, in the order of the commands.
 const COSIGN: [&str; 5] = ["signature", "provenance", "sbom", "test-result", "platforms"];
 
 /// Answers commands about an image.
@@ -65,9 +65,9 @@ pub(super) struct Recording {
     /// cosign's outputs; `None` if there was no such thing.
     pub(super) cosign: [Option<String>; 5],
     pub(super) base: BTreeMap<Digest, Vec<u8>>,
-    /// What the honest image was found to contain. Layers are unpacked again only if they are others.
+    /// What the honest image was found to contain. Layers are read again only if they are different ones.
     honest: Mutex<Option<(Vec<Layered>, ContentsSeen)>>,
-    /// What was read from layers.
+    /// The cache of what was read from layers.
     kept: Scratch,
 }
 
@@ -84,8 +84,8 @@ pub(super) fn all() -> Result<Vec<(u32, PathBuf)>> {
     Ok(found)
 }
 
-/// What a clone says about a commit that is merged and whose tag is signed as its main branch demands. No recording has
-/// one.
+/// What a clone says about a commit that is merged and whose tag is signed as its main branch requires. Recordings do
+/// not include a clone.
 fn signed_on_main(commit: &Commit) -> SourceSeen {
     let main = "main".to_owned();
     let branch = BranchSeen {
@@ -243,7 +243,7 @@ impl Recording {
         let (hint, common) = (Ok(world.hint.clone()), Common { tags: tags.clone(), latest });
         let claims = survey::judge(&release, (Some(&key), &hint), &image, &public, &common, &run);
         let (of_source, _) = judge::source::judge(&self.source, &world.source);
-        // The release before is not in the recording, and the registry has it.
+        // The release before is not in the recording, but the registry would list it.
         let listed = tags.map(|tags| [tags, vec![OLDER.to_owned()]].concat());
         let of_keys = judge::keys::judge(&self.source.tag, &world.keys.seen()?, Some(&listed));
         Ok([claims, of_source, of_keys].concat())
@@ -255,7 +255,7 @@ impl Recording {
         honest.as_ref().map(|(_, contents)| contents.clone())
     }
 
-    /// The content of the layers of `parts`. All layers have been read before, except those for which the registry now
+    /// The content of the layers of `parts`. All layers come from the cache, except those for which the registry now
     /// answers wrongly.
     fn contents(&self, world: &World, parts: &[Layered]) -> Result<ContentsSeen> {
         let mut honest = self.honest.lock().map_err(|_poison| anyhow!("a test failed before"))?;
@@ -263,8 +263,8 @@ impl Recording {
         if let Some((_, contents)) = honest.as_ref().filter(|(known, _)| is_honest && known == parts) {
             return Ok(contents.clone());
         }
-        // The facts about the recorded layers are written only once. If one of the layers is another now, nothing is
-        // known.
+        // The facts about the recorded layers are written to the cache only once. If the registry answers wrongly for
+        // a layer, the cache is a fresh one.
         let is_known = world.layers.iter().all(|(_, facts)| facts.is_some());
         let fresh = Scratch::new()?;
         let home = if is_known { self.kept.path() } else { fresh.path() };

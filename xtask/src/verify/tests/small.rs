@@ -33,7 +33,7 @@ impl Recording {
                 }
             }
         }
-        // The SBOM is another one now; after this call, the image's content is known.
+        // The content now gives another SBOM. It is known after this call, which reads the image.
         drop(self.judge_with_the_stand_in(&self.world));
         let contents = self.honest_contents().expect("the honest image was read");
         let bom = contents.sbom(&self.release()).expect("an SBOM").clone();

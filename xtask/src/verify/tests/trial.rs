@@ -1,4 +1,5 @@
-//! What only a rehearsal or a test may be, which all recordings are: their registry was on the machine that made them.
+//! What is accepted only in a rehearsal or a test. All recordings are tests: their registry was on the machine that
+//! made them.
 
 use serde_json::json;
 
@@ -11,7 +12,7 @@ use super::recording::{Recording, all};
 use super::world::World;
 
 #[test]
-fn a_release_in_a_registry_elsewhere_is_of_a_commit_without_stand_ins_and_no_rehearsal() {
+fn stand_ins_work_trees_and_rehearsals_are_accepted_only_in_a_local_registry() {
     let load = || {
         let (_, dir) = all().unwrap().pop().unwrap();
         Recording::load(&dir).unwrap().with_a_small_base()

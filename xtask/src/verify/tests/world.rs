@@ -124,7 +124,7 @@ impl World {
         Ok(self.forge_tag.clone())
     }
 
-    /// Whether the clone or the forge has this tag: that of the release, and of the one before it.
+    /// Whether the clone or the forge has this tag: they have those of the release and of the one before it.
     pub(super) fn is_git_tag(&self, tag: &ReleaseTag) -> bool {
         [self.tag.as_str(), OLDER].contains(&tag.to_string().as_str())
     }
@@ -147,7 +147,7 @@ impl World {
 }
 
 impl World {
-    /// The first file of each name, as the forge serves it.
+    /// The bytes of the `wanted` files, as the forge serves them.
     pub(super) fn assets(&self, wanted: &[&Listed]) -> Vec<Result<Option<Vec<u8>>>> {
         let bytes = |listed: &&Listed| {
             answers(self.silent_forge)?;
@@ -158,7 +158,7 @@ impl World {
 }
 
 impl Layers for World {
-    /// A layer that was read before need not be fetched; a layer with other bytes does not count as one.
+    /// Is called only for layers that are not in the cache, which are those with wrong bytes.
     fn layer(&self, digest: &Digest, _scratch: &Path) -> Result<Option<PathBuf>> {
         self.layers.get(digest).context("there is no such layer")?;
         WrongBytes::check_bytes("the registry answers", b"other bytes", digest)?;

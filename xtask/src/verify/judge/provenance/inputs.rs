@@ -20,7 +20,7 @@ pub(super) fn judge(release: &Release<'_>, provenance: &Provenance) -> Result<St
     }
     let archives: Vec<_> = release.config.native.iter().filter_map(Native::archive).collect();
     for (number, (name, archive)) in archives.iter().enumerate() {
-        // Those of two versions of a package have one name.
+        // The archives of two versions of a package have the same name.
         let before = archives[..number].iter().filter(|(other, _)| other == name).count();
         let found =
             definition.resolved_dependencies.iter().filter(|resource| resource.name == *name).nth(before);
@@ -43,7 +43,8 @@ pub(super) fn judge(release: &Release<'_>, provenance: &Provenance) -> Result<St
         );
     }
     let stand_in = !others.is_empty();
-    // Only a rehearsal or a test may be made of something other than what the Dockerfile says, and it has to say so.
+    // Only a rehearsal or a test may be built from anything other than what the Dockerfile names, and it has to say
+    // so.
     ensure!(!stand_in || release.is_trial(), "a stand-in took the base image's place");
     // The digests were compared one by one above. This compares everything else about the dependencies, and their
     // order.
@@ -74,8 +75,8 @@ pub(super) fn judge(release: &Release<'_>, provenance: &Provenance) -> Result<St
     ))
 }
 
-/// The steps with network access are the Dockerfile's. If the list is missing although the build type requires it, or
-/// exists although the build type has none, the provenance is not of that form; this check does not report it.
+/// Checks that the steps with network access are the Dockerfile's. If the list is missing although the build type
+/// requires it, or exists although the build type has none, `provenance.form` reports that, and not this check.
 fn check_network(release: &Release<'_>, definition: &BuildDefinition) -> Result<()> {
     let names_them = BuildType::of(&definition.build_type).is_ok_and(BuildType::names_networked_steps);
     let Some(said) = definition.internal_parameters.get(NETWORK).filter(|_| names_them) else {

@@ -1,5 +1,5 @@
-//! Whether what a provenance says about its run is consistent wherever it is said. Whether it is true, only the forge
-//! knows.
+//! Whether the things that a provenance says about its run agree with each other. Only the forge knows whether they
+//! are true.
 
 use std::collections::BTreeMap;
 
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn a_workflow_run_has_its_page_as_its_id_and_says_its_numbers() {
+    fn the_id_of_a_workflow_run_is_the_page_that_its_numbers_give() {
         let of = |attempt: &str| format!("{SOURCE}/actions/runs/7/attempts/{attempt}");
         assert!(is_consistent(false, &of("1"), Some(["push", "1001", "7"])));
         for (id, said) in [
@@ -80,11 +80,11 @@ mod tests {
         }
         let more = [("attempt", "1"), ("event_name", "push"), ("run_id", "1001"), ("run_number", "7")];
         let more = more.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
-        assert!(check(SOURCE, false, &of("1"), Some(&more)).is_err(), "a key of no run");
+        assert!(check(SOURCE, false, &of("1"), Some(&more)).is_err(), "a key that no run has");
     }
 
     #[test]
-    fn a_local_run_has_an_id_of_its_own_and_no_workflow() {
+    fn a_local_run_has_a_local_id_and_no_parameters_of_a_workflow_run() {
         assert!(is_consistent(true, "urn:xtask:local-run:a1", None));
         assert!(!is_consistent(true, "urn:xtask:local-run:a1", Some(["push", "1001", "7"])));
         for id in ["", "urn:xtask:local-run:", "urn:xtask:local-run:-", "urn:other:a1"] {

@@ -1,4 +1,4 @@
-//! The claim that the build was at a possible time: after the commit was made, and not in the future.
+//! The claim that the build took place at a possible time: after the commit was made, and not in the future.
 
 use anyhow::{Result, anyhow, ensure};
 
@@ -20,8 +20,8 @@ pub(super) fn judge(committed: u64, provenance: Seen<&Provenance>, now: &Seen<u6
     Claim::judge(claims::PROVENANCE_TIME, &said, |said| said.clone().map_err(|wrong| anyhow!(wrong)))
 }
 
-/// Whether a build can have `started` and `finished` then. A clock that stands before the commit, which is there, is
-/// wrong and shows nothing to be in the future.
+/// Whether a build can have `started` and `finished` at these times. If the clock says that it is earlier than the
+/// commit, it is wrong, and cannot show that something is in the future.
 fn possible(
     committed: u64,
     (started, finished): (&str, &str),
@@ -45,7 +45,7 @@ fn possible(
     Ok(Ok(format!("{started} to {finished}")))
 }
 
-/// The end, if it is not before the start, and the start not before the commit.
+/// Returns the end, if it is not before the start, and the start is not before the commit.
 fn in_order(committed: u64, started: &str, finished: &str) -> Result<u64> {
     let (start, end) = (time::parse_rfc3339(started)?, time::parse_rfc3339(finished)?);
     ensure!(start <= end, "it finished at {finished}, before it started");
@@ -60,7 +60,7 @@ mod tests {
     use crate::verify::claim::{Claim, Unseen, Verdict};
 
     #[test]
-    fn only_a_clock_that_can_be_right_shows_a_time_to_be_in_the_future() {
+    fn a_time_is_in_the_future_only_if_the_clock_can_be_right() {
         use Verdict::{False, Holds, Unchecked};
         const COMMIT: u64 = 1_700_000_000;
         for (start, end, now, verdict) in [

@@ -55,7 +55,7 @@ fn envelopes(world: &World) -> Vec<(Attested, Vec<u8>)> {
     Attested::ALL.into_iter().map(|of| (of, file(world, &assets::envelope_name(of, &tag(world))))).collect()
 }
 
-/// Signs other digests.
+/// Puts other digests on the page, and signs them.
 fn resign(world: &mut World, sums: &[u8], by: Key) {
     world.put_file(SUMS, sums.to_vec());
     for Asset { name, bytes } in assets::signed(sums, by.signature(), &world.hint) {

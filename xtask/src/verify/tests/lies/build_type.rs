@@ -58,7 +58,7 @@ fn signature(world: &mut World, digest: &Digest, commit: Option<&str>) -> Value 
     world.signature_that_says(digest, &said, Key::Own)
 }
 
-/// The bundles, where that of the signature is replaced by one that names this commit or none.
+/// The bundles, with that of the signature replaced by one that names this commit or none.
 fn bundles(world: &World, commit: Option<&str>) -> Vec<Bundle> {
     let commit = commit.map(|commit| Commit::parse(commit).expect("a commit"));
     let bundle = world.signature_bundle_of(&world.digest, &world.version(), commit.as_ref(), Key::Own);

@@ -43,7 +43,7 @@ fn replace(world: &mut World, bundle: Bundle) {
     world.bundle_only(&bundles);
 }
 
-/// All bundles but one.
+/// Removes one of the bundles.
 fn without(world: &mut World, of: Of) {
     let mut bundles = world.bundles();
     bundles.retain(|bundle| bundle.of != of);

@@ -1,5 +1,5 @@
-//! Lies in fields that nobody compares, beside those that are compared, in a document that can be read nevertheless.
-//! All of them were found by changing every field (`mutation.rs`).
+//! Lies in the fields beside those that claims are mainly about, in documents that can be read nevertheless. All of
+//! them were found by changing every field (`mutation.rs`).
 
 use serde_json::{Value, json};
 

@@ -1,5 +1,5 @@
-//! Lies in the documents of a registry, beside what is compared: by the key in what it signs, and by anyone with write
-//! access in the rest. All of them were found by changing every field (`mutation.rs`).
+//! Lies in fields of a registry's documents that no other lie is about. In signed documents they need the key, in all
+//! others only write access. All of them were found by changing every field (`mutation.rs`).
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! A registry that answers with other bytes than it was asked for, or has lost some, and servers that do not answer.
+//! A registry that answers with other bytes than those requested, or has lost some, and servers that do not answer.
 //! What was not seen is unchecked; it never holds.
 
 use serde_json::Value;

@@ -22,7 +22,7 @@ fn record(world: &mut World, change: impl FnOnce(&mut RunRecord)) {
     change(record);
 }
 
-/// Says that a person ran `command`, not the workflow, wherever a provenance says it.
+/// Makes the provenance say, in every place, that a person ran `command` and not the workflow.
 pub(in crate::verify::tests) fn by_a_person(world: &mut World, command: &str) {
     world.change_provenance(|provenance| {
         let parameters = provenance.pointer_mut(PARAMETERS).and_then(Value::as_object_mut);

@@ -23,7 +23,7 @@ fn change(world: &mut World, change: impl FnOnce(&mut Value)) {
     let before = world.predicate(TEST_RESULT_PREDICATE);
     let mut changed = before.clone();
     change(&mut changed);
-    assert_ne!(changed, before, "the test result is as it was");
+    assert_ne!(changed, before, "the test result did not change");
     world.attest_anew(TEST_RESULT_PREDICATE, &changed, Key::Own);
 }
 

@@ -28,14 +28,14 @@ fn first(world: &World) -> Signer {
     }
 }
 
-/// Demands two signers, the second one as `approval` says.
+/// Requires two signers; `approval` says who the second one is.
 fn approved(world: &mut World, approval: Result<Signer, String>) {
     let signers = Signers { release: Ok(first(world)), approval: Some(approval) };
     let tag = world.tag.parse().expect("a release tag");
     signed(world, signers.as_two_people(&tag, b""));
 }
 
-/// Replaces who signed, by the same list.
+/// Replaces the people who signed; the list of signers stays the same.
 fn signed(world: &mut World, signers: Signers) {
     match &mut world.source.signers {
         Some(Ok(seen)) => seen.signers = signers,

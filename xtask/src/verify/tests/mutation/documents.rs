@@ -1,6 +1,5 @@
-//! The documents of a release, in the order in which they name each other, and the release with one of them in other
-//! bytes. Whatever names that document by its digest then names the new one, as far as the author of the change can
-//! sign.
+//! The documents of a release, each before those that name it, and the release with one of them changed. Whatever
+//! names that document by its digest then names the new one, as far as the author of the change can sign.
 
 use std::collections::BTreeSet;
 
@@ -31,9 +30,9 @@ pub(super) enum Who {
 enum Form {
     /// A blob or a manifest, named by its digest.
     Blob,
-    /// The same, with signed content: an envelope, or a bundle around one.
+    /// A blob with signed content: an envelope, or a bundle around one.
     Envelope,
-    /// The same, and all of it is signed: the payload of a signature.
+    /// A blob that is signed as a whole: the payload of a signature.
     Signed,
     /// The signed content of an envelope, in base64.
     Statement,
@@ -189,8 +188,8 @@ impl Documents {
         self.all.iter().find(|document| document.name == name)
     }
 
-    /// The release with `change` made by `who` in the document at the place `target`. The later documents that name it
-    /// follow, as far as `who` can sign them.
+    /// The release with `change` made by `who` in the document at the place `target`. Later documents that name it
+    /// are updated, as far as `who` can sign them.
     pub(super) fn with(&self, target: usize, who: Who, change: impl FnOnce(&Json) -> Json) -> World {
         let mut world = self.honest.clone();
         let mut renamed: Vec<Renamed> = Vec::new();
@@ -245,7 +244,7 @@ impl Documents {
             .collect();
         let page = &mut world.page.as_mut().expect("there is a page").page;
         page.body = of_digests(std::mem::take(&mut page.body));
-        // The files on the page are compared byte for byte with what is attached; here they follow it.
+        // The files on the page must equal what is attached byte for byte, so they are updated too.
         if who == Who::Signer {
             world.files_again(&world.digest.clone());
         }
@@ -253,14 +252,14 @@ impl Documents {
     }
 }
 
-/// The present text: the latest change is applied first, because an envelope holds what was renamed before it.
+/// Applies all replacements to `text`, the latest first, because an envelope holds text that was replaced before it.
 fn rename(text: String, renamed: &[Renamed]) -> String {
     renamed.iter().rev().fold(text, |text, Renamed { from, to }| {
         if text.contains(from.as_str()) { text.replace(from.as_str(), to) } else { text }
     })
 }
 
-/// Every signature of the old payload becomes one of the new payload.
+/// Makes every signature of the old payload count as one of the new payload too.
 fn sign_as_before(world: &mut World, old: &[u8], new: &[u8]) {
     let signed = world.signed.as_mut().expect("it is known what is signed");
     let (old, new) = (Digest::of(old), Digest::of(new));
@@ -281,7 +280,7 @@ fn renamed_sbom(old: &[u8], new: &[u8]) -> Option<Renamed> {
     (from != to).then_some(Renamed { from, to })
 }
 
-/// The JSON around an envelope, and the content in it.
+/// The whole JSON, and the payload of the envelope at `path` in it.
 fn opened(bytes: &[u8], path: &[&str]) -> (Value, Vec<u8>) {
     let json: Value = serde_json::from_slice(bytes).expect("it is JSON");
     let envelope = path.iter().fold(&json, |json, key| &json[*key]);

@@ -3,7 +3,7 @@
 use super::documents::Who;
 use super::json::Op;
 
-/// A group of such changes.
+/// A group of such changes, all by somebody with the key.
 pub(super) struct Exception {
     /// What the document's name begins with.
     pub(super) document: &'static str,
@@ -54,7 +54,7 @@ const fn because(
     Exception { document, path, ops, why: Why::Because(why) }
 }
 
-const OPTIONAL: &str = "the image specification does not ask for it, and the registry says it as well";
+const OPTIONAL: &str = "the image specification does not require it, and the registry sends it as well";
 const PROVENANCE: &str = "statement of the provenance";
 const SAID: &[Op] = &[Op::Change, Op::Other];
 
@@ -64,13 +64,13 @@ pub(super) const EXCEPTIONS: &[Exception] = &[
         PROVENANCE,
         "/predicate/runDetails/metadata/invocationId",
         SAID,
-        "which attempt it was is what the signer says: the forge alone knows",
+        "only the signer says which attempt it was, and only the forge knows",
     ),
     because(
         PROVENANCE,
         "/predicate/runDetails/builder/version/",
         &[Op::Delete, Op::Spell, Op::Change, Op::Other, Op::More],
-        "which programs built it is what the signer says, and which ones there are depends on the machine",
+        "only the signer says which programs built it, and which ones there are depends on the machine",
     ),
     because(
         "statement of the ",
@@ -82,19 +82,19 @@ pub(super) const EXCEPTIONS: &[Exception] = &[
         "signature of the ",
         "/optional/bundle",
         &[Op::Delete],
-        "a release from before bundles says nothing of them, by the key, and may have been given some",
+        "a signature from before bundles does not mention them, and the release may have been given some since",
     ),
     because(
         "envelope of the ",
         "/signatures/*/keyid",
         &[Op::Delete],
-        "an empty `keyid` says as little as none, and both are envelopes of cosign",
+        "an empty `keyid` says no more than a missing one, and cosign writes both",
     ),
     because(
         "manifest of the ",
         "/layers/*/size",
         SAID,
-        "how many bytes an attachment has: every client compares it with what comes, and the digest says which ones",
+        "the size of an attachment: every client compares it with what it gets, and the digest names the bytes",
     ),
     because("index", "/mediaType", &[Op::Delete], OPTIONAL),
     because("manifest ", "/mediaType", &[Op::Delete], OPTIONAL),

@@ -1,4 +1,4 @@
-//! JSON with its keys and their order as written, and every change of one field of it.
+//! JSON that keeps its keys and their order as written, and every change of one of its fields.
 
 mod text;
 
@@ -39,7 +39,7 @@ pub(in crate::verify::tests) enum Op {
     Change,
     /// It has one more field or element.
     More,
-    /// It is that of another release.
+    /// It has the value that it has in another release.
     Other,
 }
 
@@ -163,7 +163,7 @@ impl Json {
         self.collect(other, path, changes);
     }
 
-    /// The value with one change; `other` is the document that the change was made with.
+    /// The value with one change; `other` is the document that [`Json::changes`] was given.
     pub(in crate::verify::tests) fn with(&self, change: &Change, other: Option<&Self>) -> Self {
         let mut changed = self.clone();
         changed.apply(&change.path, change.op, other);

@@ -64,7 +64,7 @@ pub(super) fn layers(dir: &Path) -> Result<BTreeMap<Digest, Option<Arc<LayerFact
         let mut facts = Vec::new();
         GzDecoder::new(&packed[..]).read_to_end(&mut facts)?;
         let mut facts: Value = serde_json::from_slice(&facts)?;
-        // Recorded before these were read: the layers of an honest release have nothing that they would tell.
+        // Older recordings lack these fields, in which the layers of an honest release have nothing anyway.
         for (field, nothing) in [("directories", json!([])), ("undeclared", json!([])), ("odd", Value::Null)]
         {
             let fields = facts.as_object_mut().context("facts are an object")?;
