@@ -97,7 +97,14 @@ fn install_with_both(
     // npm 10 may keep packages that no installed package requires. It may also leave out packages that are required by
     // an optional package that does not fit the platform (docs/facts.md#lockfile-and-platform).
     let (ten, eleven) = (ten.without(&accepted.tolerated), eleven.without(&accepted.tolerated));
-    let as_read = [&ten, &eleven].map(|tree| is_what_we_read(tree, accepted));
+    let mut renamed = Vec::new();
+    for tree in [&ten, &eleven] {
+        renamed.extend(renamed_in(tree, accepted).with_context(|| format!("{lock:#}"))?);
+    }
+    ensure!(
+        renamed.is_empty() || !is_honest,
+        "installed with another name or version: {renamed:?}: {lock:#}"
+    );
     let is_in_one = |path: &str| ten.has(path) != eleven.has(path);
     let optional = accepted.installed.iter().filter(|(path, (_, _, optional))| *optional && is_in_one(path));
     let optional: BTreeSet<String> = optional.map(|(path, _)| path.clone()).collect();
@@ -108,30 +115,30 @@ fn install_with_both(
         let more: Vec<_> = eleven.files.keys().filter(|path| !ten.files.contains_key(*path)).collect();
         bail!("npm 10 and 11 differ in {differ:?} and {more:?}: {lock:#}");
     }
-    match as_read {
-        [Ok(()), Ok(())] if optional.is_empty() => Ok(Outcome::Same),
-        [Ok(()), Ok(())] => Ok(Outcome::LessOptional),
-        [Err(error), _] | [_, Err(error)] if is_honest => Err(error.context(format!("{lock:#}"))),
-        _ => Ok(Outcome::OtherName),
-    }
+    Ok(match (renamed.is_empty(), optional.is_empty()) {
+        (false, _) => Outcome::OtherName,
+        (true, true) => Outcome::Same,
+        (true, false) => Outcome::LessOptional,
+    })
 }
 
-fn is_what_we_read(tree: &Tree, accepted: &Accepted) -> Result<()> {
+/// The packages whose name or version is not the one that we read.
+///
+/// # Errors
+/// When the tree has other packages than those that we read.
+fn renamed_in(tree: &Tree, accepted: &Accepted) -> Result<Vec<String>> {
     let found = tree.packages()?;
+    let mut renamed = Vec::new();
     for (path, (name, version, is_optional)) in &accepted.installed {
         match found.get(path) {
-            Some(package) => {
-                ensure!(
-                    package == &(name.clone(), version.clone()),
-                    "`{path}` is {package:?}, not {name} {version}"
-                );
-            }
+            Some(package) if package == &(name.clone(), version.clone()) => {}
+            Some(package) => renamed.push(format!("`{path}` is {package:?}, not {name} {version}")),
             None => ensure!(is_optional, "`{path}` is not installed"),
         }
     }
     let more: Vec<_> = found.keys().filter(|path| !accepted.installed.contains_key(*path)).collect();
     ensure!(more.is_empty(), "{more:?} are installed as well");
-    Ok(())
+    Ok(renamed)
 }
 
 /// `LOCKFILES=200` for the first 200, `LOCKFILES=100..200` for the second half of them.
