@@ -68,13 +68,13 @@ pub(crate) struct Options {
 /// Tries the cases and prints the results; a violation is an error.
 #[expect(clippy::print_stdout, reason = "this is the command's data")]
 pub(crate) fn run(environment: &Environment, options: &Options) -> Result<()> {
+    ensure!(options.all || !options.write, "`--write` is for the whole matrix: add `--all`");
     let environment = &bench::of_testbed(environment)?;
     let progress = Progress::start();
     let (mut results, seed) = match &options.file {
         Some(file) => Results::open(file, seed(options.seed)?)?,
         None => (Results::default(), seed(options.seed)?),
     };
-    ensure!(options.all || !options.write, "`--write` is for the whole matrix: add `--all`");
     let machine = options.write.then(|| document::machine(environment)).transpose()?;
     let (xtask, _target) = bench::build_xtask(&Runner::new(environment))?;
     let commit = commit(environment)?;

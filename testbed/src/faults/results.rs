@@ -41,9 +41,8 @@ impl Results {
         }
         let is_new = header.is_none();
         let seed = header.map_or(seed, |header| header.seed);
-        if !is_new {
-            fs::write(path, format!("{whole}\n")).with_context(doing)?;
-        }
+        let kept = if is_new { String::new() } else { format!("{whole}\n") };
+        fs::write(path, kept).with_context(doing)?;
         let file = File::options().create(true).append(true).open(path).with_context(doing)?;
         let mut results = Self { outcomes, file: Some(file) };
         if is_new {
@@ -131,6 +130,16 @@ mod tests {
         let mut results = Results::open(&path, 9).unwrap().0;
         assert_eq!(results.outcomes.len(), 3);
         assert_eq!(results.done().len(), 2, "the case that could not be tried is not done");
+    }
+
+    #[test]
+    fn a_matrix_that_was_interrupted_in_its_first_line_begins_again() {
+        let scratch = Scratch::new().unwrap();
+        let path = scratch.path().join("results");
+        std::fs::write(&path, "{\"se").unwrap();
+        let (mut results, seed) = Results::open(&path, 8).unwrap();
+        assert_eq!((seed, results.done().len()), (8, 0));
+        assert_eq!(Results::open(&path, 9).unwrap().1, 8, "the file is valid and has the seed");
     }
 
     #[test]
