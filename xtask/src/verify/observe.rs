@@ -98,13 +98,17 @@ pub(super) fn signature(verifier: &Verifier<'_>, tag: &ReleaseTag, digest: &Dige
 pub fn seen<T>(result: Result<T>) -> Seen<T> {
     result.map_err(|error| {
         let words = in_words(&error);
-        let is_wrong = error.chain().any(|cause| cause.is::<WrongBytes>() || cause.is::<Damaged>());
-        match is_wrong {
+        match is_wrong(&error) {
             true => Unseen::Wrong(words),
             false if is_transient(&error) => Unseen::Away(words),
             false => Unseen::Unknown(words),
         }
     })
+}
+
+/// Whether there was an answer with bytes that do not match their digest.
+fn is_wrong(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| cause.is::<WrongBytes>() || cause.is::<Damaged>())
 }
 
 /// The error in words, with what to type if it says that something is not public.

@@ -3,20 +3,19 @@
 use std::path::Path;
 use std::thread;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use crate::evidence::attached::Kind;
 use crate::evidence::bundle;
 use crate::oci::manifest::ImageManifest;
 use crate::oci::reference::Digest;
 use crate::oci::registry::Wanted;
-use crate::process::failure::is_transient;
 use crate::tool::cosign::{Cosign, VerifyCommand};
 use crate::verify::Verifier;
 use crate::verify::claim::{Seen, Unseen};
 use crate::verify::observe::store::{Referrers, Store};
 
-use super::{join, key_directory, seen};
+use super::{is_wrong, join, key_directory, seen};
 
 /// At most this many blobs are fetched. No release attaches more.
 const MOST_BLOBS: usize = 1000;
@@ -64,12 +63,8 @@ impl Questions<'_> {
             return Ok(Answer::Accepted(output));
         }
         let kind = if command.is_signature() { Kind::Signatures } else { Kind::Attestations };
-        // Any other error is an answer, and cosign's rejection counts.
-        if let Err(error) = check_answers(self.store, &command.digests, kind)
-            && is_transient(&error)
-        {
-            return Err(error.context(format!("`{command}` failed, and the registry does not answer")));
-        }
+        check_answers(self.store, &command.digests, kind)
+            .with_context(|| format!("`{command}` failed, and what it reads could not be fetched"))?;
         Ok(match self.cosign.try_verify(command, dir)? {
             Ok(output) => Answer::Accepted(output),
             Err(words) => Answer::Rejected(words),
@@ -78,46 +73,93 @@ impl Questions<'_> {
 }
 
 /// Fetches what is attached to each of `digests`, including bundles, because cosign 3 reads those. That something is
-/// missing, or is not a manifest, is an answer as well.
+/// missing, is not a manifest, or has bytes that do not match its digest is an answer as well.
 fn check_answers(store: &dyn Store, digests: &[Digest], kind: Kind) -> Result<()> {
     let mut wanted = Vec::new();
     for digest in digests {
         wanted.extend(store.attached(digest, kind));
-        let bundles = match store.referrers(digest)? {
-            Referrers::Listed(listed, _) => listed,
-            Referrers::Tagged(Some(index)) => bundle::named(&index).unwrap_or_default(),
-            Referrers::Tagged(None) | Referrers::NotKept => Vec::new(),
+        let bundles = match answered(store.referrers(digest))? {
+            Some(Referrers::Listed(listed, _)) => listed,
+            Some(Referrers::Tagged(Some(index))) => bundle::named(&index).unwrap_or_default(),
+            Some(Referrers::Tagged(None) | Referrers::NotKept) | None => Vec::new(),
         };
         wanted.extend(bundles.into_iter().map(Wanted::Manifest));
     }
-    let manifests = store.fetch(&wanted).into_iter().collect::<Result<Vec<_>>>()?;
-    let manifests = manifests.iter().flatten().filter_map(|bytes| ImageManifest::parse(bytes).ok());
+    let fetch = |wanted: &[Wanted]| store.fetch(wanted).into_iter().map(answered).collect::<Result<Vec<_>>>();
+    let manifests = fetch(&wanted)?;
+    let manifests = manifests.iter().flatten().flatten();
+    let manifests = manifests.filter_map(|bytes| ImageManifest::parse(bytes).ok());
     let layers = manifests.flat_map(|manifest| manifest.layers);
     let wanted: Vec<_> = layers.map(|layer| Wanted::Blob(layer.digest)).take(MOST_BLOBS).collect();
-    store.fetch(&wanted).into_iter().try_for_each(|answer| answer.map(drop))
+    fetch(&wanted).map(drop)
+}
+
+/// The answer; `None` for one with wrong bytes.
+fn answered<T>(answer: Result<T>) -> Result<Option<T>> {
+    match answer {
+        Err(error) if is_wrong(&error) => Ok(None),
+        answer => answer.map(Some),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::path::{Path, PathBuf};
+    use std::time::Duration;
 
     use anyhow::{Result, bail};
     use serde_json::json;
 
-    use super::check_answers;
+    use super::{Answer, Questions};
     use crate::contents::read::Layers;
     use crate::evidence::attached::Kind;
     use crate::evidence::bundle;
     use crate::oci::manifest::tests::descriptor;
     use crate::oci::reference::Digest;
-    use crate::oci::registry::{Got, Wanted};
+    use crate::oci::registry::{Got, Wanted, WrongBytes};
+    use crate::process::Runner;
+    use crate::process::environment::Environment;
+    use crate::process::failure::{NotPublic, Transient};
+    use crate::tool::cosign::{Cosign, VerifyCommand};
+    use crate::tool::docker::DockerConfig;
+    use crate::verify::claim::{Seen, Unseen};
+    use crate::verify::observe::seen;
     use crate::verify::observe::store::{Referrers, Store};
 
-    /// A registry with attestations and a bundle beside an image. It answers 503 for what it is `busy` with, and has lost
-    /// what is `lost`.
-    struct Registry {
-        busy: String,
-        lost: String,
+    /// How a registry answers for one thing.
+    #[derive(Clone, Copy, Debug)]
+    enum How {
+        Busy,
+        Hidden,
+        Refuses,
+        OtherBytes,
+        NoManifest,
+        Missing,
+    }
+
+    impl How {
+        fn answer(self) -> Result<Option<Vec<u8>>> {
+            match self {
+                Self::Busy => Err(Transient::new("answered 503").into()),
+                Self::Hidden => Err(NotPublic::new("it").into()),
+                Self::Refuses => bail!("answered 403"),
+                Self::OtherBytes => {
+                    WrongBytes::check_bytes("answered", b"other", &Digest::of(b"these"))?;
+                    Ok(None)
+                }
+                Self::NoManifest => Ok(Some(b"{}".to_vec())),
+                Self::Missing => Ok(None),
+            }
+        }
+    }
+
+    /// A registry with attestations and a bundle beside an image, which answers differently for some of them.
+    struct Registry(Vec<(String, How)>);
+
+    impl Registry {
+        fn odd(&self, name: &str) -> Option<Result<Option<Vec<u8>>>> {
+            self.0.iter().find(|(odd, _)| odd == name).map(|(_, how)| how.answer())
+        }
     }
 
     fn image() -> Digest {
@@ -141,19 +183,16 @@ mod tests {
                     Wanted::Blob(digest) => (digest.to_string(), "its bytes".to_owned()),
                     Wanted::HasBlob(_) | Wanted::Referrers(_) => bail!("it is not requested here"),
                 };
-                match name {
-                    busy if busy == self.busy => bail!("answered 503"),
-                    lost if lost == self.lost => Ok(None),
-                    _ => Ok(Some(Got::Bytes(answer.into_bytes()))),
-                }
+                let answer = self.odd(&name).unwrap_or_else(|| Ok(Some(answer.into_bytes())));
+                Ok(answer?.map(Got::Bytes))
             };
             wanted.iter().map(fetch).collect()
         }
 
         fn referrers(&self, digest: &Digest) -> Result<Referrers> {
-            match bundle::tag(digest).as_str() == self.busy {
-                true => bail!("answered 503"),
-                false => Ok(Referrers::Listed(vec![Digest::of(b"bundle manifest")], None)),
+            match self.odd(bundle::tag(digest).as_str()) {
+                Some(answer) => Ok(Referrers::Tagged(answer?)),
+                None => Ok(Referrers::Listed(vec![Digest::of(b"bundle manifest")], None)),
             }
         }
 
@@ -162,8 +201,20 @@ mod tests {
         }
     }
 
+    /// The answer of a cosign that rejects everything.
+    fn rejected(odd: Vec<(String, How)>) -> Seen<Answer> {
+        let environment = Environment::of_this_process();
+        let runner = Runner::new(&environment);
+        let config = DockerConfig::new(&environment, None).unwrap();
+        let cosign = Cosign::new(&runner, "false", &config, Duration::from_secs(20));
+        let image_name = "registry.example.org/acme/carol".parse().unwrap();
+        let command = VerifyCommand::attestation("cosign.pub", "x", &image_name, &image());
+        let questions = Questions { cosign: &cosign, store: &Registry(odd) };
+        seen(questions.ask_one(&command, Path::new("/")))
+    }
+
     #[test]
-    fn a_part_that_cosign_reads_may_be_missing_but_not_unavailable() {
+    fn a_rejection_counts_only_if_the_registry_answers_for_everything_that_cosign_reads() {
         let parts = [
             Kind::Attestations.tag(&image()).to_string(),
             bundle::tag(&image()).to_string(),
@@ -171,14 +222,22 @@ mod tests {
             Digest::of(b"bundle manifest").to_string(),
             Digest::of(b"bundle").to_string(),
         ];
-        let check = |busy: &str, lost: &str| {
-            let registry = Registry { busy: busy.to_owned(), lost: lost.to_owned() };
-            check_answers(&registry, &[image()], Kind::Attestations)
-        };
-        assert!(check("", "").is_ok());
+        assert!(matches!(rejected(Vec::new()), Ok(Answer::Rejected(_))));
         for part in &parts {
-            assert!(check(part, "").is_err(), "{part}");
-            assert!(check("", part).is_ok(), "{part}");
+            let rejected = |how| rejected(vec![(part.clone(), how)]);
+            assert!(matches!(rejected(How::Busy), Err(Unseen::Away(_))), "{part}");
+            for how in [How::Hidden, How::Refuses] {
+                assert!(matches!(rejected(how), Err(Unseen::Unknown(_))), "{part} {how:?}");
+            }
+            for how in [How::OtherBytes, How::NoManifest, How::Missing] {
+                assert!(matches!(rejected(how), Ok(Answer::Rejected(_))), "{part} {how:?}");
+            }
+        }
+        // Wrong bytes do not hide that something else was not answered for.
+        for wrong in [&parts[1], &parts[3]] {
+            let odd = [(wrong, How::OtherBytes), (&parts[2], How::Refuses)];
+            let odd = odd.map(|(part, how)| (part.clone(), how));
+            assert!(matches!(rejected(odd.into()), Err(Unseen::Unknown(_))), "{wrong}");
         }
     }
 }
