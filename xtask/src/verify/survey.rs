@@ -144,16 +144,23 @@ fn look(verifier: &Verifier<'_>, asked: &Asked<'_>, shared: &Shared<'_>) -> Resu
 fn offline(verifier: &Verifier<'_>, layout: &Layout) -> Result<Survey> {
     let digest = layout.image();
     let seen = observe::image(verifier, digest, Place::Layout(layout), None)?;
-    let mut claims = image::judge(&verifier.release, digest, &seen, &Ok(Vec::new()));
-    // Blobs that no other check reads were saved too, and must be intact.
-    if let Err(unseen) = observe::seen(layout.check()) {
-        let present = claims.iter_mut().filter(|claim| claim.id == claims::IMAGE_PRESENT);
-        present.for_each(|claim| *claim = Claim::unseen(claims::IMAGE_PRESENT, &unseen));
-    }
+    let claims = image::judge(&verifier.release, digest, &seen, &Ok(Vec::new()));
+    let claims = with_blobs(claims, &observe::seen(layout.check()));
     // `cosign save` leaves the platforms' signatures out.
     let not_asked = [&[claims::SIGNATURE_PLATFORMS, claims::PROVENANCE_RUN], &claims::OF_NAMES[..]].concat();
     let says_rehearsal = verifier.release.is_trial() && image::is_rehearsal(&seen, digest);
     Ok(Survey { digest: Some(digest.clone()), claims, not_asked, says_rehearsal, tags: None })
+}
+
+/// Adds the check of all `blobs` in a directory. Those that no other check reads were saved too, and must be intact. A
+/// worse verdict stays.
+pub(super) fn with_blobs(mut claims: Vec<Claim>, blobs: &Seen<()>) -> Vec<Claim> {
+    if let Err(unseen) = blobs {
+        let found = Claim::unseen(claims::IMAGE_PRESENT, unseen);
+        let better = claims.iter_mut().filter(|claim| claim.id == found.id && claim.verdict < found.verdict);
+        better.for_each(|claim| *claim = found.clone());
+    }
+    claims
 }
 
 fn online(verifier: &Verifier<'_>, asked: Option<&Digest>, shared: &Shared<'_>) -> Result<Survey> {

@@ -12,6 +12,7 @@ mod image;
 mod keys;
 mod lies;
 mod mutation;
+mod offline;
 mod rebuilt;
 mod recording;
 mod small;

@@ -12,6 +12,7 @@ use crate::oci::reference::Digest;
 use crate::oci::registry::{Client, Got, Wanted, WrongBytes};
 use crate::process::file;
 
+use super::is_wrong;
 use super::saved::Saved;
 
 /// Larger than any manifest, config or attestation of ours, in bytes.
@@ -111,17 +112,22 @@ impl Layout {
         &self.path
     }
 
-    /// Reads every blob completely: its bytes must match the digest in its name.
+    /// Reads every blob completely: its bytes must match the digest in its name. If one has other bytes, that is the
+    /// error, whatever else cannot be read.
     pub(in crate::verify) fn check(&self) -> Result<()> {
         let blobs = self.path.join("blobs").join("sha256");
         let doing = || format!("listing `{}`", blobs.display());
+        let mut checked = Ok(());
         for entry in fs::read_dir(&blobs).with_context(doing)? {
             let name = entry.with_context(doing)?.file_name();
             let digest = format!("sha256:{}", name.to_string_lossy()).parse();
-            let digest = digest.with_context(|| format!("a file in `{}` is no blob", blobs.display()))?;
-            self.has_blob(&digest)?;
+            let digest = digest.with_context(|| format!("a file in `{}` is no blob", blobs.display()));
+            match digest.and_then(|digest| self.has_blob(&digest)) {
+                Err(error) if is_wrong(&error) => return Err(error),
+                found => checked = checked.and(found.map(drop)),
+            }
         }
-        Ok(())
+        checked
     }
 
     fn file(&self, digest: &Digest) -> PathBuf {
@@ -187,9 +193,11 @@ impl Store for Layout {
 
 #[cfg(test)]
 mod tests {
-    use super::Layout;
+    use super::{Layout, Saved};
     use crate::oci::reference::Digest;
     use crate::process::scratch::Scratch;
+    use crate::verify::claim::Unseen;
+    use crate::verify::observe::seen;
     use nix::sys::stat::Mode;
     use serde_json::json;
     use std::fs;
@@ -197,6 +205,14 @@ mod tests {
     use std::path::Path;
     use std::sync::mpsc;
     use std::time::Duration;
+
+    /// A layout at `path` whose image has signatures and attestations.
+    fn layout(path: &Path) -> Layout {
+        let [image, signatures, attestations] =
+            [b"image".as_slice(), b"signatures", b"attestations"].map(Digest::of);
+        let saved = Saved { image, signatures: Some(signatures), attestations: Some(attestations) };
+        Layout { path: path.to_owned(), saved }
+    }
 
     /// What `Layout::check` and `Layout::blob` say about a blob that `make` creates at a path; `None` if they do not
     /// return.
@@ -220,6 +236,28 @@ mod tests {
             }
         });
         [(); 2].map(|()| answer.recv_timeout(Duration::from_secs(20)).ok())
+    }
+
+    #[test]
+    fn wrong_bytes_are_reported_whatever_else_lies_beside_them() {
+        type Stray = fn(&Path, u8);
+        let strays: [Stray; 2] = [
+            |blobs, number| fs::write(blobs.join(format!("stray-{number}")), b"").unwrap(),
+            |blobs, number| fs::create_dir(blobs.join(Digest::of(&[number]).hex())).unwrap(),
+        ];
+        for stray in strays {
+            let scratch = Scratch::new().unwrap();
+            let blobs = scratch.path().join("blobs/sha256");
+            fs::create_dir_all(&blobs).unwrap();
+            let layout = layout(scratch.path());
+            let check = || seen(layout.check());
+            // A directory is listed in any order.
+            (0..8).for_each(|number| stray(&blobs, number));
+            assert!(matches!(check(), Err(Unseen::Unknown(_))), "{:?}", check());
+            fs::write(blobs.join(Digest::of(b"blob").hex()), b"other").unwrap();
+            (8..16).for_each(|number| stray(&blobs, number));
+            assert!(matches!(check(), Err(Unseen::Wrong(_))), "{:?}", check());
+        }
     }
 
     #[test]
