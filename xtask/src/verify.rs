@@ -5,6 +5,7 @@
 pub mod by_hand;
 pub mod claim;
 pub mod difference;
+mod gates;
 mod judge;
 pub mod known;
 mod observe;
@@ -19,11 +20,10 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, anyhow};
 
-use crate::evidence::attached::{self, Attestations};
+use crate::evidence::attached;
 use crate::evidence::bundle::Hint;
 use crate::evidence::claims;
 use crate::evidence::page::PublishedPage;
-use crate::evidence::provenance::Smoked;
 use crate::forge::Read;
 use crate::inputs::PUBLIC_KEY;
 use crate::inputs::keys::PublicKey;
@@ -42,10 +42,9 @@ use crate::tool::docker::Docker;
 use crate::tool::git::Git;
 
 use claim::{Claim, Seen, Verdict, is_away};
-use judge::{image, public, unchanged};
-use observe::{ImageSeen, Place};
-use proven::{Disproved, Proven};
+use judge::public;
 
+pub use gates::{Gate, fresh, of_public};
 pub use judge::assets::Due;
 pub use observe::SharedClone;
 pub use observe::keys::{KeysSeen, keys as observe_keys};
@@ -120,79 +119,12 @@ impl Verifier<'_> {
     }
 }
 
-/// The gate for an image that this run made: its claims hold, and its attestations read back unchanged. Another run
-/// of the same release may be writing them at the same time, and while a tag is overwritten a registry may briefly
-/// have nothing under it (docs/facts.md#overwrite-gap). So if a claim does not hold, everything is checked once more.
-///
-/// # Errors
-/// A [`Disproved`] when a claim does not hold; other errors when one could not be checked.
-pub fn fresh(verifier: &Verifier<'_>, digest: &Digest, attestations: &Attestations) -> Result<Proven> {
-    let check = || {
-        let (seen, claims) = image(verifier, digest)?;
-        match broken(&claims) {
-            Some((verdict, text)) => {
-                let text = format!("the image that was just made does not verify: {text}");
-                match verdict {
-                    Verdict::False => return Err(Disproved::of(&claims, text).into()),
-                    _ => return Err(unchecked(&claims, text)),
-                }
-            }
-            None => unchanged::check_unchanged(&seen, digest, attestations)
-                .map_err(|error| Disproved::new(format!("{error:#}")))?,
-        }
-        proven(verifier, &seen, digest)
-    };
-    check().or_else(|_first| check())
-}
-
-/// The proof; or the worst verdict, and the claims that do not hold, in words.
-pub type Gate = Result<Proven, (Verdict, String)>;
-
-/// The gate for an image that an earlier run published: the claims about it, and the one about the forge's git tag,
-/// because creating a page for a missing tag would create that tag. Returns a proof if all of them hold, else the
-/// result of [`broken`]. As in [`fresh`], another run of the same release may be storing its own attestations at the
-/// same time. So if a claim does not hold, everything is checked once more, unless a server is away: requests to it
-/// were already retried.
-///
-/// # Errors
-/// When the checks could not be completed, for example because a signal interrupted them.
-pub fn of_public(verifier: &Verifier<'_>, digest: &Digest) -> Result<(Vec<Claim>, Gate)> {
-    let (claims, proven) = public_once(verifier, digest)?;
-    if proven.is_err() && !is_away(&claims) { public_once(verifier, digest) } else { Ok((claims, proven)) }
-}
-
 /// Whether `attachments` is the only claim that does not hold. That is so while a run has stored only one of its two
 /// formats, or after it died at that point.
 #[must_use]
 pub fn is_between_formats(claims: &[Claim]) -> bool {
     let mut broken = claims.iter().filter(|claim| claim.verdict != Verdict::Holds).peekable();
     broken.peek().is_some() && broken.all(|claim| claim.id == claims::ATTACHMENTS)
-}
-
-fn public_once(verifier: &Verifier<'_>, digest: &Digest) -> Result<(Vec<Claim>, Gate)> {
-    let release = &verifier.release;
-    let forge_tag = || Ok(seen(verifier.forge.tag(release.tag())));
-    let ((seen, claims), forge_tag) = both(|| image(verifier, digest), forge_tag)?;
-    let claims = [claims, vec![public::git_tag(release, &forge_tag)]].concat();
-    let proven = match broken(&claims) {
-        None => Ok(proven(verifier, &seen, digest)?),
-        Some(broken) => Err(broken),
-    };
-    Ok((claims, proven))
-}
-
-fn proven(verifier: &Verifier<'_>, seen: &ImageSeen, digest: &Digest) -> Result<Proven> {
-    let smoked: Smoked = image::smoked(&verifier.release, seen, digest)?;
-    let envelopes = judge::assets::envelopes(seen).map_err(|unseen| anyhow!("{unseen}"))?;
-    let envelopes = envelopes.into_iter().map(|(_, digest)| digest).collect();
-    Ok(Proven::new(digest, smoked, image::build_type(seen, digest)?, envelopes))
-}
-
-fn image(verifier: &Verifier<'_>, digest: &Digest) -> Result<(ImageSeen, Vec<Claim>)> {
-    let look = || observe::image(verifier, digest, Place::Registry, None);
-    let (seen, tags) = both(look, || Ok(seen(verifier.registry.tags())))?;
-    let claims = image::judge(&verifier.release, digest, &seen, &others(&tags, digest));
-    Ok((seen, claims))
 }
 
 /// Those of `tags` under which something is attached to `digest` in a format other than ours.

@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::oci::reference::Digest;
 use crate::process::parallel::both;
 
-use super::claim::{Claim, Seen, may_pass};
+use super::claim::{Claim, Seen, twice};
 use super::judge::{image, public};
 use super::observe::{self, BundleSeen, ImageSeen, Place, seen};
 use super::{Verifier, broken, others};
@@ -20,16 +20,17 @@ pub enum Standing {
     Broken(Vec<Claim>),
 }
 
-/// The state of a published image. [`Standing::Lacking`] is meant only for code that adds the bundles. As in the
-/// gates, everything is checked once more if a claim is false.
+/// The state of a published image. [`Standing::Lacking`] is meant only for code that adds the bundles. As the gates
+/// do, this looks [`twice`] if a claim is false.
 ///
 /// # Errors
 /// When the checks could not be completed, for example because a signal interrupted them.
 pub fn standing(verifier: &Verifier<'_>, digest: &Digest) -> Result<Standing> {
-    match look(verifier, digest)? {
-        Standing::Broken(claims) if may_pass(&claims) => look(verifier, digest),
-        found => Ok(found),
-    }
+    let once = || look(verifier, digest);
+    twice(once, once, |found| match found {
+        Standing::Broken(claims) => claims,
+        Standing::Bundled | Standing::Lacking => &[],
+    })
 }
 
 fn look(verifier: &Verifier<'_>, digest: &Digest) -> Result<Standing> {

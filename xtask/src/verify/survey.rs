@@ -16,7 +16,7 @@ use crate::oci::registry::{Client, Manifest};
 use crate::process::parallel::{both, joined};
 use crate::tool::git::Git;
 
-use super::claim::{Claim, Seen, Unseen, is_away, may_pass};
+use super::claim::{Claim, Seen, Unseen, twice};
 use super::judge::run::{self, Named};
 use super::judge::{assets, image, public};
 use super::observe::store::Layout;
@@ -100,19 +100,16 @@ impl<'a> Shared<'a> {
     }
 }
 
-/// Fetches and judges. A release may be writing at the same time, and what is read before and after a write does not
-/// match (docs/decisions/0039-a-false-claim-is-looked-at-twice.md). So if a claim is false, everything is checked
-/// once more.
+/// Fetches and judges, [`twice`] if a claim is false. Nobody writes into a directory, so that is looked at once.
 ///
 /// # Errors
 /// When a signal interrupted it.
 pub fn run(verifier: &Verifier<'_>, asked: &Asked<'_>, shared: &Shared<'_>) -> Result<Survey> {
-    let first = look(verifier, asked, shared)?;
-    if matches!(asked, Asked::Layout(_)) || !may_pass(&first.claims) {
-        return Ok(first);
+    let once = || look(verifier, asked, shared);
+    match asked {
+        Asked::Layout(_) => once(),
+        _ => twice(once, || look(verifier, asked, shared.again()), |survey| &survey.claims),
     }
-    let again = look(verifier, asked, shared.again())?;
-    Ok(if is_away(&again.claims) { first } else { again })
 }
 
 fn look(verifier: &Verifier<'_>, asked: &Asked<'_>, shared: &Shared<'_>) -> Result<Survey> {
