@@ -58,6 +58,8 @@ fn of_image(release: &Release<'_>, digest: &Digest, layout: Option<&Path>, id: &
         None => command.to_string(),
     };
     let [signature, provenance, sbom] = verify_commands(release, digest).map(shown);
+    let platforms = release.platforms().join(" ");
+    let digests = format!("$({INSPECT} --raw {pinned} | jq -r '.manifests[].digest')");
     Some(match id {
         claims::SIGNATURE => signature,
         claims::SMOKE => format!("{} {PREDICATE}", shown(test_result_command(release, digest))),
@@ -70,25 +72,28 @@ fn of_image(release: &Release<'_>, digest: &Digest, layout: Option<&Path>, id: &
         _ if id.starts_with(claims::PROVENANCE) => format!("{provenance} {PREDICATE}"),
         _ if layout.is_some() => return None,
         claims::SIGNATURE_PLATFORMS => format!(
-            "for each in $({INSPECT} --raw {pinned} | jq -r '.manifests[].digest'); do {}@$each; done",
+            "for each in {digests}; do {}@$each; done",
             signature.trim_end_matches(&format!("@{digest}"))
         ),
-        claims::ATTACHMENTS => format!("cosign tree {pinned}"),
-        claims::IMAGE_PRESENT => format!("docker pull {pinned}"),
+        claims::ATTACHMENTS => {
+            format!("for each in {digest} {digests}; do cosign tree {}@$each; done", release.image)
+        }
+        claims::IMAGE_PRESENT => {
+            format!("for each in {platforms}; do docker pull --platform $each {pinned}; done")
+        }
         claims::IMAGE_PLATFORMS => format!("{INSPECT} {pinned}"),
         claims::IMAGE_LABELS => format!("{INSPECT} {pinned} --format '{{{{json .Image}}}}'"),
         // This unpacks every layer and compares it with the config, as the claim does.
         claims::IMAGE_CONTENT => format!("crane validate --remote {pinned}"),
         // This prints the added layers as lines that begin with `>`. They must come after all of the base image's.
         claims::IMAGE_BASE => format!(
-            "layers() {{ crane manifest --platform $1 $2 | jq -r '.layers[].digest'; }}; for each in {}; do \
+            "layers() {{ crane manifest --platform $1 $2 | jq -r '.layers[].digest'; }}; for each in {platforms}; do \
              diff <(layers $each {}) <(layers $each {pinned}); done",
-            release.platforms().join(" "),
             quote(&release.inputs.base.last.reference)
         ),
         claims::IMAGE_MACHINE => format!(
-            "mkdir root && made=$(docker create {pinned}) && docker export $made | tar --extract --directory root && \
-             docker rm $made && find root -name '*.node' -exec file {{}} +"
+            "for each in {platforms}; do mkdir -p root/$each && crane export --platform $each {pinned} - | \
+             tar --extract --directory root/$each; done; find root -name '*.node' -exec file {{}} +"
         ),
         _ => return None,
     })

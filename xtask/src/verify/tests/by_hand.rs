@@ -44,6 +44,27 @@ fn commands(given: Given<'_>) -> [Option<String>; 4] {
 }
 
 #[test]
+fn an_image_is_looked_at_on_every_platform() {
+    let (_, dir) = all().unwrap().pop().unwrap();
+    let recording = Recording::load(&dir).unwrap();
+    let release = recording.release();
+    let platforms = format!("for each in {}; do ", release.platforms().join(" "));
+    let digests = "jq -r '.manifests[].digest'); do ".to_owned();
+    for (id, each, how) in [
+        (claims::IMAGE_PRESENT, &platforms, " --platform $each "),
+        (claims::IMAGE_BASE, &platforms, "layers $each "),
+        (claims::IMAGE_MACHINE, &platforms, " --platform $each "),
+        (claims::SIGNATURE_PLATFORMS, &digests, "@$each"),
+        (claims::ATTACHMENTS, &digests, "@$each"),
+    ] {
+        let mut claims = [Claim::judge(id, &Ok(()), |()| Ok(String::new()))];
+        by_hand::add(&release, Some(&recording.world.digest), Given::default(), &mut claims);
+        let command = claims[0].by_hand.clone().unwrap();
+        assert!(command.contains(each.as_str()) && command.contains(how), "{command}");
+    }
+}
+
+#[test]
 fn a_signature_is_checked_with_the_key_of_the_release_or_the_given_one() {
     let (_, dir) = all().unwrap().pop().unwrap();
     let tag = Recording::load(&dir).unwrap().world.tag;
@@ -52,7 +73,7 @@ fn a_signature_is_checked_with_the_key_of_the_release_or_the_given_one() {
         let start = format!("git show {tag}:cosign.pub > {tag}.pub && cosign verify");
         assert!(command.starts_with(&start) && command.contains(&format!("--key {tag}.pub ")), "{command}");
     }
-    assert!(image.unwrap().starts_with("docker pull "));
+    assert!(image.unwrap().contains("docker pull "));
     let given = Given { key: Some(Path::new("kept/a key.pub")), layout: None };
     let [signature, ..] = commands(given).map(Option::unwrap);
     assert!(signature.starts_with("cosign verify --key 'kept/a key.pub' "), "{signature}");
