@@ -66,8 +66,8 @@ fn one(store: &dyn Store, wanted: Wanted) -> Seen<Option<Vec<u8>>> {
     store.fetch(&[wanted]).into_iter().next().map_or(Ok(None), seen)
 }
 
-/// Looks at the image. If its index is `known`, nothing has to wait for it, because the same digest means the same
-/// bytes. The index is still requested by its digest, as `docker pull` does.
+/// Looks at the image. If its index is `known`, from a tag, nothing has to wait for it, because the same digest means
+/// the same bytes. The index is still requested by its digest, as `docker pull` does.
 ///
 /// # Errors
 /// When a signal interrupted it.
@@ -116,16 +116,13 @@ pub(in crate::verify) fn look(
     sources: Sources<'_>,
 ) -> Result<ImageSeen> {
     let Sources { store, ask, unpack, check, hint } = sources;
-    let known = match known {
-        Some(known) => Ok(Some(known)),
-        None => one(store, Wanted::Manifest(digest.clone())),
-    };
+    let by_digest = known.is_none().then(|| one(store, Wanted::Manifest(digest.clone())));
+    let index_bytes = by_digest.clone().unwrap_or(Ok(known));
     crate::process::interrupt::check()?;
-    let platforms = platforms(&known);
+    let platforms = platforms(&index_bytes);
     let mut commands = of_index(release, digest, place);
     let of_parts = of_parts(release, &platforms, place);
     commands.extend(of_parts.iter().flatten().cloned());
-    let index_bytes = known.clone();
     let referring = || match &index_bytes {
         Ok(Some(index)) => bundles::look(release, store, index, hint, check),
         Ok(None) | Err(Unseen::Wrong(_) | Unseen::Follows(_)) => Err(Unseen::Follows(claims::IMAGE_PRESENT)),
@@ -139,7 +136,7 @@ pub(in crate::verify) fn look(
         || {
             both(
                 || {
-                    let found = parts::look(store, digest, known, &platforms);
+                    let found = parts::look(store, digest, by_digest, &platforms);
                     let contents = unpack(&found.parts);
                     Ok((found, contents))
                 },

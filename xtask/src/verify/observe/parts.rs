@@ -73,11 +73,11 @@ struct RunConfig {
     labels: BTreeMap<String, String>,
 }
 
-/// Looks at everything. `known` is the index, or why it is unknown. A known index is requested by its digest anyway.
+/// Looks at everything. `index` is the answer for the index's digest; `None` if it was not requested yet.
 pub(super) fn look(
     store: &dyn Store,
     digest: &Digest,
-    known: Seen<Option<Vec<u8>>>,
+    index: Option<Seen<Option<Vec<u8>>>>,
     platforms: &Seen<Vec<(String, Digest)>>,
 ) -> Contents {
     let platforms = platforms.as_ref().map_err(Clone::clone);
@@ -89,11 +89,11 @@ pub(super) fn look(
     let mut wanted: Vec<_> = manifests.collect();
     let parts = wanted.len();
     wanted.extend(attached.iter().chain(&of_parts).flatten().cloned());
-    if known.is_ok() {
+    if index.is_none() {
         wanted.push(Wanted::Manifest(digest.clone()));
     }
     let mut answers = store.fetch(&wanted).into_iter().map(seen).collect::<Vec<_>>();
-    let index = if known.is_ok() { answers.pop().unwrap_or(known) } else { known };
+    let index = index.or_else(|| answers.pop()).unwrap_or(Ok(None));
     let mut attachments = answers.split_off(parts).into_iter();
     let mut next = |there: &Option<Wanted>| match there {
         Some(_) => attachments.next().unwrap_or(Ok(None)),
