@@ -182,19 +182,21 @@ impl Store for Layout {
         Some(self.blob(digest).and_then(|found| found.with_context(missing)))
     }
 
-    fn attached(&self, _image: &Digest, kind: Kind) -> Option<Wanted> {
+    fn attached(&self, image: &Digest, kind: Kind) -> Option<Wanted> {
         let found = match kind {
             Kind::Signatures => &self.saved.signatures,
             Kind::Attestations => &self.saved.attestations,
         };
-        found.clone().map(Wanted::Manifest)
+        found.clone().filter(|_| image == self.image()).map(Wanted::Manifest)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Layout, Saved};
+    use super::{Layout, Saved, Store as _};
+    use crate::evidence::attached::Kind;
     use crate::oci::reference::Digest;
+    use crate::oci::registry::Wanted;
     use crate::process::scratch::Scratch;
     use crate::verify::claim::Unseen;
     use crate::verify::observe::seen;
@@ -257,6 +259,19 @@ mod tests {
             fs::write(blobs.join(Digest::of(b"blob").hex()), b"other").unwrap();
             (8..16).for_each(|number| stray(&blobs, number));
             assert!(matches!(check(), Err(Unseen::Wrong(_))), "{:?}", check());
+        }
+    }
+
+    #[test]
+    fn what_is_attached_is_attached_to_the_image_of_the_layout() {
+        let scratch = Scratch::new().unwrap();
+        let layout = layout(scratch.path());
+        for (kind, expected) in
+            [(Kind::Signatures, b"signatures".as_slice()), (Kind::Attestations, b"attestations")]
+        {
+            let of = |image: &[u8]| layout.attached(&Digest::of(image), kind);
+            assert_eq!(of(b"image"), Some(Wanted::Manifest(Digest::of(expected))));
+            assert_eq!(of(b"platform"), None);
         }
     }
 
