@@ -119,19 +119,39 @@ fn name_of(advisory: &Advisory) -> String {
 /// advisory is only about an older version. A range that this code does not understand contains every version.
 fn is_in(range: &str, version: &str) -> bool {
     let Ok(version) = Version::parse(version) else { return true };
-    let holds = |comparator: &str| {
-        let number = comparator.trim_start_matches(['<', '>', '=']);
-        let Ok(bound) = Version::parse(number) else { return true };
-        match &comparator[..comparator.len() - number.len()] {
-            "<" => version < bound,
-            "<=" => version <= bound,
-            ">" => version > bound,
-            ">=" => version >= bound,
-            "" | "=" => version == bound,
-            _ => true,
+    let holds = |(operator, bound): &(&str, Version)| {
+        let order = version.cmp_precedence(bound);
+        match *operator {
+            "<" => order.is_lt(),
+            "<=" => order.is_le(),
+            ">" => order.is_gt(),
+            ">=" => order.is_ge(),
+            _ => order.is_eq(),
         }
     };
-    range.split("||").any(|part| part.split_whitespace().all(holds))
+    range.split("||").any(|part| comparators(part).is_none_or(|all| all.iter().all(holds)))
+}
+
+/// The comparators of one alternative of a range, all of which must hold: `>=1.0.0 <2.0.0`, or, as GitHub writes it,
+/// `>= 1.0.0, < 2.0.0`. `None` for any other form. A version without an operator is understood only by itself, because
+/// `1.0.0 - 1.4.0` is no list of versions.
+fn comparators(part: &str) -> Option<Vec<(&str, Version)>> {
+    let (mut all, mut rest) = (Vec::new(), part.trim());
+    while !rest.is_empty() {
+        let after = rest.trim_start_matches(['<', '>', '=']);
+        let operator = &rest[..rest.len() - after.len()];
+        let after = after.trim_start();
+        let is_separator = |c: char| c.is_whitespace() || c == ',';
+        let (bound, more) = after.split_at(after.find(is_separator).unwrap_or(after.len()));
+        rest = more.trim_start_matches(is_separator);
+        let is_known = match operator {
+            "<" | "<=" | ">" | ">=" => true,
+            "" | "=" => all.is_empty() && rest.is_empty(),
+            _ => false,
+        };
+        all.push((operator, Version::parse(bound).ok().filter(|_| is_known)?));
+    }
+    Some(all)
 }
 
 /// The findings at the time `now`, in seconds since 1970.
