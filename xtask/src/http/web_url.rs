@@ -33,7 +33,8 @@ impl TryFrom<String> for WebUrl {
         let is_plain = text.chars().all(|c| c.is_ascii_alphanumeric() || "-._~:/".contains(c));
         ensure!(
             is_plain && Address::parse(&text).is_some(),
-            "`{text}` is not a web address such as `https://forge.example.org`"
+            "{} is not a web address such as `https://forge.example.org`",
+            shown(&text)
         );
         Ok(Self(text.trim_end_matches('/').to_owned()))
     }
@@ -62,7 +63,8 @@ impl TryFrom<String> for FileUrl {
                 let path = path.strip_prefix('/').unwrap_or_default();
                 authority.chars().all(is_host) && !path.is_empty() && path.chars().all(is_plain)
             }),
-            "`{text}` is not the address of a file such as `https://archives.example.org/module-1.0.0.tar.gz`"
+            "{} is not the address of a file such as `https://archives.example.org/module-1.0.0.tar.gz`",
+            shown(&text)
         );
         Ok(Self(text))
     }
@@ -71,6 +73,15 @@ impl TryFrom<String> for FileUrl {
 impl fmt::Display for FileUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// A refused address, for a message. What is before an `@` may be a password.
+fn shown(text: &str) -> String {
+    if text.contains('@') {
+        "an address with an `@`, not repeated here,".to_owned()
+    } else {
+        format!("`{text}`")
     }
 }
 
@@ -93,6 +104,15 @@ mod tests {
         {
             assert!(parse(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_refused_address_with_a_user_is_not_repeated() {
+        let text = "https://alice:hunter2@forge.example.org/a b";
+        let web = WebUrl::try_from(text.to_owned()).unwrap_err().to_string();
+        let file = FileUrl::try_from(text.to_owned()).unwrap_err().to_string();
+        assert!(!web.contains("hunter2") && !file.contains("hunter2"), "{web}; {file}");
+        assert!(WebUrl::try_from("forge".to_owned()).unwrap_err().to_string().starts_with("`forge` is not"));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
 
+use crate::http::WebUrl;
 use crate::inputs::Inputs;
 use crate::inputs::config::Config;
 use crate::inputs::source::Source;
@@ -47,6 +48,14 @@ impl Repository {
     /// The checkout here, or a clone of `address`.
     pub(super) fn find(runner: &Runner, address: Option<&str>) -> Result<Self> {
         if let Some(address) = address {
+            if may_hold_password(address) {
+                return Err(Misuse::new(
+                    "`--source` has a user and a password or token in it, or is no plain web address: it is not used, and not \
+                     repeated here; write it as `https://forge.example.org/acme/carol`, and give the login of a private repository \
+                     to git's credential helper (`man gitcredentials`), or use `ssh://`",
+                )
+                .into());
+            }
             let scratch = Scratch::new()?;
             let git = Git::cloned(runner, address, &scratch.path().join("source")).with_context(|| {
                 format!(
@@ -96,6 +105,18 @@ impl Repository {
     }
 }
 
+/// Whether an address has, or may have, a password or a token in it. The address of a release on the web has none, and
+/// no query; in the others, a user alone is no secret.
+fn may_hold_password(address: &str) -> bool {
+    let has_password =
+        |authority: &str| authority.split_once('@').is_some_and(|(user, _)| user.contains(':'));
+    match address.split_once("://") {
+        Some(("ssh" | "git" | "file", rest)) => has_password(rest.split('/').next().unwrap_or_default()),
+        Some(_) => WebUrl::try_from(address.to_owned()).is_err(),
+        None => !address.starts_with(['/', '.']) && has_password(address),
+    }
+}
+
 /// The release and the commit that the `labels` of the image `pinned` claim. `verify` then checks the image against
 /// them.
 ///
@@ -116,9 +137,41 @@ pub(super) fn release_of_image(
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::{VERSION, release_of_image};
+    use super::{Repository, VERSION, may_hold_password, release_of_image};
     use crate::commands::verify::outcome::of_error;
+    use crate::process::Runner;
+    use crate::process::environment::Environment;
     use crate::process::failure::exit_code;
+
+    #[test]
+    fn an_address_with_credentials_is_refused_and_not_repeated() {
+        let runner = &Runner::new(&Environment::default());
+        for address in [
+            "https://alice:hunter2@127.0.0.1:9/acme/carol",
+            "https://hunter2@127.0.0.1:9/acme/carol",
+            "HTTPS://alice:hunter2@127.0.0.1:9/acme/carol",
+            "https://alice:hunter2/x@127.0.0.1:9/acme/carol",
+            "https://127.0.0.1:9/acme/carol?token=hunter2",
+            "ssh://git:hunter2@127.0.0.1:9/acme/carol",
+            "alice:hunter2@127.0.0.1:acme/carol",
+        ] {
+            let error = Repository::find(runner, Some(address)).err().unwrap();
+            let text = format!("{error:#}");
+            assert!(exit_code(&error) == 2 && !text.contains("hunter2"), "{address}: {text}");
+            assert!(text.contains("git's credential helper"), "{address}: {text}");
+        }
+        for address in [
+            "http://127.0.0.1:3000/acme/carol.git",
+            "https://forge.example.org/acme/carol/",
+            "ssh://git@forge.example.org:2222/~a:b@c/carol",
+            "git@forge.example.org:acme/carol",
+            "file:///srv/a:b@c",
+            "/srv/a:b@c",
+            "../a:b@c",
+        ] {
+            assert!(!may_hold_password(address), "{address}");
+        }
+    }
 
     #[test]
     fn an_invalid_version_label_is_unchecked_not_misuse_and_forges_no_line() {
