@@ -1,5 +1,7 @@
 //! The rules for Renovate's file. Only the file itself is read, not the presets that it extends.
 
+mod age;
+
 use std::path::Path;
 
 use serde_json::Value;
@@ -8,10 +10,6 @@ use crate::inputs::finding::{Finding, Rule};
 use crate::inputs::in_work_tree;
 
 const FILE: &str = "renovate.json";
-
-/// The datasources whose updates must not be proposed on the day of publication: those of the image's contents, and
-/// of the crates of the program that gets the key.
-const AGED: [&str; 3] = ["npm", "docker", "crate"];
 
 /// Managers and datasources of the image, of the program that gets the key, and of actions beside it. Each manager may
 /// also have a block at the top level.
@@ -88,21 +86,7 @@ pub(super) fn of_file(bytes: &[u8]) -> Vec<Finding> {
         );
         found.push(Finding::error(Rule::RenovateAutomerge, FILE, text));
     }
-    for datasource in AGED {
-        let names = |rule: &&Value| {
-            let list = rule["matchDatasources"].as_array();
-            list.is_some_and(|list| list.iter().any(|name| name == datasource))
-        };
-        let has_age = |block: &Value| block["minimumReleaseAge"].as_str().is_some_and(|age| !age.is_empty());
-        let has_rule = rules.iter().filter(names).any(has_age);
-        if !has_age(&file) && !has_rule {
-            let text = format!(
-                "packages of `{datasource}` are proposed on the day they are published; write `\"minimumReleaseAge\": \
-                 \"7 days\"` into a rule with `\"matchDatasources\": [\"{datasource}\"]`"
-            );
-            found.push(Finding::error(Rule::RenovateMinimumAge, FILE, text));
-        }
-    }
+    found.extend(age::findings(&file, rules));
     found
 }
 
@@ -126,10 +110,14 @@ fn merges_within(block: &Value) -> bool {
 /// Whether a Renovate rule may apply to the base image, the service's packages, or what runs where the key is. It
 /// may, unless it names only others. A pattern, such as `!npm` or `*`, may name anything.
 fn reaches_release(rule: &Value) -> bool {
-    let is_word = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c));
     let is_other = |name: &Value| name.as_str().is_some_and(|name| is_word(name) && !OURS.contains(&name));
     let names_others = |key: &str| rule[key].as_array().is_some_and(|list| list.iter().all(is_other));
     !names_others("matchManagers") && !names_others("matchDatasources")
+}
+
+/// Whether a name of a rule is no pattern.
+fn is_word(name: &str) -> bool {
+    name.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c))
 }
 
 #[cfg(test)]
@@ -183,15 +171,5 @@ mod tests {
         ] {
             assert_eq!(rules(&bad), [Rule::RenovateAutomerge], "{bad}");
         }
-    }
-
-    #[test]
-    fn packages_images_and_crates_need_a_minimum_release_age() {
-        let age = |datasources: Value| json!({"packageRules": [{"matchDatasources": datasources, "minimumReleaseAge": "7 days"}]});
-        assert_eq!(rules(&age(json!(["npm", "docker", "crate"]))), []);
-        assert_eq!(rules(&age(json!(["npm", "docker"]))), [Rule::RenovateMinimumAge]);
-        assert_eq!(rules(&json!({})), [Rule::RenovateMinimumAge; 3]);
-        assert_eq!(of_file(b"{").len(), 1);
-        assert_eq!(of_file(include_bytes!("../../../../renovate.json")), []);
     }
 }
