@@ -8,10 +8,11 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::commands::testbed::{self, Purpose};
 use crate::http::{Curl, Method, Request};
-use crate::oci::reference::Registry;
+use crate::oci::reference::{Registry, undigested};
 use crate::process::Runner;
 use crate::process::environment::Environment;
 use crate::process::failure::Misuse;
+use crate::refuse;
 use crate::tool::docker::{Docker, DockerConfig};
 
 /// The image of the registry that is started. The distribution specification grew from this registry.
@@ -86,8 +87,8 @@ pub(super) fn ensure(environment: &Environment, root: &Path, named: Option<&str>
                 note: "",
             });
         }
-        Some(Named::Image(image)) => start(environment, &image)?,
-        None => start(environment, IMAGE)?,
+        Some(Named::Image(image)) => start(environment, Some(&image))?,
+        None => start(environment, None)?,
     };
     Ok(Place {
         environment: environment.clone(),
@@ -97,10 +98,18 @@ pub(super) fn ensure(environment: &Environment, root: &Path, named: Option<&str>
     })
 }
 
-fn start(environment: &Environment, image: &str) -> Result<Registry> {
+/// `named` is the image that `--registry` names. Without it, a registry that runs is used, whatever its image.
+fn start(environment: &Environment, named: Option<&str>) -> Result<Registry> {
     let runner = &Runner::new(environment);
     let config = &DockerConfig::new(environment, None)?;
-    let address = Docker::new(runner, config).service(CONTAINER, image, 5000).with_context(|| {
+    let docker = Docker::new(runner, config);
+    if let Some(named) = named
+        && let Some(running) = docker.service_image(CONTAINER)?
+    {
+        check_image(&running, named)?;
+    }
+    let image = named.unwrap_or(IMAGE);
+    let address = docker.service(CONTAINER, image, 5000).with_context(|| {
         format!(
             "starting a throwaway registry from `{image}`; name one that runs with `--registry 127.0.0.1:PORT`, or another \
              image to start with `--registry IMAGE@sha256:DIGEST`"
@@ -128,10 +137,35 @@ fn start(environment: &Environment, image: &str) -> Result<Registry> {
     }
 }
 
+/// Refuses to use a registry that runs from another image than the one that `--registry` names.
+/// An image may have several names, but only one digest.
+fn check_image(running: &str, named: &str) -> Result<()> {
+    if undigested(running).1 == undigested(named).1 {
+        return Ok(());
+    }
+    refuse!(
+        "the registry of an earlier rehearsal, `{CONTAINER}`, runs from `{running}`, and `--registry` names `{named}`; remove \
+         it with the images in it, `docker rm --force --volumes {CONTAINER}`, and run the same command again"
+    )
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{IMAGE, Named};
+    use super::{IMAGE, Named, check_image};
     use crate::process::failure::exit_code;
+
+    #[test]
+    fn a_registry_that_runs_from_another_image_than_the_named_one_is_refused() {
+        let named = format!("mirror.example.org/registry@sha256:{}", "a".repeat(64));
+        check_image(&named, &named).unwrap();
+        check_image(&format!("registry:2@sha256:{}", "a".repeat(64)), &named).unwrap();
+        for running in [IMAGE, "registry:2", ""] {
+            let error = check_image(running, &named).unwrap_err();
+            let text = format!("{error:#}");
+            assert_eq!(exit_code(&error), 3, "{text}");
+            assert!(text.contains(&named) && text.contains("`docker rm --force --volumes xtask-"), "{text}");
+        }
+    }
 
     #[test]
     fn a_rehearsal_stays_on_this_machine() {

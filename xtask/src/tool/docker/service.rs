@@ -30,6 +30,18 @@ impl Docker<'_> {
         self.call(&run)?.timeout(START).run()?;
         first_line(&self.call(&["port", name, &inner])?.read()?)
     }
+
+    /// The image from which the container `name` runs, in the words of the command that started it. `None` if it does
+    /// not run.
+    ///
+    /// # Errors
+    /// When docker cannot be started.
+    pub fn service_image(&self, name: &str) -> Result<Option<String>> {
+        let format = "{{if .State.Running}}{{.Config.Image}}{{end}}";
+        let output = self.call(&["container", "inspect", "--format", format, name])?.output()?;
+        let image = if output.status.success() { output.text()?.trim().to_owned() } else { String::new() };
+        Ok(Some(image).filter(|image| !image.is_empty()))
+    }
 }
 
 /// `docker port` prints one line per address. Only one address is published.
