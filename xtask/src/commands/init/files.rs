@@ -2,6 +2,7 @@
 //! they are written.
 
 use std::collections::BTreeSet;
+use std::iter;
 
 use anyhow::Result;
 use serde_json::json;
@@ -158,15 +159,11 @@ pub(super) fn compose(survey: &Survey, config: &Config) -> Result<String> {
         "fetch('http://127.0.0.1:{port}{}').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))",
         survey.health
     );
-    let volumes = survey.volumes();
-    let name = |path: &str| {
-        let words = path.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
-        words.collect::<Vec<_>>().join("-")
-    };
-    let mounts: String =
-        volumes.iter().map(|path| format!("      - {}\n", json!(format!("{}:{path}", name(path))))).collect();
-    let named: BTreeSet<_> = volumes.iter().map(|path| format!("  {}:\n", name(path))).collect();
-    let named: String = named.into_iter().collect();
+    let volumes = named_volumes(survey.volumes());
+    let mounts = volumes.iter().map(|(name, path)| format!("      - {}\n", json!(format!("{name}:{path}"))));
+    let mounts: String = mounts.collect();
+    let names: BTreeSet<_> = volumes.iter().map(|(name, _)| name).collect();
+    let named: String = names.into_iter().map(|name| format!("  {name}:\n")).collect();
     let section = |text: String, key: &str| if text.is_empty() { text } else { format!("{key}:\n{text}") };
     Ok(format!(
         "# For self-hosters: copy this file as `compose.yaml`, set the version, and run `docker compose up -d`.\n\
@@ -184,6 +181,24 @@ pub(super) fn compose(survey: &Survey, config: &Config) -> Result<String> {
     ))
 }
 
+/// Each path of a volume with the volume's name: the words of the path. Two paths never share a volume. A name begins
+/// with a letter, because YAML reads `1` as a number.
+fn named_volumes(paths: BTreeSet<String>) -> Vec<(String, String)> {
+    let mut named: Vec<(String, String)> = Vec::new();
+    for path in paths {
+        let words = path.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+        let words = words.collect::<Vec<_>>().join("-");
+        let begun = if words.is_empty() { "volume" } else { "volume-" };
+        let is_name = words.starts_with(|c: char| c.is_ascii_alphabetic());
+        let name = if is_name { words } else { format!("{begun}{words}") };
+        let others = (2..).map(|number| format!("{name}-{number}"));
+        let is_free = |name: &String| named.iter().all(|(other, _)| other != name);
+        let free = iter::once(name.clone()).chain(others).find(is_free);
+        named.extend(free.map(|name| (name, path)));
+    }
+    named
+}
+
 /// `text` without the one setting that an adopter may change in a workflow: the runner's label.
 pub(super) fn comparable(text: &str) -> String {
     text.lines()
@@ -197,8 +212,10 @@ mod tests {
     use serde_json::Value;
 
     use super::{RELEASE_WORKFLOW, compose, ours};
+    use crate::commands::init::survey::Survey;
     use crate::commands::init::survey::tests::example as surveyed;
     use crate::inputs::config::tests::example;
+    use crate::inputs::dockerfile::existing;
 
     #[test]
     fn the_releases_runner_is_named_only_in_the_release_workflow() {
@@ -217,6 +234,19 @@ mod tests {
         assert!(
             text.starts_with("# For self-hosters: copy this file as `compose.yaml`, set the version"),
             "{text}"
+        );
+    }
+
+    #[test]
+    fn each_path_of_the_compose_example_has_a_volume_of_its_own() {
+        let old = "FROM node\nVOLUME /a/b /a-b /a-b-2 /1 /\u{e4}\n";
+        let survey = Survey { dockerfile: Some(existing::read(old)), ..surveyed(String::new()) };
+        let text = compose(&survey, &example()).unwrap();
+        let (_, volumes) = text.split_once("    volumes:\n").unwrap();
+        assert_eq!(
+            volumes,
+            "      - \"volume-1:/1\"\n      - \"a-b:/a-b\"\n      - \"a-b-2:/a-b-2\"\n      - \"a-b-3:/a/b\"\n      \
+             - \"volume:/\u{e4}\"\nvolumes:\n  a-b:\n  a-b-2:\n  a-b-3:\n  volume:\n  volume-1:\n"
         );
     }
 
