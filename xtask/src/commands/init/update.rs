@@ -1,6 +1,7 @@
 //! `init --check` and `init --update`: compare the files that stay this tool's, and the policies, with what this
 //! version writes, or write them again.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
@@ -48,9 +49,18 @@ pub(super) fn update(git: &Git, ours: &[File]) -> Result<()> {
         );
     }
     for Stale { file, found } in &stale {
-        let text = found.as_ref().map_or_else(|| file.text.clone(), |found| with_labels(&file.text, found));
+        let (text, unkept) = match found {
+            Some(found) => with_labels(&file.text, found),
+            None => (file.text.clone(), Vec::new()),
+        };
         replace(&git.root().join(&file.path), text.as_bytes())?;
         stderr::line(format_args!("wrote    {}", file.path));
+        for job in unkept {
+            stderr::line(format_args!(
+                "         its job `{job}` had no `runs-on` of yours that could be kept: if it needs another runner than the one \
+                 that is written there now, change that before you commit"
+            ));
+        }
     }
     stderr::line(
         "what you had changed yourself is overwritten: read `git diff`, put that back, and commit the rest",
@@ -94,17 +104,47 @@ fn uncommitted(git: &Git, stale: &[Stale<'_>]) -> Result<String> {
     Ok(uncommitted.join(", "))
 }
 
-/// `text` with the labels of the runners in `found`, if both have the same number of jobs.
-fn with_labels(text: &str, found: &str) -> String {
-    let is_label = |line: &&str| line.trim_start().starts_with("runs-on:");
-    let labels: Vec<_> = found.lines().filter(is_label).collect();
-    if text.lines().filter(is_label).count() != labels.len() {
-        return text.to_owned();
+/// `text` with the labels of the runners in `found`, job by job, and the names of the jobs whose label is not kept:
+/// those that have none in `found`, where not all jobs run on the label that `text` has.
+fn with_labels(text: &str, found: &str) -> (String, Vec<String>) {
+    let labels: BTreeMap<_, _> = found
+        .lines()
+        .enumerate()
+        .filter_map(|(at, line)| label(line).map(|_| (job(found, at), line.trim())))
+        .collect();
+    let (mut written, mut unkept) = (String::new(), Vec::new());
+    for (at, line) in text.lines().enumerate() {
+        let job = label(line).map(|_| job(text, at));
+        // A label on the next lines would be lost.
+        let kept = job.and_then(|job| labels.get(job)).filter(|kept| label(kept) != Some(""));
+        let indent = &line[..line.len() - line.trim_start().len()];
+        match (job, kept) {
+            (_, Some(kept)) => written += &format!("{indent}{kept}\n"),
+            (Some(name), None) => {
+                if labels.values().any(|other| *other != line.trim()) {
+                    unkept.push(name.to_owned());
+                }
+                written += &format!("{line}\n");
+            }
+            (None, None) => written += &format!("{line}\n"),
+        }
     }
-    let mut labels = labels.into_iter();
-    let line =
-        |line| format!("{}\n", Some(line).filter(is_label).and_then(|_| labels.next()).unwrap_or(line));
-    text.lines().map(line).collect()
+    (written, unkept)
+}
+
+/// The label in a line, if it is one of a job's runner.
+fn label(line: &str) -> Option<&str> {
+    line.trim_start().strip_prefix("runs-on:").map(str::trim)
+}
+
+/// The name of the job to which a line belongs: the key before it that is indented less.
+fn job(text: &str, at: usize) -> &str {
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let own = text.lines().nth(at).map_or(0, indent);
+    let before: Vec<_> = text.lines().take(at).collect();
+    let is_text = |line: &str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
+    let key = before.iter().rev().find(|line| indent(line) < own && is_text(line));
+    key.and_then(|line| line.trim().split(':').next()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -112,14 +152,44 @@ mod tests {
     use super::with_labels;
 
     #[test]
-    fn an_update_keeps_the_labels_of_runners_if_the_number_of_jobs_is_the_same() {
-        let new = "jobs:\n  a:\n    runs-on: docker\n    steps: new\n  b:\n    runs-on: docker\n";
-        let old = "jobs:\n  a:\n    runs-on: one\n  b:\n    runs-on: two\n";
-        let expected = "jobs:\n  a:\n    runs-on: one\n    steps: new\n  b:\n    runs-on: two\n";
-        assert_eq!(with_labels(new, old), expected);
-        for other in ["jobs:\n  a:\n    runs-on: one\n", "", "x\n"] {
-            assert_eq!(with_labels(new, other), new, "{other:?}");
+    fn an_update_keeps_the_label_of_each_job_and_names_the_jobs_without_one() {
+        let new = "jobs:\n  a:\n    name: x\n    # new\n    runs-on: docker\n    steps: new\n  b:\n    runs-on: docker\n";
+        let with = |a: &str, b: &str| {
+            format!("jobs:\n  a:\n    name: x\n    # new\n    {a}\n    steps: new\n  b:\n    {b}\n")
+        };
+        let all: [(&str, String, &[&str]); 9] = [
+            (
+                "jobs:\n  a:\n    runs-on: one\n  b:\n    steps:\n      - x\n    runs-on: two # our own\n",
+                with("runs-on: one", "runs-on: two # our own"),
+                &[],
+            ),
+            (
+                "jobs:\n  b: # our own\n    runs-on: two\n  a:\n  # x:\n\n    runs-on: one\n",
+                with("runs-on: one", "runs-on: two"),
+                &[],
+            ),
+            ("jobs:\n    a:\n        runs-on: [x, y]\n", with("runs-on: [x, y]", "runs-on: docker"), &["b"]),
+            (
+                "jobs:\n  b:\n    runs-on: two\n  c:\n    runs-on: isolated\n",
+                with("runs-on: docker", "runs-on: two"),
+                &["a"],
+            ),
+            // Without its next lines, such a label would be none.
+            (
+                "jobs:\n  a:\n    runs-on:\n      - x\n  b:\n    runs-on: two\n",
+                with("runs-on: docker", "runs-on: two"),
+                &["a"],
+            ),
+            // Where all jobs run on the label of this tool, a new one may, too.
+            ("jobs:\n  a:\n    runs-on: docker\n", new.to_owned(), &[]),
+            ("jobs:\n  b:\n    runs-on: docker\n  c:\n    steps: x\n", new.to_owned(), &[]),
+            ("", new.to_owned(), &[]),
+            ("x\n", new.to_owned(), &[]),
+        ];
+        for (old, text, unkept) in all {
+            let unkept: Vec<_> = unkept.iter().map(|job| (*job).to_owned()).collect();
+            assert_eq!(with_labels(new, old), (text, unkept), "{old:?}");
         }
-        assert_eq!(with_labels("x\n", "y\n"), "x\n");
+        assert_eq!(with_labels("x\n", "y\n"), ("x\n".to_owned(), Vec::new()));
     }
 }
