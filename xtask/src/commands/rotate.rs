@@ -153,7 +153,7 @@ impl Rotation<'_> {
         unfinished.push(".unfinished");
         let unfinished = Path::new(&unfinished);
         let doing = || format!("making `{}`", unfinished.display());
-        if_any(fs::remove_dir_all(unfinished)).with_context(doing)?;
+        remove_unfinished(unfinished).with_context(doing)?;
         DirBuilder::new().mode(0o700).create(unfinished).with_context(doing)?;
         keygen::make_pair(self.cosign, unfinished)?;
         fs::rename(unfinished, directory).with_context(|| format!("making `{shown}`"))
@@ -207,5 +207,63 @@ impl Rotation<'_> {
 
     fn report(&self) -> Result<()> {
         write::report(self.git.root(), self.config, self.directory)
+    }
+}
+
+/// Removes the incomplete pair that an interrupted run left in `directory`.
+///
+/// # Errors
+/// A [`crate::process::failure::Refusal`] when there is anything else.
+fn remove_unfinished(directory: &Path) -> Result<()> {
+    let Some(found) = if_any(fs::symlink_metadata(directory))? else { return Ok(()) };
+    let mut is_ours = found.is_dir();
+    if is_ours {
+        for entry in fs::read_dir(directory)? {
+            let entry = entry?;
+            let is_known = [PRIVATE_KEY, PASSWORD, PUBLIC_KEY].iter().any(|name| entry.file_name() == *name);
+            is_ours &= is_known && entry.file_type()?.is_file();
+        }
+    }
+    if !is_ours {
+        refuse!(
+            "`{}` is there already, and is not what an interrupted rotation leaves behind; move it away, or name another \
+             new directory for the key pair",
+            directory.display()
+        );
+    }
+    Ok(fs::remove_dir_all(directory)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::remove_unfinished;
+    use crate::process::failure::exit_code;
+    use crate::process::scratch::Scratch;
+
+    #[test]
+    fn only_what_an_interrupted_rotation_left_behind_is_removed() {
+        let scratch = Scratch::new().unwrap();
+        let directory = &scratch.path().join("keys.unfinished");
+        remove_unfinished(directory).unwrap();
+        for files in [&[][..], &["cosign.key"], &["cosign.key", "cosign.pub", "cosign.password"]] {
+            fs::create_dir(directory).unwrap();
+            files.iter().for_each(|file| fs::write(directory.join(file), "").unwrap());
+            remove_unfinished(directory).unwrap();
+            assert!(!directory.exists(), "{files:?}");
+        }
+        fs::create_dir_all(directory.join("cosign.pub")).unwrap();
+        assert_eq!(exit_code(&remove_unfinished(directory).unwrap_err()), 3);
+        fs::remove_dir(directory.join("cosign.pub")).unwrap();
+        fs::write(directory.join("cosign.key"), "").unwrap();
+        fs::write(directory.join("thesis.txt"), "").unwrap();
+        let error = remove_unfinished(directory).unwrap_err();
+        assert!(format!("{error:#}").contains("keys.unfinished") && exit_code(&error) == 3, "{error:#}");
+        assert!(directory.join("thesis.txt").exists() && directory.join("cosign.key").exists());
+        let link = &scratch.path().join("link.unfinished");
+        symlink(directory, link).unwrap();
+        assert_eq!(exit_code(&remove_unfinished(link).unwrap_err()), 3);
     }
 }
