@@ -85,7 +85,8 @@ impl<'a> ImageBuild<'a> {
         Ok(built.digest)
     }
 
-    /// The recipe of the build. What decides the result comes from the commit, never from this machine.
+    /// The recipe of the build. What decides the result comes from the commit and never from this machine, except for
+    /// stand-ins for base images, which are refused unless the registry is on this machine.
     ///
     /// # Errors
     /// When the commit cannot be exported, or a build secret is not set; a [`crate::process::failure::Refusal`] when the
