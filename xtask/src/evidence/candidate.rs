@@ -28,8 +28,9 @@ pub fn new_tag(source: &Source) -> Result<Tag> {
 /// can get it.
 #[must_use]
 pub fn is_of(tag: &ReleaseTag, name: &str) -> bool {
-    let is_hex =
-        |text: &str, length| text.len() == length && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    // A registry may keep upper case, which none of our tags has.
+    let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    let is_hex = |text: &str, length| text.len() == length && text.bytes().all(is_digit);
     let rest = name.strip_prefix(&prefix(tag)).and_then(|rest| rest.split_once('-'));
     rest.is_some_and(|(commit, random)| is_hex(commit, COMMIT) && is_hex(random, RANDOM))
 }
@@ -74,6 +75,8 @@ mod tests {
             "candidate-v0.1.0-aaaaaaaaaaaa-",
             "candidate-v0.1.0-aaaaaaaaaaaa-012x",
             "candidate-v0.1.0-reproduction-0123",
+            "candidate-v0.1.0-AAAAAAAAAAAA-0123",
+            "candidate-v0.1.0-aaaaaaaaaaaa-ABCD",
             "candidate-v0.1.0-rc.1-aaaaaaaaaaaa-0123",
         ] {
             assert!(!is_of(&ours.tag, name), "{name}");

@@ -85,7 +85,7 @@ fn problem(source: &Source, digest: &Digest, payload: &[u8]) -> Option<Problem> 
 mod tests {
     use super::{may_name, problem};
     use crate::inputs::source::Source;
-    use crate::oci::reference::Digest;
+    use crate::oci::reference::{Digest, Tag};
     use crate::tool::git::Commit;
 
     fn source() -> Source {
@@ -128,10 +128,12 @@ mod tests {
             ("v1.2.3", true),
             ("candidate-v1.2.3-bbbbbbbbbbbb-0123", true),
             ("candidate-v1.2.4-bbbbbbbbbbbb-0123", false),
+            ("candidate-v1.2.3-BBBBBBBBBBBB-0123", false),
             ("latest", false),
             ("sha256-aa.att", false),
         ] {
             assert_eq!(may_name(&source(), name), expected, "{name}");
+            assert!(!expected || name.parse::<Tag>().is_ok(), "{name}");
         }
     }
 }
