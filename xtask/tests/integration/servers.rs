@@ -1,5 +1,6 @@
 //! The clients of registry and forge, against servers on loopback.
 
+mod downloads;
 mod files;
 mod forge;
 mod gates;

@@ -1,17 +1,21 @@
 //! The files of a release: uploads, removals, and public downloads.
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, anyhow, ensure};
 
 use super::Forgejo;
 use crate::evidence::assets::{Asset, Listed};
 use crate::evidence::page::PublishedPage;
-use crate::http::{Authorization, Method, Request, Response, follow, is_redirect, resolve};
+use crate::http::{Address, Authorization, Method, Request, Response, follow, is_redirect, resolve};
 use crate::inputs::version::ReleaseTag;
 use crate::process::secret::Secret;
 
 /// What an administrator may have to change.
 const SETTINGS: &str = "the forge's administrator decides which files a release may have: `ENABLED` and `MAX_SIZE` in `[attachment]`, \
     `ALLOWED_TYPES` and, in Gitea, `FILE_MAX_SIZE` in `[repository.release]` of its `app.ini`";
+
+/// Why a token does not help. A forge may accept it only at the addresses of its API.
+const NOT_ACCEPTED: &str = "the forge asks to sign in although `FORGEJO_TOKEN` is set: the token has expired, or the forge does not accept \
+    it for files; set `FORGEJO_TOKEN` to a person's token with `write:repository`, then run the same command again";
 
 impl Forgejo {
     /// Uploads the file unchanged. The upload is not retried, because a forge accepts two files with the same name.
@@ -80,9 +84,6 @@ impl Forgejo {
     }
 
     fn downloaded(&self, request: &Request, response: Response) -> Result<Option<Vec<u8>>> {
-        if self.token.is_none() && self.asks_to_sign_in(request, &response) {
-            return Err(self.not_public());
-        }
         // A forge that keeps files elsewhere redirects there.
         let response =
             follow(request, response, |url| self.check_address(url), |request| self.curl.send(request))?;
@@ -94,17 +95,24 @@ impl Forgejo {
     }
 
     /// Whether the forge redirects to its own sign-in form, as it does if it shows nothing to anonymous visitors
-    /// (`REQUIRE_SIGNIN_VIEW`). The form is an ordinary page, and would otherwise be taken for the file.
+    /// (`REQUIRE_SIGNIN_VIEW`).
     fn asks_to_sign_in(&self, request: &Request, response: &Response) -> bool {
-        let form = format!("{}/user/login", self.base());
         let location = response.header("Location").filter(|_| is_redirect(request, response));
-        location.is_some_and(|to| resolve(request.url(), to).is_ok_and(|to| to.starts_with(&form)))
+        location.is_some_and(|to| resolve(request.url(), to).is_ok_and(|to| self.is_sign_in_form(&to)))
     }
 
-    /// Files are downloaded only from addresses with TLS, unless the forge itself has none.
+    fn is_sign_in_form(&self, url: &str) -> bool {
+        url.starts_with(&format!("{}/user/login", self.base()))
+    }
+
+    /// Checks an address to which a download is redirected. The sign-in form is an ordinary page, and would otherwise
+    /// be taken for the file. Files are downloaded only from addresses with TLS, unless the forge is queried without it.
     fn check_address(&self, url: &str) -> Result<()> {
-        let is_safe = url.starts_with("https://") || self.config.forge.is_http();
-        ensure!(is_safe, "it redirects to an address without TLS");
+        if self.is_sign_in_form(url) {
+            return Err(if self.token.is_some() { anyhow!(NOT_ACCEPTED) } else { self.not_public() });
+        }
+        let is_plain = Address::parse(&self.base()).is_some_and(|base| !base.is_https());
+        ensure!(is_plain || url.starts_with("https://"), "it redirects to an address without TLS");
         Ok(())
     }
 }

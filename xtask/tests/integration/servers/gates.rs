@@ -16,7 +16,7 @@ use xtask::tool::git::{Commit, Git};
 
 use super::server::{Answer, Asked, Server, curl, empty};
 
-const MANIFEST: &str = "[workspace.metadata.release]\nforge = \"https://forge.example.org\"\nrepository = \"acme/carol\"\n\
+pub(super) const MANIFEST: &str = "[workspace.metadata.release]\nforge = \"https://forge.example.org\"\nrepository = \"acme/carol\"\n\
     title = \"carol\"\ndescription = \"d\"\nlicenses = \"MIT\"\nplatforms = [\"linux/amd64\"]\nbranches = [\"main\"]\n\
     [workspace.metadata.release.smoke]\nport = 3000\nhealth = \"/healthz\"\nversion = \"/version\"\n";
 
