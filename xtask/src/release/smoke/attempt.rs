@@ -4,7 +4,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Error, Result, anyhow, bail, ensure};
+use anyhow::{Context as _, Error, Result, bail, ensure};
 
 use crate::inputs::config::{Companion, Http, Smoke};
 use crate::process::Output;
@@ -137,28 +137,12 @@ impl<'a> Attempt<'a, '_> {
     }
 
     fn answers(&self, output: &Output) -> Result<Answers> {
-        if output.status.success() { Answers::parse(&output.text()?) } else { Err(self.no_probe(output)) }
-    }
-
-    fn no_probe(&self, output: &Output) -> Error {
-        let node = self.image.node();
-        match output.status.code() {
-            // docker's exit codes for a program that does not exist.
-            Some(126 | 127) => anyhow!(
-                "the image has no `{node}`, which queries the service; for a service without node set `smoke.command` in \
-                 place of `port` and `health`"
-            ),
-            // The end of the service also kills this node, and the engine may report that end late.
-            Some(137) => anyhow!(
-                "`{node}`, which queries the service from within its container, was killed: the service ended, or memory \
-                 ran out (`smoke.memory`)"
-            ),
-            code => anyhow!(
-                "`{node}`, which queries the service from within its container, ended with {}: {}",
-                code.map_or_else(|| "a signal".to_owned(), |code| code.to_string()),
-                output.stderr.trim()
-            ),
+        if output.status.success() {
+            return Answers::parse(&output.text()?);
         }
+        let node = self.asker.unwrap_or(self.image).node();
+        let beside = self.asker.map(|asker| asker.platform.as_str());
+        Err(probe::no_answers(output.status.code(), output.stderr.trim(), node, beside))
     }
 
     /// Runs `command` in `container` until it succeeds.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Error, Result, anyhow, bail, ensure};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -62,6 +62,35 @@ pub(super) fn question(http: &Http<'_>, patience: Duration) -> String {
     let patience = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
     json!({"host": ALIAS, "port": port, "health": health, "version": version, "patience": patience})
         .to_string()
+}
+
+/// Why the program gave no answers. `node` should have run it, in the service's own container, or in a container
+/// `beside` it, of the image for that platform.
+pub(super) fn no_answers(code: Option<i32>, stderr: &str, node: &str, beside: Option<&str>) -> Error {
+    let image = beside.map_or_else(|| "the image".to_owned(), |platform| format!("the image for {platform}"));
+    let place = match beside {
+        None => "within its container".to_owned(),
+        Some(_) => format!("a container of {image}"),
+    };
+    match code {
+        // docker's exit codes for a program that does not exist.
+        Some(126 | 127) => anyhow!(
+            "{image} has no `{node}`, which queries the service; for a service without node set `smoke.command` in \
+             place of `port` and `health`"
+        ),
+        // The end of the service also kills this node, and the engine may report that end late.
+        Some(137) if beside.is_none() => anyhow!(
+            "`{node}`, which queries the service from {place}, was killed: the service ended, or memory \
+             ran out (`smoke.memory`)"
+        ),
+        Some(137) => anyhow!(
+            "`{node}`, which queries the service from {place}, was killed: probably memory ran out (`smoke.memory`)"
+        ),
+        code => anyhow!(
+            "`{node}`, which queries the service from {place}, ended with {}: {stderr}",
+            code.map_or_else(|| "a signal".to_owned(), |code| code.to_string()),
+        ),
+    }
 }
 
 /// Judges the answers.
@@ -123,7 +152,7 @@ fn shown(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Answers, judge, question};
+    use super::{Answers, judge, no_answers, question};
     use crate::inputs::config::Http;
     use crate::inputs::source::Source;
     use crate::process::secret::Secret;
@@ -146,6 +175,24 @@ mod tests {
 
     fn judge_printed(printed: &str, http: &Http<'_>) -> Result<()> {
         judge(&Answers::parse(printed)?, http, PATIENCE, &source())
+    }
+
+    #[test]
+    fn a_node_that_gave_no_answers_is_described_by_where_it_ran() {
+        const BESIDE: &str = "from a container of the image for linux/amd64";
+        for (code, beside, words, others) in [
+            (Some(127), None, "the image has no `/node`", "linux/amd64"),
+            (Some(127), Some("linux/amd64"), "the image for linux/amd64 has no `/node`", "within"),
+            (Some(137), None, "within its container, was killed: the service ended", "linux/amd64"),
+            (Some(137), Some("linux/amd64"), "was killed: probably memory ran out (`smoke.memory`)", "ended"),
+            (Some(137), Some("linux/amd64"), BESIDE, "within"),
+            (Some(1), None, "within its container, ended with 1: oh", "linux/amd64"),
+            (Some(125), Some("linux/amd64"), "ended with 125: oh", "within"),
+            (None, Some("linux/amd64"), BESIDE, "within"),
+        ] {
+            let text = no_answers(code, "oh", "/node", beside).to_string();
+            assert!(text.contains(words) && !text.contains(others), "{text}");
+        }
     }
 
     #[test]
