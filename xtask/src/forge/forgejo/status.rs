@@ -38,9 +38,9 @@ impl OwnRun {
         Self { workflow: run.map(|run| run.value("WORKFLOW").unwrap_or_default().to_owned()) }
     }
 
-    fn is(&self, status: &Status) -> bool {
+    fn is(&self, context: &str) -> bool {
         let is_of = |workflow: &str| {
-            let job = status.context.strip_prefix(workflow);
+            let job = context.strip_prefix(workflow);
             job.is_some_and(|job| job.starts_with(if workflow.is_empty() { "/ " } else { " / " }))
         };
         is_of(RELEASE_WORKFLOW_NAME) || self.workflow.as_deref().is_some_and(is_of)
@@ -48,12 +48,21 @@ impl OwnRun {
 }
 
 /// The result from a commit's statuses. `required` names the contexts that must exist and be green. If it is empty,
-/// there must be at least one context, and all must be green. A skipped context does not count (Gitea has that
-/// state).
+/// there must be at least one context, and all must be green. A context of the release itself never counts, so waiting
+/// for one that is required would never end. A skipped context does not count (Gitea has that state).
 pub(super) fn judge(statuses: &[Status], required: &[String], own_run: &OwnRun) -> CiState {
+    let own: Vec<_> = required.iter().filter(|name| own_run.is(name)).map(String::as_str).collect();
+    if !own.is_empty() {
+        return CiState::Red(format!(
+            "`ci-contexts` in `Cargo.toml` requires `{}`, of the workflow named `release` or of the one that runs this \
+             command, whose status does not count: remove it from `ci-contexts` on the default branch, and tag the next \
+             version there",
+            own.join("`, `")
+        ));
+    }
     let counts = |status: &&Status| {
         let is_relevant = required.is_empty() || required.contains(&status.context);
-        is_relevant && status.status != "skipped" && !own_run.is(status)
+        is_relevant && status.status != "skipped" && !own_run.is(&status.context)
     };
     let counted: Vec<_> = statuses.iter().filter(counts).collect();
     let is = |status: &&&Status, state: &str| status.status == state;
@@ -76,7 +85,8 @@ pub(super) fn judge(statuses: &[Status], required: &[String], own_run: &OwnRun) 
     let present = |status: &Status| one_line(&format!("`{}` is {}", status.context, status.status));
     match (pending.is_empty() && missing.is_empty(), counted.is_empty()) {
         (false, _) => {
-            let present = statuses.iter().filter(|status| !own_run.is(status)).map(present).collect();
+            let present =
+                statuses.iter().filter(|status| !own_run.is(&status.context)).map(present).collect();
             CiState::Pending(Awaited { pending, missing, present })
         }
         (true, false) => CiState::Green,
@@ -176,5 +186,22 @@ mod tests {
         let shown = "a\\n- docker: b\\u{1b}[2K";
         assert_eq!(hostile, waits_for(&[shown], &[], &[&format!("`{shown}` is pending")]));
         assert!(matches!(state(&[(CI.0, "failure")], &[CI.0, "more"]), CiState::Red(_)));
+    }
+
+    #[test]
+    fn a_required_context_of_the_release_itself_is_red_at_once() {
+        for (workflow, required) in [
+            (Some("publish"), "publish / job (push)"),
+            (Some("publish"), "release / release (push)"),
+            (None, "release / release (push)"),
+        ] {
+            for statuses in [&[][..], &[CI, (required, "pending")], &[CI, (required, "success")]] {
+                let found = state_in(workflow, statuses, &[CI.0, required]);
+                let CiState::Red(text) = found else { panic!("{required}: {found:?}") };
+                assert!(text.contains(&format!("requires `{required}`")), "{text}");
+                assert!(!text.contains(CI.0), "{text}");
+            }
+        }
+        assert_eq!(state_in(Some("publish"), &[CI], &[CI.0]), CiState::Green);
     }
 }
