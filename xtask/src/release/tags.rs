@@ -20,8 +20,8 @@ use crate::verify;
 use crate::verify::known::Known;
 use crate::verify::proven::Proven;
 
-/// A registry may answer 404 for 10-21 ms while a tag is overwritten (docs/facts.md#overwrite-gap), so the tag is
-/// read once more after this pause.
+/// A registry may answer 404 for 10-21 ms while a tag is overwritten (docs/facts.md#overwrite-gap), so a tag that is
+/// missing is read once more after this pause.
 const OVERWRITE_GAP: Duration = Duration::from_millis(60);
 
 /// The maximum number of times that `latest` is moved: others may move it as well.
@@ -175,8 +175,8 @@ pub(super) fn move_latest(context: &Context<'_>, published: &Published) -> Resul
     for _ in 0..MOST_MOVES {
         let known = Known::ask(registry)?;
         let highest = known.highest().context("no stable version is in the registry any more")?;
-        let (wanted, found) =
-            both(|| registry.digest_of(&highest.registry_tag()), || registry.digest_of(&latest))?;
+        let of_highest = || registry.digest_of(&highest.registry_tag());
+        let (wanted, found) = both(|| past_overwrite(of_highest), || registry.digest_of(&latest))?;
         let wanted = wanted.with_context(|| format!("`{highest}` is gone from the registry"))?;
         let is_ours = &wanted == digest;
         if found.as_ref() == Some(&wanted) {
@@ -232,17 +232,22 @@ fn kept(name: &str, status: u16) -> String {
     format!("`{name}` is kept: {why} ({status}); it does no harm")
 }
 
+/// What `ask` finds under a tag that has to be there, and that another run may be overwriting.
+pub(super) fn past_overwrite<T>(ask: impl Fn() -> Result<Option<T>>) -> Result<Option<T>> {
+    let found = ask()?;
+    if found.is_some() {
+        return Ok(found);
+    }
+    interrupt::pause(OVERWRITE_GAP)?;
+    ask()
+}
+
 /// Puts the same bytes under another tag, without any tool in between that could change them. Returns the digest that
 /// the tag names afterwards.
 fn copy(registry: &Client, tag: &Tag, digest: &Digest) -> Result<Digest> {
     let manifest = registry.known_manifest(digest)?;
     registry.put(tag, &manifest)?;
-    let mut found = published(registry, tag, digest)?;
-    if found.is_none() {
-        interrupt::pause(OVERWRITE_GAP)?;
-        found = published(registry, tag, digest)?;
-    }
-    found.with_context(|| {
+    past_overwrite(|| published(registry, tag, digest))?.with_context(|| {
         format!(
             "`{}` names nothing right after it was put on `{digest}`; check who else pushes to this repository",
             registry.image().tagged(tag)
