@@ -14,6 +14,7 @@ use crate::inputs::release::Release;
 use crate::inputs::stand_in::{self, StandIn};
 use crate::oci::index;
 use crate::oci::manifest::ImageManifest;
+use crate::oci::platform;
 use crate::oci::reference::{Digest, Image, Registry, untagged};
 use crate::oci::registry::{Client, WrongBytes};
 use crate::tool::docker::Docker;
@@ -133,10 +134,7 @@ impl Base {
         let index = index::platforms(&manifest(digest)?).with_context(doing)?;
         let mut layers = Vec::new();
         for wanted in platforms {
-            // Some publishers call `linux/arm64` `linux/arm64/v8`.
-            let same = |(platform, _): &&(String, Digest)| {
-                platform == wanted || platform.starts_with(&format!("{wanted}/"))
-            };
+            let same = |(listed, _): &&(String, Digest)| platform::is_same(listed, wanted);
             let (_, digest) =
                 index.iter().find(same).with_context(|| format!("{}: it is not for {wanted}", doing()))?;
             let read = ImageManifest::parse(&manifest(digest)?).with_context(doing)?;

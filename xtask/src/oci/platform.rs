@@ -79,15 +79,27 @@ impl TryFrom<String> for Platform {
             (2..=3).contains(&words.len()) && words.iter().all(plain),
             "`{text}` is not a platform such as `linux/amd64`"
         );
-        // As in containerd's `platforms.Normalize`: the result is compared with the index that is built.
-        Ok(Self(match words[..] {
-            [os, "arm64", "v8" | "8"] => format!("{os}/arm64"),
-            [os, "amd64", "v1"] => format!("{os}/amd64"),
-            [os, "arm"] => format!("{os}/arm/v7"),
-            [os, "arm", variant @ ("5" | "6" | "7" | "8")] => format!("{os}/arm/v{variant}"),
-            _ => text,
-        }))
+        // The result is compared with the index that is built.
+        Ok(Self(normalized(&text)))
     }
+}
+
+/// The spelling of `platform` in which a default variant is left out, as in containerd's `platforms.Normalize`.
+fn normalized(platform: &str) -> String {
+    match platform.split('/').collect::<Vec<_>>()[..] {
+        [os, "arm64", "v8" | "8"] => format!("{os}/arm64"),
+        [os, "amd64", "v1"] => format!("{os}/amd64"),
+        [os, "arm"] => format!("{os}/arm/v7"),
+        [os, "arm", variant @ ("5" | "6" | "7" | "8")] => format!("{os}/arm/v{variant}"),
+        _ => platform.to_owned(),
+    }
+}
+
+/// Whether `listed`, of an index that somebody else made, is the platform `wanted`. Some publishers call `linux/arm64`
+/// `linux/arm64/v8`; any other variant is another platform.
+#[must_use]
+pub fn is_same(listed: &str, wanted: &str) -> bool {
+    normalized(listed) == normalized(wanted)
 }
 
 impl fmt::Display for Platform {

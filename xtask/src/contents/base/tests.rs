@@ -45,3 +45,37 @@ fn layers_are_read_for_the_platform_from_bytes_that_match_the_digest() {
     shelf.insert(Digest::of(&arm), b"{\"layers\": []}".to_vec());
     assert!(of("linux/arm64", &shelf).is_err(), "the bytes do not match the digest");
 }
+
+#[test]
+fn another_variant_is_not_the_platform_and_its_default_variant_is() {
+    let manifest = |layer: &str| {
+        json!({"config": descriptor("config", 1), "layers": [descriptor(layer, 1)]}).to_string().into_bytes()
+    };
+    let cache = Cache::new(&Environment::default()).unwrap();
+    let read = |listed: &[&str], wanted: &str| -> Option<Digest> {
+        let entries = listed.iter().map(|platform| {
+            let parts: Vec<_> = platform.split('/').collect();
+            let variant = parts.get(2);
+            let fields = json!({"os": parts[0], "architecture": parts[1], "variant": variant});
+            json!({"digest": Digest::of(&manifest(platform)), "platform": fields})
+        });
+        let index = json!({"manifests": entries.collect::<Vec<_>>()}).to_string().into_bytes();
+        let shelf = listed.iter().map(|platform| manifest(platform)).chain([index.clone()]);
+        let shelf: BTreeMap<_, _> = shelf.map(|bytes| (Digest::of(&bytes), bytes)).collect();
+        let ask = |digest: &Digest| shelf.get(digest).cloned().context("gone");
+        let base = Base::of(&Digest::of(&index), &[wanted.to_owned()], &cache, ask).ok()?;
+        Some(base.layers[0].1[0].clone())
+    };
+    for (listed, wanted, expected) in [
+        (&["linux/amd64/v3", "linux/amd64"][..], "linux/amd64", Some("linux/amd64")),
+        (&["linux/amd64/v3"], "linux/amd64", None),
+        (&["linux/amd64/v3", "linux/amd64/v1"], "linux/amd64", Some("linux/amd64/v1")),
+        (&["linux/amd64", "linux/amd64/v3"], "linux/amd64/v3", Some("linux/amd64/v3")),
+        (&["linux/arm/v7", "linux/arm64/v8"], "linux/arm64", Some("linux/arm64/v8")),
+        (&["linux/arm64/v9"], "linux/arm64", None),
+        (&["linux/arm/v6", "linux/arm"], "linux/arm/v7", Some("linux/arm")),
+    ] {
+        let expected = expected.map(|platform| Digest::of(platform.as_bytes()));
+        assert_eq!(read(listed, wanted), expected, "{wanted} in {listed:?}");
+    }
+}

@@ -10,7 +10,7 @@ use crate::inputs::Inputs;
 use crate::inputs::config::Config;
 use crate::inputs::stand_in;
 use crate::oci::index;
-use crate::oci::platform::Platform;
+use crate::oci::platform::{Platform, is_same};
 use crate::process::problem::Problem;
 use crate::release::preflight::{Found, checks, not_asked, saw};
 use crate::release::target::Target;
@@ -87,12 +87,7 @@ fn without_platform(config: &Config, reference: &str, manifest: &[u8]) -> Result
     let index = index::platforms(manifest).with_context(|| {
         format!("`{reference}` is not an index of several platforms; pin the digest of the index")
     })?;
-    // Some publishers call `linux/arm64` `linux/arm64/v8`.
-    let has = |wanted: &Platform| {
-        index.iter().any(|(platform, _)| {
-            *platform == wanted.to_string() || platform.starts_with(&format!("{wanted}/"))
-        })
-    };
+    let has = |wanted: &Platform| index.iter().any(|(listed, _)| is_same(listed, &wanted.to_string()));
     let lacking = config.platforms.iter().filter(|wanted| !has(wanted)).map(|wanted| {
         let text = format!(
             "`{reference}` has no `{wanted}`; pin another, or remove the platform from `platforms` in `Cargo.toml`"
@@ -143,7 +138,7 @@ mod tests {
     fn a_platform_that_an_index_lacks_is_named() {
         let config = serde_json::from_value(serde_json::json!({
             "forge": "https://forge.example.org", "repository": "acme/carol", "title": "carol",
-            "description": "a service", "licenses": "MIT", "platforms": ["linux/amd64", "linux/arm64", "linux/s390x"],
+            "description": "a service", "licenses": "MIT", "platforms": ["linux/amd64", "linux/arm64", "linux/s390x", "linux/riscv64"],
             "branches": ["main"], "smoke": {"port": 3000, "health": "/healthz", "version": "/version"},
         }));
         let config = config.unwrap();
@@ -156,12 +151,16 @@ mod tests {
         };
         let index = serde_json::json!({
             "schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json",
-            "manifests": [manifest("amd64", None), manifest("arm64", Some("v8"))],
+            "manifests": [
+                manifest("amd64", None), manifest("arm64", Some("v8")), manifest("riscv64", Some("rva23")),
+            ],
         });
         let problems =
             without_platform(&config, "node:22-slim@sha256:x", index.to_string().as_bytes()).unwrap();
-        assert_eq!(problems.len(), 1, "{problems:?}");
-        assert!(problems[0].text.contains("has no `linux/s390x`"), "{problems:?}");
+        assert_eq!(problems.len(), 2, "{problems:?}");
+        for (problem, platform) in problems.iter().zip(["linux/s390x", "linux/riscv64"]) {
+            assert!(problem.text.contains(&format!("has no `{platform}`")), "{problems:?}");
+        }
         assert!(without_platform(&config, "node:22-slim@sha256:x", b"{}").is_err());
     }
 }

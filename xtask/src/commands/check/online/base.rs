@@ -15,6 +15,7 @@ use crate::inputs::finding::{Finding, Rule};
 use crate::inputs::stand_in;
 use crate::oci::index::platforms;
 use crate::oci::manifest::ImageManifest;
+use crate::oci::platform::is_same;
 use crate::oci::reference::{self, Digest};
 use crate::oci::registry::{Client, Credentials};
 use crate::process::time::parse_rfc3339;
@@ -157,9 +158,7 @@ fn judge(image: &BaseImage, answers: &Answers, wanted: &[String]) -> Vec<Finding
             found.push(error(Rule::BaseIndex, text));
         }
         Pinned::Index(listed) => {
-            let is_there = |platform: &&String| {
-                listed.iter().any(|there| there == *platform || there.starts_with(&format!("{platform}/")))
-            };
+            let is_there = |platform: &&String| listed.iter().any(|there| is_same(there, platform));
             let missing: Vec<_> = wanted.iter().filter(|platform| !is_there(platform)).cloned().collect();
             if !missing.is_empty() {
                 let text = format!(
@@ -236,6 +235,13 @@ mod tests {
                 Rule::BaseIndex,
                 true,
                 "not for linux/arm64",
+            ),
+            (
+                Pinned::Index(vec!["linux/amd64/v3".to_owned(), "linux/arm64".to_owned()]),
+                Tag::Same,
+                Rule::BaseIndex,
+                true,
+                "not for linux/amd64",
             ),
             (index(), Tag::Gone, Rule::BaseTag, true, "no tag `22-slim`"),
             (
