@@ -150,7 +150,7 @@ impl Read for Directory {
     fn assets(&self, tag: &ReleaseTag, wanted: &[&Listed]) -> Vec<Result<Option<Vec<u8>>>> {
         let read = |listed: &&Listed| {
             let file = self.files(tag).join(&listed.name);
-            fs::read(&file).map(Some).with_context(|| format!("reading `{}`", file.display()))
+            if_any(fs::read(&file)).with_context(|| format!("reading `{}`", file.display()))
         };
         wanted.iter().map(read).collect()
     }
@@ -200,7 +200,8 @@ impl Write for Directory {
 
     fn remove(&self, published: &PublishedPage, listed: &Listed) -> Result<()> {
         let file = self.files(&published.page.tag).join(&listed.name);
-        fs::remove_file(&file).with_context(|| format!("removing `{}`", file.display()))
+        let doing = || format!("removing `{}`", file.display());
+        if_any(fs::remove_file(&file)).with_context(doing).map(|_removed| ())
     }
 
     fn update(&self, _published: &PublishedPage, page: &Page) -> Result<()> {
@@ -245,6 +246,8 @@ mod tests {
         assert_eq!(forge.assets(&page.tag, &[listed]).pop().unwrap().unwrap(), Some(asset.bytes));
         forge.remove(&found, listed).unwrap();
         assert_eq!(forge.page(&page.tag).unwrap().unwrap().assets, []);
+        assert_eq!(forge.assets(&page.tag, &[listed]).pop().unwrap().unwrap(), None);
+        forge.remove(&found, listed).unwrap();
         let mut names: Vec<_> = scratch
             .path()
             .read_dir()
