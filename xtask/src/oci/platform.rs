@@ -40,8 +40,9 @@ impl Platform {
     /// When it is not a platform.
     pub(crate) fn of_builder(text: &str) -> Result<Self> {
         let text = text.to_ascii_lowercase();
-        let (os, architecture) = text.split_once('/').unwrap_or(("linux", &text));
-        Self::try_from(format!("{os}/{}", ours(architecture).unwrap_or(architecture)))
+        let (os, rest) = text.split_once('/').unwrap_or(("linux", &text));
+        let (architecture, variant) = rest.split_once('/').unwrap_or((rest, ""));
+        Self::try_from(ours(os, architecture, variant).unwrap_or_else(|| format!("{os}/{rest}")))
     }
 }
 
@@ -57,9 +58,12 @@ const OTHER_NAMES: [(&str, &str); 8] = [
     ("i386", "386"),
 ];
 
-/// `BuildKit`'s name for an architecture that has another program's name.
-fn ours(architecture: &str) -> Option<&'static str> {
-    OTHER_NAMES.iter().find(|(name, _)| *name == architecture).map(|(_, ours)| *ours)
+/// `BuildKit`'s name for a platform whose architecture has another program's name. The variant may be empty, and a name
+/// such as `armhf` says which one it is.
+fn ours(os: &str, architecture: &str, variant: &str) -> Option<String> {
+    let (_, ours) = OTHER_NAMES.iter().find(|(name, _)| *name == architecture)?;
+    let is_said = variant.is_empty() || ours.contains('/');
+    Some(if is_said { format!("{os}/{ours}") } else { format!("{os}/{ours}/{variant}") })
 }
 
 impl TryFrom<String> for Platform {
@@ -67,10 +71,13 @@ impl TryFrom<String> for Platform {
 
     fn try_from(text: String) -> Result<Self> {
         let words: Vec<_> = text.split('/').collect();
-        if let [os, architecture, ..] = words[..]
-            && let Some(ours) = ours(architecture)
-        {
-            bail!("`{text}` is not a platform: write `{os}/{ours}`");
+        let ours = match words[..] {
+            [os, architecture] => ours(os, architecture, ""),
+            [os, architecture, variant] => ours(os, architecture, variant),
+            _ => None,
+        };
+        if let Some(ours) = ours {
+            bail!("`{text}` is not a platform: write `{ours}`");
         }
         let plain = |word: &&str| {
             !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
@@ -167,9 +174,14 @@ mod tests {
     fn a_wrong_name_of_an_architecture_is_rejected_with_the_right_one() {
         for (written, right) in [
             ("linux/x86_64", "`linux/amd64`"),
+            ("linux/x86_64/v2", "`linux/amd64/v2`"),
             ("linux/x64", "`linux/amd64`"),
             ("linux/aarch64", "`linux/arm64`"),
+            ("linux/aarch64/v8", "`linux/arm64/v8`"),
             ("linux/armhf", "`linux/arm/v7`"),
+            ("linux/armel/v6", "`linux/arm/v6`"),
+            ("linux/x86_64/", "`linux/amd64`"),
+            ("linux/x86_64/v2/x", "not a platform such as"),
             ("linux", "not a platform"),
             ("linux/ARM64", "not a platform"),
             ("linux//v8", "not a platform"),
@@ -177,6 +189,21 @@ mod tests {
         ] {
             let error = Platform::try_from(written.to_owned()).unwrap_err().to_string();
             assert!(error.contains(right), "{written}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_builder_also_understands_other_names_and_a_missing_operating_system() {
+        for (written, meant) in [
+            ("amd64", "linux/amd64"),
+            ("Linux/X86_64", "linux/amd64"),
+            ("linux/x86_64/v2", "linux/amd64/v2"),
+            ("linux/aarch64/v8", "linux/arm64"),
+            ("armhf", "linux/arm/v7"),
+            ("linux/armel", "linux/arm/v6"),
+        ] {
+            let found = Platform::of_builder(written).map(|platform| platform.to_string());
+            assert_eq!(found.ok().as_deref(), Some(meant), "{written}");
         }
     }
 }
