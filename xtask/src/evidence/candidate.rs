@@ -28,11 +28,22 @@ pub fn new_tag(source: &Source) -> Result<Tag> {
 /// can get it.
 #[must_use]
 pub fn is_of(tag: &ReleaseTag, name: &str) -> bool {
+    commit_of(tag, name).is_some()
+}
+
+/// Whether `name` is a candidate tag for the tag and the commit of `source`, of any run.
+#[must_use]
+pub fn is_of_commit(source: &Source, name: &str) -> bool {
+    commit_of(&source.tag, name) == Some(source.commit.short())
+}
+
+/// The digits of the commit in `name`, if it is a candidate tag for `tag`.
+fn commit_of<'n>(tag: &ReleaseTag, name: &'n str) -> Option<&'n str> {
     // A registry may keep upper case, which none of our tags has.
     let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
     let is_hex = |text: &str, length| text.len() == length && text.bytes().all(is_digit);
-    let rest = name.strip_prefix(&prefix(tag)).and_then(|rest| rest.split_once('-'));
-    rest.is_some_and(|(commit, random)| is_hex(commit, COMMIT) && is_hex(random, RANDOM))
+    let (commit, random) = name.strip_prefix(&prefix(tag))?.split_once('-')?;
+    (is_hex(commit, COMMIT) && is_hex(random, RANDOM)).then_some(commit)
 }
 
 fn prefix(tag: &ReleaseTag) -> String {
@@ -41,7 +52,7 @@ fn prefix(tag: &ReleaseTag) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_of, new_tag};
+    use super::{is_of, is_of_commit, new_tag};
     use crate::inputs::source::Source;
     use crate::tool::git::Commit;
 
@@ -56,6 +67,7 @@ mod tests {
             let source = source(tag);
             let candidate = new_tag(&source).unwrap();
             assert!(is_of(&source.tag, candidate.as_str()), "{candidate}");
+            assert!(is_of_commit(&source, candidate.as_str()), "{candidate}");
         }
         assert!(format!("v0.1.0-{}", "x".repeat(94)).parse::<crate::inputs::version::ReleaseTag>().is_err());
     }
@@ -67,6 +79,9 @@ mod tests {
             is_of(&ours.tag, "candidate-v0.1.0-bbbbbbbbbbbb-0123"),
             "of a commit that the tag named before"
         );
+        assert!(!is_of_commit(&ours, "candidate-v0.1.0-bbbbbbbbbbbb-0123"));
+        let within = source("v0.1.0-aaaaaaaaaaaa");
+        assert!(!is_of_commit(&within, "candidate-v0.1.0-aaaaaaaaaaaa-bbbbbbbbbbbb-0123"));
         for name in [
             "v0.1.0",
             "latest",

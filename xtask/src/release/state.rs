@@ -7,6 +7,7 @@ use crate::evidence::attached::Kind;
 use crate::evidence::candidate;
 use crate::evidence::claims::{About, about};
 use crate::evidence::page::{self, Format, Page, PublishedPage};
+use crate::inputs::source::Source;
 use crate::inputs::version::ReleaseTag;
 use crate::oci::reference::{Digest, Tag};
 use crate::process::parallel::both;
@@ -183,11 +184,9 @@ fn facts(context: &Context<'_>, image: &Image, digest: Option<&Digest>, known: &
             })
         },
     )?;
-    let mut candidates = known.tags().iter().filter(|name| candidate::is_of(tag, name)).peekable();
-    let candidate = compare(candidates.peek(), |name| name.contains(release.source.commit.short()));
     Ok(Facts {
         stable: tag.is_stable(),
-        candidate,
+        candidate: candidate(release.source, known.tags()),
         version_tag: image.version_tag,
         signature: image.signature,
         provenance: image.provenance,
@@ -196,6 +195,12 @@ fn facts(context: &Context<'_>, image: &Image, digest: Option<&Digest>, known: &
         latest,
         mark,
     })
+}
+
+/// Whether a candidate tag among `tags` is of the commit of `source`; wrong if all of them are of other commits.
+fn candidate(source: &Source, tags: &[String]) -> Found {
+    let candidates = tags.iter().filter(|name| candidate::is_of(&source.tag, name));
+    compare(candidates.map(|name| candidate::is_of_commit(source, name)).max(), |is_ours| is_ours)
 }
 
 /// Whether `latest` is where this release has to leave it, if `highest` is the highest stable version. `found` looks

@@ -101,9 +101,7 @@ fn why_kept(
         return Some("the version tag names it now".to_owned());
     }
     let own = candidate.tag.as_str();
-    let is_other = |name: &&String| {
-        name.as_str() != own && candidate::is_of(&source.tag, name) && name.contains(source.commit.short())
-    };
+    let is_other = |name: &&String| name.as_str() != own && candidate::is_of_commit(source, name);
     let other = tags.iter().find(is_other)?;
     Some(format!("`{other}` may be of another run of this release, which still needs them"))
 }

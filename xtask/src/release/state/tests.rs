@@ -1,10 +1,12 @@
 //! What counts as right, wrong, absent or not asked for.
 
-use super::{Image, latest};
+use super::{Image, candidate, latest};
 use crate::evidence::attached::Kind;
 use crate::evidence::claims;
+use crate::inputs::source::Source;
 use crate::oci::reference::Digest;
 use crate::release::plan::Found::{self, Absent, NotAsked, Right, Wrong};
+use crate::tool::git::Commit;
 use crate::verify::claim::{Claim, Verdict};
 use crate::verify::known::Known;
 
@@ -26,6 +28,24 @@ fn latest_is_judged_only_if_this_release_may_have_to_move_it() {
     ] {
         let fact = latest(&own, digest, highest, || Ok(found.cloned())).unwrap();
         assert_eq!(fact, expected, "{digest:?} {highest:?} {found:?}");
+    }
+}
+
+#[test]
+fn one_candidate_of_the_commit_is_enough_wherever_it_is_listed() {
+    let commit = Commit::parse(&"b".repeat(40)).unwrap();
+    let source = Source { tag: "v1.2.3".parse().unwrap(), commit, time: 0, is_tagged: true };
+    let (ours, before) = ("candidate-v1.2.3-bbbbbbbbbbbb-0123", "candidate-v1.2.3-aaaaaaaaaaaa-0123");
+    for (tags, expected) in [
+        (&[][..], Absent),
+        (&["v1.2.3", "candidate-v1.2.4-bbbbbbbbbbbb-0123"], Absent),
+        (&[ours], Right),
+        (&[before], Wrong),
+        (&[before, ours], Right),
+        (&[ours, before], Right),
+    ] {
+        let found: Vec<_> = tags.iter().map(|&tag| tag.to_owned()).collect();
+        assert_eq!(candidate(&source, &found), expected, "{tags:?}");
     }
 }
 
