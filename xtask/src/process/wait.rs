@@ -53,16 +53,17 @@ pub(super) fn wait(
             Ok(status) => break status.with_context(|| format!("waiting for `{line}`"))?,
             Err(RecvTimeoutError::Disconnected) => bail!("waiting for `{line}`: its waiter is gone"),
             Err(RecvTimeoutError::Timeout) => {
-                given_up = given_up.or_else(|| reason(deadline, timeout, watch, line));
-                if given_up.is_some() {
-                    // `look` takes time, and the result of a child that ended meanwhile counts.
+                if given_up.is_none() {
+                    let Some(why) = reason(deadline, timeout, watch, line) else { continue };
+                    // `look` takes time, and the result of a child that ended meanwhile counts. After the first
+                    // signal, no result counts.
                     if let Ok(status) = ended.recv_timeout(LAST_LOOK) {
-                        given_up = None;
                         break status.with_context(|| format!("waiting for `{line}`"))?;
                     }
-                    interrupt::end(group, next);
-                    next = Signal::SIGKILL;
+                    given_up = Some(why);
                 }
+                interrupt::end(group, next);
+                next = Signal::SIGKILL;
             }
         }
     };
@@ -77,4 +78,50 @@ fn reason(deadline: Instant, timeout: Duration, watch: Option<&Watch<'_>>, line:
     }
     let error = (watch?.look)().err()?;
     Some(error.context(format!("`{line}` was ended")))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+    use std::time::Duration;
+
+    use anyhow::bail;
+    use xshell::cmd;
+
+    use super::Watch;
+    use crate::process::environment::Environment;
+    use crate::process::interrupt::GRACE;
+    use crate::process::{Call, Runner};
+
+    fn shell(script: &str) -> Call {
+        let runner = Runner::new(&Environment::of_this_process());
+        let shell = runner.shell().unwrap();
+        runner.call(cmd!(shell, "sh -c {script}"))
+    }
+
+    #[test]
+    fn a_child_that_was_told_to_stop_is_never_a_success() {
+        const SHORT: Duration = Duration::from_millis(200);
+        let timed_out = |script: &str| {
+            let error = shell(script).timeout(SHORT).run().unwrap_err().to_string();
+            assert!(error.contains("did not finish within 0.2 s"), "{script}: {error}");
+        };
+        let watched = |script: &str| {
+            let watch = Watch::new(SHORT, || bail!("the disk is full"));
+            let error = format!("{:#}", shell(script).run_watched(Some(&watch)).unwrap_err());
+            assert!(error.contains("was ended: the disk is full"), "{script}: {error}");
+        };
+        thread::scope(|scope| {
+            scope.spawn(|| timed_out("trap 'exit 0' TERM; sleep 100"));
+            // It ends on SIGTERM, about when SIGKILL is due.
+            for early in [15, 10, 5, 0] {
+                let pause = GRACE.saturating_sub(Duration::from_millis(early)).as_secs_f32();
+                scope.spawn(move || {
+                    let script = format!("trap 'sleep {pause}; exit 0' TERM; sleep 100");
+                    timed_out(&script);
+                    watched(&script);
+                });
+            }
+        });
+    }
 }
