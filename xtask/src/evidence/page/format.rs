@@ -52,11 +52,18 @@ impl Format {
         body.lines().any(|line| marked(line).is_some())
     }
 
-    /// The text that people wrote below the last mark of a page with this text, in any format.
+    /// The text that people wrote below the generated part of a page. `part` begins with the generated part, which ends
+    /// with its first mark: they may have quoted the mark.
     #[must_use]
-    pub fn below(body: &str) -> &str {
-        let end = |format: Self| body.rfind(&format.mark()).map(|start| start + format.mark().len());
-        Self::ALL.into_iter().filter_map(end).max().map_or("", |end| &body[end..])
+    pub fn below(part: &str) -> &str {
+        let mut start = 0;
+        for line in part.split_inclusive('\n') {
+            if marked(line).is_some() {
+                return &part[start + line.trim_end().len()..];
+            }
+            start += line.len();
+        }
+        ""
     }
 
     /// The format of a page with this text: that of its last mark, or the first format if it has no mark. Removing a
@@ -97,11 +104,20 @@ mod tests {
     }
 
     #[test]
-    fn the_text_below_a_page_begins_after_its_last_mark() {
+    fn the_text_below_the_generated_part_begins_after_its_mark() {
         let (one, two) = (Format::One.mark(), Format::Two.mark());
         assert_eq!(Format::below("nothing\n"), "");
-        assert_eq!(Format::below(&format!("a\n{two}\nb\n{one}\nc\n")), "\nc\n");
-        assert_eq!(Format::below(&format!("a\n{one}\nb\n{two}\nc\n")), "\nc\n");
+        for mark in [&one, &two, "<!-- page format 3 -->", &format!("  {two} \r")] {
+            assert_eq!(Format::below(&format!("a\n{mark}\nc\n")).trim_start(), "c\n");
+            assert_eq!(Format::below(&format!("a\n{mark}")).trim(), "");
+        }
+        for quoted in [format!("`{one}` ends it"), format!("- {two}"), format!("it ends with {two}")] {
+            assert_eq!(Format::below(&format!("{quoted}\n")), "", "{quoted}");
+        }
+        for quoted in [format!("`{one}` ends it"), one, two.clone()] {
+            let body = format!("a\n{two}\nb\n{quoted}\nc\n");
+            assert_eq!(Format::below(&body), format!("\nb\n{quoted}\nc\n"));
+        }
     }
 
     #[test]

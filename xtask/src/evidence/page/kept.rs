@@ -22,15 +22,16 @@ impl Kept {
             Some(Unfinished { around: (before, after), .. }) => format!("{before}{after}"),
             None => found,
         };
-        let below = Format::below(&found).to_owned();
         let Some(start) = own_part(&found) else {
-            return Ok(Self { above: words::read(found.as_bytes())?, below, is_ours: false });
+            let above = words::read(found.as_bytes())?;
+            return Ok(Self { above, below: String::new(), is_ours: false });
         };
         if let Some(other) = image_part(&found).filter(|first| *first < start) {
             let line = found[..other].lines().count() + 1;
             bail!("line {line}: the generated part of the page has this heading; choose another heading");
         }
-        Ok(Self { above: found[..start].to_owned(), below, is_ours: true })
+        let (above, part) = found.split_at(start);
+        Ok(Self { above: above.to_owned(), below: Format::below(part).to_owned(), is_ours: true })
     }
 }
 

@@ -55,6 +55,10 @@ fn what_people_wrote_is_kept_when_a_page_is_rewritten() {
     assert_eq!(written(by_hand), kept, "a page that was made by hand");
     let other = format!("Words.\n\n- one, by hand\n\n## Image\n\nanother\n\n{mark}\n\nThanks.\n");
     assert_eq!(written(&other), format!("Words.\n\n- one, by hand\n\nThanks.\n\n{generated}"));
+    for quoted in [format!("It ends with {mark}, as you see."), format!("Like this:\n{mark}\nor so.")] {
+        let other = format!("{generated}\nThanks.\n\n{quoted}\n\nBye.\n");
+        assert_eq!(written(&other), format!("Thanks.\n\n{quoted}\n\nBye.\n\n{generated}"));
+    }
     let grouped = format!("## Changes\n\n### Other changes\n\n- `Revert \"a\"`\n\n{generated}");
     assert_eq!(written(&grouped), grouped, "changes that an earlier xtask grouped in another way");
     for body in [written(by_hand), written(&other), grouped] {
