@@ -64,13 +64,14 @@ impl Git {
 }
 
 /// Reads one answer: `<name> <type> <size>`, the bytes and a line break, or `<requested name> missing`. An
-/// abbreviation that fits several objects is `ambiguous`, and counts as missing.
+/// abbreviation that fits several objects is `ambiguous`, and counts as missing. So does the commit of a submodule,
+/// which is in another repository: newer versions of git answer `<name> submodule`.
 pub(super) fn next(from: &mut dyn BufRead) -> Result<Option<Object>> {
     let mut head = Vec::new();
     (&mut *from).take(LONGEST_HEAD).read_until(b'\n', &mut head)?;
     let head = head.strip_suffix(b"\n").context("the answer ends too early")?;
     let head = std::str::from_utf8(head).context("the answer is not UTF-8")?;
-    if head.ends_with(" missing") || head.ends_with(" ambiguous") {
+    if [" missing", " ambiguous", " submodule"].iter().any(|end| head.ends_with(end)) {
         return Ok(None);
     }
     let [id, kind @ ("blob" | "tree" | "commit" | "tag"), size] = head.split(' ').collect::<Vec<_>>()[..]
@@ -92,7 +93,7 @@ mod tests {
     #[test]
     fn batch_answers_are_read_one_by_one_and_malformed_ones_are_refused() {
         let mut rest =
-            &b"abc blob 3\na\nb\nHEAD:x missing\nfed tree 2\nx\n\ndef blob 0\n\n75a3 ambiguous\n"[..];
+            &b"abc blob 3\na\nb\nHEAD:x missing\nfed tree 2\nx\n\ndef blob 0\n\n75a3 ambiguous\nfed submodule\n"[..];
         let mut file =
             || next(&mut rest).unwrap().map(|found| found.into_file().map_err(|no| no.to_string()));
         assert_eq!(file(), Some(Ok(b"a\nb".to_vec())));
@@ -100,6 +101,7 @@ mod tests {
         assert_eq!(file(), Some(Err("it is a folder, and a file is needed under this name".to_owned())));
         assert_eq!(file(), Some(Ok(Vec::new())));
         assert_eq!(file(), None);
+        assert_eq!(file(), None, "as of an older git, for which the commit of a submodule is missing");
         for bad in [
             &b""[..],
             b"abc blob 3",
