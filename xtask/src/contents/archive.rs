@@ -108,7 +108,7 @@ impl<R: Read> Archive<R> {
         let (path, is_path_text) = text(extended.path().unwrap_or(header.path));
         let doing = || format!("reading the entry `{}`", path.escape_debug());
         let size = extended.size().unwrap_or(header.size);
-        ensure!(size == header.size || header.size == 0, "it has two sizes");
+        ensure!(size == header.size || header.size == 0, "{}: it has two sizes", doing());
         let (link, is_link_text) = text(extended.link().unwrap_or(header.link));
         let kind = match header.kind {
             0 if path.ends_with('/') => Kind::Directory,

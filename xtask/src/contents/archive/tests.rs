@@ -241,7 +241,7 @@ fn archives_that_readers_could_interpret_differently_are_refused() {
         (archive(&[entry(b'1', "a", "../b", b"")]), "leads upwards"),
         (archive(&[entry(b'S', "sparse", "", b"")]), "sparse"),
         (archive(&[pax("GNU.sparse.major", "1"), file("a", b"")]), "sparse"),
-        (archive(&[pax("size", "2"), file("a", b"1")]), "two sizes"),
+        (archive(&[pax("size", "2"), file("a", b"1")]), "entry `a`: it has two sizes"),
         (archive(&[entry(b'2', "a", "b", b"content")]), "not a file but has 7 bytes"),
         (archive(&[pax("path", &"x".repeat(5000)), file("a", b"")]), "path has 5000 bytes"),
         (archive(&[pax("comment", &"x".repeat(1 << 20)), file("a", b"")]), "a header of"),
