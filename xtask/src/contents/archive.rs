@@ -114,7 +114,10 @@ impl<R: Read> Archive<R> {
             0 if path.ends_with('/') => Kind::Directory,
             b'0' | 0 => Kind::File,
             b'1' => Kind::HardLink(normal(&link).with_context(doing)?),
-            b'2' => Kind::Symlink(link),
+            b'2' => {
+                ensure!(link.len() <= LONGEST_PATH, "{}: its target has {} bytes", doing(), link.len());
+                Kind::Symlink(link)
+            }
             b'3' | b'4' | b'6' => Kind::Special,
             b'5' => Kind::Directory,
             other => bail!(

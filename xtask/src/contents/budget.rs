@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 const MOST_BYTES: usize = 128 << 20;
 
 /// What an entry costs besides its name.
-const OF_ENTRY: usize = 64;
+pub(super) const OF_ENTRY: usize = 64;
 
 /// What may still be kept.
 pub struct Budget {

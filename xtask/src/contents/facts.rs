@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::budget::OF_ENTRY;
 use super::elf::Elf;
 use super::npm::PackageJson;
 use super::system::{OsPackage, OsRelease};
@@ -70,14 +71,15 @@ impl LayerFacts {
             .hard_links
             .iter()
             .map(|(path, target)| path.len() + target.len() + self.facts.get(target).map_or(0, Fact::size));
-        let lists = [&self.others, &self.directories, &self.undeclared, &self.whiteouts, &self.opaque];
+        let lists = [&self.others, &self.directories, &self.whiteouts, &self.opaque];
         let names = lists.into_iter().flatten().map(String::len);
-        facts.chain(links).chain(names).sum()
+        let entries = facts.chain(links).chain(names).map(|bytes| bytes + OF_ENTRY);
+        entries.chain(self.undeclared.iter().map(String::len)).sum()
     }
 }
 
 impl Fact {
-    /// About how many bytes of memory the fact takes, besides its path. The target of a link counts with the path.
+    /// About how many bytes of memory the fact takes, besides its path.
     pub(super) fn size(&self) -> usize {
         let length = |text: &Option<String>| text.as_ref().map_or(0, String::len);
         match self {
@@ -85,8 +87,8 @@ impl Fact {
                 length(name) + length(version) + length(license)
             }
             Self::Debian(packages) | Self::Alpine(packages) => packages.iter().map(OsPackage::size).sum(),
-            Self::Elf(_) | Self::Link(_) | Self::Symlink | Self::OsRelease(_) | Self::Loader(_) => 0,
-            Self::Unread => 0,
+            Self::Link(target) => target.len(),
+            Self::Elf(_) | Self::Symlink | Self::OsRelease(_) | Self::Loader(_) | Self::Unread => 0,
         }
     }
 }

@@ -235,7 +235,7 @@ fn archives_that_readers_could_interpret_differently_are_refused() {
     let behind = [archive(&[file("a", b"1")]), file("b", b"2")].concat();
     let mut checksum = archive(&[file("a", b"1")]);
     checksum[0] = b'b';
-    let cases: [(Vec<u8>, &str); 14] = [
+    let cases: [(Vec<u8>, &str); 15] = [
         (archive(&[file("../etc/passwd", b"")]), "leads upwards"),
         (archive(&[file("a/../../b", b"")]), "leads upwards"),
         (archive(&[entry(b'1', "a", "../b", b"")]), "leads upwards"),
@@ -244,6 +244,7 @@ fn archives_that_readers_could_interpret_differently_are_refused() {
         (archive(&[pax("size", "2"), file("a", b"1")]), "entry `a`: it has two sizes"),
         (archive(&[entry(b'2', "a", "b", b"content")]), "not a file but has 7 bytes"),
         (archive(&[pax("path", &"x".repeat(5000)), file("a", b"")]), "path has 5000 bytes"),
+        (archive(&[pax("linkpath", &"x".repeat(5000)), entry(b'2', "a", "", b"")]), "target has 5000 bytes"),
         (archive(&[pax("comment", &"x".repeat(1 << 20)), file("a", b"")]), "a header of"),
         (archive(&[entry(b'x', "p", "", b"99 path=a\n"), file("a", b"")]), "length key=value"),
         (archive(&[entry(b'7', "a", "", b"")]), "its type is `7`"),

@@ -45,10 +45,8 @@ impl<'a> Collector<'a> {
     }
 
     pub(super) fn entry<R: Read>(&mut self, entry: Entry, archive: &mut Archive<R>) -> Result<()> {
-        let target = match &entry.kind {
-            Kind::Symlink(target) | Kind::HardLink(target) => target.len(),
-            _ => 0,
-        };
+        // The target of a symbolic link counts with its fact, if it is kept.
+        let target = if let Kind::HardLink(target) = &entry.kind { target.len() } else { 0 };
         self.budget.take(entry.path.len() + target)?;
         let Entry { path, kind, size, odd, .. } = entry;
         if let Some(why) = odd {

@@ -206,6 +206,29 @@ fn each_hard_link_costs_the_budget_as_much_as_its_file() {
 }
 
 #[test]
+fn a_layer_from_the_cache_costs_the_budget_about_as_much_as_one_that_is_read() {
+    let target = "../x".repeat(500);
+    let numbers = || 0..100;
+    let symlink = |number| entry(b'2', &format!("app/node_modules/l{number}"), "", b"");
+    let packages: String = numbers().map(|number| format!("P:{number}\nV:1\n\n")).collect();
+    let cases: [Vec<Vec<u8>>; 5] = [
+        vec![file("lib/apk/db/installed", packages.as_bytes())],
+        numbers().flat_map(|number| [pax("linkpath", &target), symlink(number)]).collect(),
+        numbers().map(|number| file(&number.to_string(), b"")).collect(),
+        numbers().map(|number| entry(b'5', &number.to_string(), "", b"")).collect(),
+        [file("a", b"")]
+            .into_iter()
+            .chain(numbers().map(|number| entry(b'1', &number.to_string(), "a", b"")))
+            .collect(),
+    ];
+    for (number, entries) in cases.iter().enumerate() {
+        let size = facts(entries).size();
+        let with = |bytes| read(archive(entries).as_slice(), Compression::None, &Budget::of(bytes)).is_ok();
+        assert!(!with(size / 2) && with(size * 5 / 2), "case {number}: {size} bytes");
+    }
+}
+
+#[test]
 fn media_types_say_how_to_unpack_and_zstd_is_refused_with_a_remedy() {
     assert_eq!(Compression::of("application/vnd.oci.image.layer.v1.tar").unwrap(), Compression::None,);
     let error = Compression::of("application/vnd.oci.image.layer.v1.tar+zstd").unwrap_err();
