@@ -79,15 +79,25 @@ impl Scratch {
     /// killed between the two moves leaves the old directory at `<place>.old`.
     ///
     /// # Errors
-    /// When `place` is on another file system or cannot be replaced.
+    /// When `place` is on another file system or cannot be replaced. What is there stays.
     pub fn become_directory(mut self, place: &Path) -> Result<()> {
         let doing = || format!("putting `{}` in its place", place.display());
         let mut old = place.to_owned().into_os_string();
         old.push(".old");
         let old = PathBuf::from(old);
-        if_any(fs::remove_dir_all(&old)).with_context(doing)?;
-        if_any(fs::rename(place, &old)).with_context(doing)?;
-        fs::rename(&self.path, place).with_context(doing)?;
+        let replaces = if_any(place.symlink_metadata()).with_context(doing)?.is_some();
+        // While nothing is at `place`, the old directory may be the only one.
+        if replaces {
+            if_any(fs::remove_dir_all(&old)).with_context(doing)?;
+            fs::rename(place, &old).with_context(doing)?;
+        }
+        if let Err(error) = fs::rename(&self.path, place) {
+            if replaces {
+                let still = || format!("{error}; the old directory is still at `{}`", old.display());
+                fs::rename(&old, place).with_context(still).with_context(doing)?;
+            }
+            return Err(error).with_context(doing);
+        }
         self.path = old;
         self.is_there = self.path.exists();
         Ok(())
@@ -204,5 +214,30 @@ mod tests {
             assert_eq!(std::fs::read_to_string(place.join("file")).unwrap(), text);
             assert_eq!(parent.path().read_dir().unwrap().count(), 1, "nothing else is left");
         }
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_replaced_stays() {
+        let parent = Scratch::new().unwrap();
+        let (place, old) = (parent.path().join("place"), parent.path().join("place.old"));
+        std::fs::create_dir(&place).unwrap();
+        std::fs::write(place.join("file"), "first").unwrap();
+        // A directory that is gone cannot be moved, just as one on another file system.
+        let replace = || {
+            let mut scratch = Scratch::within(parent.path()).unwrap();
+            std::fs::remove_dir(scratch.path()).unwrap();
+            scratch.is_there = false;
+            scratch.become_directory(&place)
+        };
+        for _ in 0..2 {
+            assert!(replace().is_err());
+            assert_eq!(std::fs::read_to_string(place.join("file")).unwrap(), "first");
+        }
+        // A killed process has left it like this.
+        std::fs::rename(&place, &old).unwrap();
+        assert!(replace().is_err());
+        assert_eq!(std::fs::read_to_string(old.join("file")).unwrap(), "first");
+        Scratch::within(parent.path()).unwrap().become_directory(&place).unwrap();
+        assert!(place.exists() && !old.exists());
     }
 }
