@@ -65,7 +65,15 @@ impl<R: Read + AsFd> Read for Printed<R> {
                 let left = deadline.saturating_duration_since(Instant::now());
                 match poll(&mut pipe, PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO)) {
                     Err(Errno::EINTR) => {}
-                    found => break found? == 0 || left.is_zero(),
+                    Ok(0) => break true,
+                    Ok(_) => {
+                        // After a hang-up, only what is in the pipe is left to read (poll(2)), however long the reader
+                        // took for what came before. Otherwise somebody may write for ever.
+                        let has_ended =
+                            pipe[0].revents().is_some_and(|events| events.contains(PollFlags::POLLHUP));
+                        break left.is_zero() && !has_ended;
+                    }
+                    Err(error) => return Err(error.into()),
                 }
             };
             if is_over {
@@ -176,4 +184,32 @@ pub(super) fn collect_tail(
 pub(super) fn join<T: Default>(thread: Option<JoinHandle<io::Result<T>>>) -> Result<T> {
     let Some(thread) = thread else { return Ok(T::default()) };
     joined(thread.join())?.map_err(Into::into)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Printed, Running};
+    use std::io::{self, Read as _, Write as _};
+    use std::time::Instant;
+
+    #[test]
+    fn a_slow_reader_gets_the_rest_of_an_output_that_has_ended() {
+        for is_left_open in [false, true] {
+            let (pipe, mut writer) = io::pipe().unwrap();
+            let (_running, ended) = Running::new().unwrap();
+            // The child ended long ago.
+            let mut printed = Printed { deadline: Some(Instant::now()), ..Printed::new(pipe, &ended) };
+            writer.write_all(b"the rest").unwrap();
+            let left_behind = is_left_open.then(|| writer.try_clone().unwrap());
+            drop(writer);
+            let mut found = String::new();
+            let read = printed.read_to_string(&mut found);
+            drop(left_behind);
+            if is_left_open {
+                assert_eq!(read.unwrap_err().kind(), io::ErrorKind::TimedOut);
+            } else {
+                assert_eq!((read.unwrap(), found.as_str()), (8, "the rest"));
+            }
+        }
+    }
 }
