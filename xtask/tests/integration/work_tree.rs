@@ -1,7 +1,9 @@
 //! The work tree as a commit, with the git of this machine: what is in it, and that nothing of it stays in the
 //! repository.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
@@ -129,6 +131,9 @@ fn tracked_files_that_differ_are_counted() -> Result<()> {
     fs::remove_file(scratch.path().join("b"))?;
     fs::write(scratch.path().join("new"), "new")?;
     assert_eq!(repository.changed_files(&head)?, 2);
+    fs::write(scratch.path().join(OsStr::from_bytes(b"\xff")), "a name that is not UTF-8")?;
+    git(scratch.path(), &["add", "--all"])?;
+    assert_eq!(repository.changed_files(&head)?, 4);
     Ok(())
 }
 

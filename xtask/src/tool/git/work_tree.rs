@@ -91,8 +91,10 @@ impl Git {
     pub fn changed_files(&self, commit: &Commit) -> Result<usize> {
         let names = self
             .call(&["diff", "--no-ext-diff", "--no-renames", "--name-only", "-z", commit.as_str(), "--"])?
-            .read()?;
-        Ok(names.split('\0').filter(|name| !name.is_empty()).count())
+            .output()?
+            .success()?
+            .stdout;
+        Ok(names.split(|byte| *byte == 0).filter(|name| !name.is_empty()).count())
     }
 
     /// The file with the user's ignore rules for all repositories, if the user named one. Without it, files that
