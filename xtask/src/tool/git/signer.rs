@@ -120,7 +120,7 @@ fn tag_object(printed: &str, tag: &str, commit: &Commit) -> Result<Result<TagObj
             Err(format!("its object points to commit {target}"))
         }
         ("tag", "commit") => Ok(Commit::parse(id)?),
-        ("tag", _) => Err("it is a tag of a tag".to_owned()),
+        ("tag", other) => Err(format!("it is a tag of a {}, not of a commit", other.escape_debug())),
         _ => Err("it is a lightweight tag, which cannot be signed".to_owned()),
     })
 }
@@ -163,7 +163,8 @@ mod tests {
             (["tag", &id, "commit", commit.as_str(), "v0.9.0"], "another tag, `v0.9.0`"),
             (["tag", &id, "commit", &id, "v1.0.0"], "points to commit aaaa"),
             (["tag", &id, "tag", &id, "v1.0.0"], "a tag of a tag"),
-            (["tag", &id, "tree", &id, "v1.0.0"], "a tag of a tag"),
+            (["tag", &id, "tree", &id, "v1.0.0"], "a tag of a tree"),
+            (["tag", &id, "blob", &id, "v1.0.0"], "a tag of a blob"),
             (["commit", commit.as_str(), "", "", ""], "lightweight"),
         ] {
             let found = read(fields).unwrap_err();
