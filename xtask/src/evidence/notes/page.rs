@@ -70,19 +70,25 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// Writes lists with their headings, collapsed behind a summary that a reader opens.
+    /// Writes lists with their headings, collapsed behind a summary that a reader opens, if there is room for an entry.
     pub(super) fn fold(&mut self, summary: &str, lists: Vec<(String, Vec<Entry<'_>>)>) {
         let count: usize = lists.iter().map(|(_, entries)| entries.len()).sum();
         if count == 0 || self.untold > 0 {
             self.untold += count;
             return;
         }
+        let before = self.text.len();
         self.begin("");
         self.text += &format!("<details><summary>{summary} ({count})</summary>\n");
+        let opened = self.text.len();
         for (heading, entries) in lists {
             self.list(&heading, &entries);
         }
-        self.text += "\n</details>\n";
+        if self.text.len() == opened {
+            self.text.truncate(before);
+        } else {
+            self.text += "\n</details>\n";
+        }
     }
 
     fn entry(&self, entry: Entry<'_>) -> String {

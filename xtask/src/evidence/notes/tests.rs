@@ -120,6 +120,27 @@ fn a_page_ends_before_the_first_entry_that_does_not_fit() {
 }
 
 #[test]
+fn a_fold_is_opened_only_if_an_entry_in_it_fits() {
+    let written = |room: usize| {
+        let mut page = Page::new(None, room);
+        page.list("", &[Entry::Line("one")]);
+        page.fold(
+            "More",
+            vec![("A".to_owned(), vec![Entry::Line("a")]), (String::new(), vec![Entry::Line("z")])],
+        );
+        (page.text, page.untold)
+    };
+    let (whole, untold) = written(1_000);
+    let opening = "- one\n\n<details><summary>More (2)</summary>\n";
+    assert_eq!((whole.as_str(), untold), (&*format!("{opening}\n### A\n\n- a\n\n- z\n\n</details>\n"), 0));
+    for room in 6..opening.len() + 4 {
+        assert_eq!(written(room), ("- one\n".to_owned(), 2), "{room}");
+    }
+    let (part, untold) = written(opening.len() + 4);
+    assert!(part.starts_with(opening) && part.ends_with("- a\n\n</details>\n") && untold == 1, "{part}");
+}
+
+#[test]
 fn a_project_without_a_convention_has_one_list() {
     let text = notes(&["verify: no cache", "plain words"]);
     assert!(text.starts_with("- `verify: no cache`") && !text.contains('#'), "{text}");
