@@ -25,6 +25,11 @@ pub fn first(theirs: (impl Read, Compression), ours: (impl Read, Compression)) -
                     return Ok(format!("the content of `{}`", their.path.escape_debug()));
                 }
             }
+            (Some(their), Some(our)) if words(&their) == words(&our) => {
+                let [of_theirs, of_ours] = [&their, &our].map(|entry| entry.odd.unwrap_or("nothing is odd"));
+                let entry = words(&their);
+                return Ok(format!("the headers of `{entry}`: {of_theirs}; in the rebuild, {of_ours}"));
+            }
             (their, our) => {
                 let [their, our] =
                     [their, our].map(|entry| entry.as_ref().map_or("missing".to_owned(), words));
@@ -68,7 +73,7 @@ fn words(entry: &Entry) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::archive::tests::{archive, entry, file};
+    use super::super::archive::tests::{archive, entry, file, pax};
     use super::{Compression, first};
     use crate::process::time::of_this_thread;
 
@@ -95,6 +100,12 @@ mod tests {
                 .contains("`missing` is `l -> to, symbolic")
         );
         assert!(found(&[same()], &[same()]).starts_with("its headers or padding"));
+        let odd = || [pax("hdrcharset", "BINARY"), file("x", b"1")].concat();
+        let words = "builders do not write";
+        for (theirs, ours) in [(odd(), file("x", b"1")), (file("x", b"1"), odd())] {
+            let report = found(&[same(), theirs], &[same(), ours]);
+            assert!(report.contains("`x, file") && report.matches(words).count() == 1, "{report}");
+        }
     }
 
     #[test]
