@@ -179,6 +179,13 @@ pub fn difference(found: &Value, expected: &Value) -> Option<String> {
     );
     let rest: Vec<_> =
         left.keys().filter(|key| *key != "components" && found.get(*key) != expected.get(*key)).collect();
+    if missing.is_empty() && excess.is_empty() && other.is_empty() && rest.is_empty() {
+        let words = "it lists what is in the image";
+        return Some(match repeated(found) {
+            names if names.is_empty() => format!("{words}, but in another order or form"),
+            names => format!("{words}, but some of it more than once: {}", list(names.iter().collect())),
+        });
+    }
     Some(format!(
         "it lists other things than are in the image: missing {}; in excess {}; described in another way {}{}",
         list(missing),
@@ -186,6 +193,14 @@ pub fn difference(found: &Value, expected: &Value) -> Option<String> {
         list(other),
         if rest.is_empty() { String::new() } else { format!("; and another {}", list(rest)) }
     ))
+}
+
+/// The `bom-ref` of each component that is listed more than once.
+fn repeated(sbom: &Value) -> BTreeSet<String> {
+    let components = sbom["components"].as_array().into_iter().flatten();
+    let mut seen = BTreeSet::new();
+    let references = components.filter_map(|component| component["bom-ref"].as_str());
+    references.filter(|reference| !seen.insert(*reference)).map(str::to_owned).collect()
 }
 
 /// A UUID that is derived from the SBOM's release (RFC 9562 §5.8, version 8) instead of a random one.

@@ -155,7 +155,15 @@ fn a_difference_is_named() {
     let sbom = sbom_of(&[amd64()], Dependencies::Installed);
     assert_eq!(difference(&sbom, &sbom), None);
     type Change = fn(&mut Value);
-    let cases: [(Change, &str); 5] = [
+    let cases: [(Change, &str); 7] = [
+        (
+            |sbom| {
+                let all = sbom["components"].as_array_mut().unwrap();
+                all.push(all[0].clone());
+            },
+            "more than once: `os:debian@12`",
+        ),
+        (|sbom| sbom["components"].as_array_mut().unwrap().reverse(), "in another order"),
         (
             |sbom| drop(sbom["components"].as_array_mut().unwrap().pop()),
             "missing `pkg:npm/real@4.0.0#unhashed`",
