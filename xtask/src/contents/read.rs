@@ -246,7 +246,12 @@ impl Source<'_> {
             let mut done = Vec::new();
             while let Some(job) = next() {
                 crate::process::interrupt::check()?;
-                done.push((job.layer.digest.clone(), self.read(job)?));
+                let read = self.read(job);
+                if read.is_err() {
+                    // No reader needs to fetch any more.
+                    jobs.lock().unwrap_or_else(PoisonError::into_inner).by_ref().for_each(drop);
+                }
+                done.push((job.layer.digest.clone(), read?));
             }
             Ok(done)
         };

@@ -175,6 +175,38 @@ fn the_names_in_all_layers_together_are_limited() {
 }
 
 #[test]
+fn after_a_failure_no_further_layer_is_fetched() {
+    /// Has only layers that take a while.
+    struct Slow(Digest, AtomicUsize);
+    impl Layers for Slow {
+        fn layer(&self, digest: &Digest, scratch: &Path) -> Result<Option<PathBuf>> {
+            self.1.fetch_add(1, Ordering::Relaxed);
+            if digest == &self.0 {
+                return Ok(None);
+            }
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            let file = scratch.join("layer");
+            std::fs::write(&file, archive(&[]))?;
+            Ok(Some(file))
+        }
+    }
+    let scene = scene();
+    let mut all: Vec<_> = (0..20).map(|_| scene.parts[0].layers[0].clone()).collect();
+    all.iter_mut().enumerate().for_each(|(number, layer)| layer.digest = Digest::of(&[b'x'; 20][number..]));
+    let jobs = all.iter().map(|layer| (&layer.digest, Job { layer, is_base: false, platform: "x" }));
+    let jobs: BTreeMap<_, _> = jobs.collect();
+    for missing in [0, 5] {
+        let slow = Slow((*jobs.keys().nth(missing).unwrap()).clone(), AtomicUsize::new(0));
+        let budget = Budget::of_image();
+        let source = Source { layers: &slow, cache: &scene.cache, known: Known::Base, budget: &budget };
+        let error = source.read_all(&jobs).unwrap_err().to_string();
+        assert!(error.contains("there is none"), "{error}");
+        let fetched = slow.1.load(Ordering::Relaxed);
+        assert!(fetched < jobs.len(), "{fetched} layers were fetched");
+    }
+}
+
+#[test]
 fn wrong_bytes_damaged_images_and_missing_layers_are_told_apart_by_type() {
     let is_wrong = |error: &anyhow::Error| error.chain().any(<dyn std::error::Error>::is::<WrongBytes>);
     let is_damaged = |error: &anyhow::Error| error.chain().any(<dyn std::error::Error>::is::<Damaged>);
