@@ -166,8 +166,8 @@ impl Config {
         for (number, name) in self.build_secrets.iter().enumerate() {
             ensure!(!self.build_secrets[..number].contains(name), "`build-secrets` names `{name}` twice");
         }
-        ensure!(!self.platforms.is_empty(), "`platforms` is empty: name one at least, such as `linux/amd64`");
-        ensure!(!self.branches.is_empty(), "`branches` is empty: name one at least, such as `main`");
+        ensure!(!self.platforms.is_empty(), "`platforms` is empty: name at least one, such as `linux/amd64`");
+        ensure!(!self.branches.is_empty(), "`branches` is empty: name at least one, such as `main`");
         for (key, value) in
             [("title", &self.title), ("description", &self.description), ("licenses", &self.licenses)]
         {

@@ -41,7 +41,7 @@ impl ReleaseTag {
         let Version { major, minor, patch, .. } = self.version;
         let patch = patch.checked_add(1).with_context(|| {
             format!(
-                "no version follows the tag `{self}`, whose last number is the highest that there is; if it is a mistake, run \
+                "no version follows the tag `{self}`, whose last number is the highest possible one; if it is a mistake, run \
                  `git tag --delete {self}`"
             )
         })?;
@@ -88,7 +88,7 @@ impl FromStr for ReleaseTag {
     fn from_str(text: &str) -> Result<Self, NoReleaseTag> {
         let wrong = |why: String| {
             NoReleaseTag(one_line(&format!(
-                "`{text}` is not a release tag: {why}; a right one is `v1.2.3` or `v2.0.0-rc.1`"
+                "`{text}` is not a release tag: {why}; a valid one is `v1.2.3` or `v2.0.0-rc.1`"
             )))
         };
         let Some(rest) = text.strip_prefix('v') else {
@@ -101,7 +101,7 @@ impl FromStr for ReleaseTag {
         }
         if text.len() > LONGEST || text.parse::<Tag>().is_err() {
             return Err(wrong(format!(
-                "registries keep tags in lower case, and we at most {LONGEST} characters of them"
+                "registries keep tags in lower case, and a release tag has at most {LONGEST} characters"
             )));
         }
         Ok(Self { version })

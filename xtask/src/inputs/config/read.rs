@@ -141,7 +141,7 @@ impl Config {
         let release = manifest.workspace.and_then(|workspace| workspace.metadata?.release);
         let Some(config) = release else {
             bail!(
-                "`Cargo.toml` has no `[workspace.metadata.release]`; a whole one is in {}",
+                "`Cargo.toml` has no `[workspace.metadata.release]`; a complete one is in {}",
                 document!("configuration.md")
             );
         };

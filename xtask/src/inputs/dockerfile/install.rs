@@ -95,7 +95,7 @@ fn unpinned(call: &Call<'_>) -> String {
             document!("services.md#system-packages")
         );
     }
-    format!("`npm {written}` may install something else than `package-lock.json` says; write `npm ci`")
+    format!("`npm {written}` may install something other than `package-lock.json` says; write `npm ci`")
 }
 
 fn check_install(

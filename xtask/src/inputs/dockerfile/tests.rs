@@ -140,7 +140,7 @@ fn instructions_that_run_or_are_recorded_follow_the_rules() {
         // Commands that install without the lockfile.
         (
             format!("{two}RUN npm install --omit=dev{last}"),
-            "line 2: `npm install` may install something else",
+            "line 2: `npm install` may install something other",
         ),
         (format!("{two}RUN a && npm --silent i x{last}"), "line 2: `npm i`"),
         (format!("{two}RUN [\"npm\", \"install\"]{last}"), "`npm install`"),

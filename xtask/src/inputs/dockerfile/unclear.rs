@@ -34,7 +34,7 @@ pub(super) fn check(text: &str, instructions: &[Instruction], findings: &mut Fin
         findings.problem(
             Rule::DockerfileUnclear,
             line,
-            "the rules read no Dockerfile in which the backtick escapes; remove the line, and write `\\` for each backtick",
+            "the rules cannot read a Dockerfile in which the backtick is the escape character; remove the line, and write `\\` for each backtick",
         );
     }
     let mut is_in_stage = false;
@@ -103,10 +103,10 @@ mod tests {
             ("FROM a\nRUN\\\n x\n", ""),
             ("FROM a\nRUN cat << EOF\nEOF\n", "`Dockerfile` line 2: `RUN cat << EOF`: versions of BuildKit"),
             ("from a\ncopy <<EOF /x\nWHAT\nEOF\n", ""),
-            ("# escape=`\nFROM a\n", "`Dockerfile` line 1: the rules read no Dockerfile"),
-            ("\u{feff}#escape = ` \r\nFROM a\r\n", "`Dockerfile` line 1: the rules read"),
-            (" # Escape=`\nFROM a\n", "`Dockerfile` line 1: the rules read"),
-            ("# check=skip=all\n# escape=`\nFROM a\n", "`Dockerfile` line 2: the rules read"),
+            ("# escape=`\nFROM a\n", "`Dockerfile` line 1: the rules cannot read a Dockerfile"),
+            ("\u{feff}#escape = ` \r\nFROM a\r\n", "`Dockerfile` line 1: the rules cannot read"),
+            (" # Escape=`\nFROM a\n", "`Dockerfile` line 1: the rules cannot read"),
+            ("# check=skip=all\n# escape=`\nFROM a\n", "`Dockerfile` line 2: the rules cannot read"),
             ("# escape=\\\nFROM a\n", ""),
             ("# check=skip=all\n# escape=\\\nFROM a\n", ""),
             ("# why\n# escape=`\nFROM a\n", ""),

@@ -68,7 +68,7 @@ pub fn check_released(entries: &[&Entry], released: &[Released]) -> Result<()> {
     let remedy = match entry.unendorsed {
         Some(_) => format!("let `from` of key {number} be \"{}\"", next_version(last)?),
         None => format!(
-            "the endorsement of key {number} is for this `from` alone, so {TAKE_BACK}, get all tags with `git fetch --tags`, and \
+            "the endorsement of key {number} is valid only for this `from`, so {TAKE_BACK}, get all tags with `git fetch --tags`, and \
              run `cargo xtask rotate DIR` again with the same directory"
         ),
     };

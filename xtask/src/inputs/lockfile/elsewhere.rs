@@ -22,7 +22,7 @@ impl Lockfile {
             if !registries.trust(&address) {
                 let wrong = Wrong(
                     format!("comes from `{}`, without TLS", address.origin()),
-                    Remedy::Other("have its registry speak `https`, or name the host in `plain-http`"),
+                    Remedy::Other("have its registry use `https`, or name the host in `plain-http`"),
                 );
                 found.push(in_words(path, &wrong, service));
             } else if !registries.have(&address) {

@@ -32,7 +32,7 @@ impl Smoke {
             let Some(path) = path else { continue };
             ensure!(is_path(path), "`{key}` is `{path}`: expected a path such as `/healthz`");
         }
-        ensure!(!self.exit_codes.is_empty(), "`smoke.exit-codes` is empty: name one at least, such as 0");
+        ensure!(!self.exit_codes.is_empty(), "`smoke.exit-codes` is empty: name at least one, such as 0");
         ensure!(self.pids > 0, "`smoke.pids` is 0: expected a number of processes, such as 512");
         ensure!(
             is_size(&self.memory),

@@ -79,7 +79,7 @@ fn every_name_that_npm_has_for_a_command_is_recognized() {
     {
         hold(&[(
             step(&format!("npm {spelling} x")),
-            &format!("`npm {spelling}` may install something else"),
+            &format!("`npm {spelling}` may install something other"),
         )]);
     }
     for other in
@@ -120,7 +120,7 @@ fn a_global_install_is_refused_with_another_remedy_than_npm_ci() {
 
 #[test]
 fn npm_is_recognized_at_any_path_and_other_package_managers_are_refused() {
-    let other = "install something else";
+    let other = "install something other";
     hold(&[
         (step("/usr/local/bin/npm install"), other),
         (step("npx --yes npm@11 install"), other),
@@ -194,7 +194,7 @@ fn the_environment_can_make_npm_leave_out_development_packages() {
 #[test]
 fn commands_are_read_as_the_shell_reads_them() {
     let whole = "npm ci --omit=dev --ignore-scripts --os=linux";
-    let install = "`npm install` may install something else";
+    let install = "`npm install` may install something other";
     hold(&[
         (step(&format!("{whole} --cpu=${{CPU}} --libc=glibc")), ""),
         (
