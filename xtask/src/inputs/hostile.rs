@@ -162,7 +162,7 @@ readers! {
         read: |bytes| {
             let text = text(bytes);
             let is_in = Config::is_in(Some(text.as_bytes()));
-            assert!(Config::from_manifest(&text).is_err() || is_in);
+            assert!(Config::from_manifest(&text).is_err() || is_in.unwrap());
         },
     }
     histories_of_keys: {

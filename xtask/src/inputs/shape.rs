@@ -149,7 +149,7 @@ fn files<const N: usize>(git: &Git, wanted: [[(&Commit, &str); N]; 2]) -> Result
 /// A repository without the table counts as having no configuration. It still gets its notes.
 fn config(manifest: Part<Vec<u8>>) -> Part<Config> {
     match manifest {
-        Part::Read(bytes) if !Config::is_in(Some(&bytes)) => Part::Absent,
+        Part::Read(bytes) if matches!(Config::is_in(Some(&bytes)), Ok(false)) => Part::Absent,
         manifest => manifest.read(|bytes| Config::from_manifest(text(&bytes)?).ok()),
     }
 }
@@ -186,5 +186,19 @@ fn trial(config: &Config) -> Trial {
         variables: smoke.env.keys().cloned().collect(),
         port: smoke.http().map(|http| http.port),
         writable: smoke.tmpfs.iter().chain(&smoke.writable).cloned().collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Part, config};
+
+    #[test]
+    fn a_manifest_that_cannot_be_read_is_not_an_absent_configuration() {
+        let of = |manifest: &[u8]| config(Part::Read(manifest.to_owned()));
+        assert!(matches!(of(b"[workspace]\nmembers = []\n"), Part::Absent));
+        for manifest in [&b"[workspace"[..], b"\xff", b"[workspace.metadata.release]\nx = 1\n"] {
+            assert!(matches!(of(manifest), Part::Unread), "{manifest:?}");
+        }
     }
 }

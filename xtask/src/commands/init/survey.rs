@@ -196,7 +196,7 @@ fn health(said: Option<String>, of_healthcheck: Option<String>) -> (String, Heal
 /// The configuration, if `init` has run here before.
 pub(super) fn configured(root: &Path) -> Result<Option<Config>> {
     let path = root.join(config::MANIFEST);
-    if !path.is_file() || !Config::is_in(Some(&read(&path)?)) {
+    if !path.is_file() || !Config::is_in(Some(&read(&path)?))? {
         return Ok(None);
     }
     Config::of_work_tree(root).map(Some)

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::{Error, Result, bail};
+use anyhow::{Context as _, Error, Result, bail};
 
 use crate::evidence::claims;
 use crate::evidence::page;
@@ -29,7 +29,7 @@ pub(super) fn older_than_this_tool(
     commit: &Commit,
 ) -> Result<Option<Entry>> {
     let [manifest] = git.files(commit, [config::MANIFEST])?;
-    if Config::is_in(manifest.as_deref()) {
+    if Config::is_in(manifest.as_deref()).context("finding out whether the commit has a configuration")? {
         return Ok(None);
     }
     let why = "its commit has no `[workspace.metadata.release]` in `Cargo.toml`";

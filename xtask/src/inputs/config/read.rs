@@ -27,6 +27,11 @@ fn without_one(root: &Path) -> &'static str {
     }
 }
 
+/// The text of a manifest.
+fn text(manifest: &[u8]) -> Result<&str> {
+    std::str::from_utf8(manifest).with_context(|| format!("reading `{MANIFEST}`: it is not UTF-8"))
+}
+
 impl Config {
     /// Reads the configuration of the work tree at `root`.
     ///
@@ -65,7 +70,7 @@ impl Config {
     /// As [`Config::of_commit`].
     pub fn if_any(git: &Git, commit: &Commit) -> Result<Option<Self>> {
         let [manifest] = git.files(commit, [MANIFEST])?;
-        if !Self::is_in(manifest.as_deref()) {
+        if !Self::is_in(manifest.as_deref()).with_context(|| format!("reading commit {commit}"))? {
             return Ok(None);
         }
         Self::of_file(commit, manifest).map(Some)
@@ -87,32 +92,31 @@ impl Config {
     /// As [`Config::of_commit`].
     pub fn of_file(commit: &Commit, manifest: Option<Vec<u8>>) -> Result<Self> {
         let manifest = manifest.with_context(|| format!("commit {commit} has no `{MANIFEST}`"))?;
-        let text = std::str::from_utf8(&manifest).context("reading `Cargo.toml`: it is not UTF-8")?;
-        Self::from_manifest(text)
+        Self::from_manifest(text(&manifest)?)
     }
 
-    /// Whether `manifest`, the bytes that git has for [`MANIFEST`], contains the table at all, valid or not. A commit
-    /// without it is older than the use of this tool.
-    #[must_use]
-    pub fn is_in(manifest: Option<&[u8]>) -> bool {
+    /// Whether `manifest`, the bytes that git has for [`MANIFEST`], contains the table, valid or not. A commit without
+    /// it is older than the use of this tool.
+    ///
+    /// # Errors
+    /// When the manifest cannot be read, so that nobody knows whether it has the table.
+    pub fn is_in(manifest: Option<&[u8]>) -> Result<bool> {
         #[derive(Deserialize)]
         struct Manifest {
-            workspace: Workspace,
+            workspace: Option<Workspace>,
         }
         #[derive(Deserialize)]
         struct Workspace {
-            metadata: Metadata,
+            metadata: Option<Metadata>,
         }
         #[derive(Deserialize)]
         struct Metadata {
-            #[serde(rename = "release")]
-            _release: IgnoredAny,
+            release: Option<IgnoredAny>,
         }
-        let text = manifest.and_then(|manifest| std::str::from_utf8(manifest).ok());
-        text.is_some_and(|text| {
-            let found = toml::parse::<Manifest>(text);
-            found.is_ok_and(|Manifest { workspace: Workspace { metadata: Metadata { .. } } }| true)
-        })
+        let Some(manifest) = manifest else { return Ok(false) };
+        let manifest: Manifest =
+            toml::parse(text(manifest)?).with_context(|| format!("reading `{MANIFEST}`"))?;
+        Ok(manifest.workspace.and_then(|workspace| workspace.metadata?.release).is_some())
     }
 
     /// Parses the text of a [`MANIFEST`].

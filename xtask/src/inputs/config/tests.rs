@@ -129,10 +129,25 @@ fn the_error_about_a_missing_table_names_the_page_that_describes_it() {
 #[test]
 fn a_manifest_with_an_invalid_table_is_not_one_without_a_table() {
     let wrong = MANIFEST.replacen("port =", "prot =", 1);
-    assert!(Config::is_in(Some(MANIFEST.as_bytes())) && Config::is_in(Some(wrong.as_bytes())));
+    for manifest in [MANIFEST, &wrong] {
+        assert!(Config::is_in(Some(manifest.as_bytes())).unwrap());
+    }
     for before in
-        [None, Some("[workspace]\nmembers = []"), Some("[package.metadata.release]\nx = 1"), Some("{}")]
+        [None, Some(""), Some("[workspace]\nmembers = []"), Some("[package.metadata.release]\nx = 1")]
     {
-        assert!(!Config::is_in(before.map(str::as_bytes)), "{before:?}");
+        assert!(!Config::is_in(before.map(str::as_bytes)).unwrap(), "{before:?}");
+    }
+}
+
+#[test]
+fn a_manifest_that_cannot_be_read_is_not_one_without_a_table() {
+    let long = format!("{MANIFEST}# {}\n", "a".repeat(128 << 10));
+    let nested = format!("{MANIFEST}x = {}{}\n", "[".repeat(20), "]".repeat(20));
+    let twice = format!("{MANIFEST}[workspace.metadata.release]\n");
+    for manifest in
+        ["{}", "[workspace", &long, &nested, &twice].map(str::as_bytes).into_iter().chain([&b"\xff"[..]])
+    {
+        let error = Config::is_in(Some(manifest)).unwrap_err().to_string();
+        assert!(error.starts_with("reading `Cargo.toml`"), "{error}");
     }
 }
