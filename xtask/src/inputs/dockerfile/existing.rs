@@ -85,7 +85,11 @@ struct Reader {
     arguments: BTreeSet<String>,
     entrypoint: Option<At<Vec<String>>>,
     cmd: Option<At<Vec<String>>>,
+    /// Whether the stage that is read has a `CMD` of its own, or inherits one.
+    has_own_cmd: bool,
+    /// Whether `ENTRYPOINT` is written for a shell, and whether `CMD` is.
     is_shell: bool,
+    is_shell_cmd: bool,
 }
 
 impl Reader {
@@ -105,6 +109,7 @@ impl Reader {
     fn take(&mut self, instruction: &Instruction, is_first: bool) {
         let line = instruction.line;
         let rest = instruction.rest();
+        self.has_own_cmd &= !instruction.is("FROM");
         match instruction.keyword().to_ascii_uppercase().as_str() {
             "FROM" if is_first => {
                 let image = instruction.arguments().next().unwrap_or_default();
@@ -129,10 +134,14 @@ impl Reader {
                 self.is_shell = words.is_none();
                 self.entrypoint = words.map(|value| At { line, value });
                 self.command_line(instruction);
+                if !self.has_own_cmd {
+                    self.drop_cmd();
+                }
             }
             "CMD" => {
-                let words = serde_json::from_str(rest).ok().or_else(|| shell::words(rest));
-                self.cmd = words.map(|value| At { line, value });
+                let words = serde_json::from_str(rest).ok();
+                (self.has_own_cmd, self.is_shell_cmd) = (true, words.is_none());
+                self.cmd = words.or_else(|| shell::words(rest)).map(|value| At { line, value });
                 self.command_line(instruction);
             }
             _ => self.other(instruction),
@@ -210,6 +219,15 @@ impl Reader {
         }
     }
 
+    /// `BuildKit` (`dispatchEntrypoint`) clears a `CMD` that a stage inherits if the stage has an `ENTRYPOINT`.
+    fn drop_cmd(&mut self) {
+        (self.cmd, self.is_shell_cmd) = (None, false);
+        let is_kept = |line: &At<String>| line.value.to_ascii_uppercase().starts_with("ENTRYPOINT");
+        let (kept, dropped) = self.found.command_lines.drain(..).partition(is_kept);
+        self.found.command_lines = kept;
+        self.found.others.extend::<Vec<_>>(dropped);
+    }
+
     fn command_line(&mut self, instruction: &Instruction) {
         let keyword = instruction.keyword().to_ascii_uppercase();
         let is_same = |known: &At<String>| known.value.to_ascii_uppercase().starts_with(&keyword);
@@ -219,10 +237,12 @@ impl Reader {
         self.found.command_lines.push(At { line: instruction.line, value: instruction.text.clone() });
     }
 
-    /// `CMD` holds the arguments of `ENTRYPOINT`. A shell gets none.
+    /// `CMD` holds the arguments of `ENTRYPOINT`. A shell gets none, and one that is written for a shell becomes the
+    /// arguments `/bin/sh -c …`.
     fn finish(self) -> Existing {
         let mut found = self.found;
         found.command = match (self.entrypoint, self.cmd) {
+            (Some(_), _) if self.is_shell_cmd => None,
             (Some(entrypoint), cmd) => {
                 let more = cmd.map(|cmd| cmd.value).unwrap_or_default();
                 Some(At { line: entrypoint.line, value: [entrypoint.value, more].concat() })

@@ -33,6 +33,28 @@ fn a_plain_shell_cmd_is_split_into_words_but_a_shell_entrypoint_is_not() {
 }
 
 #[test]
+fn an_entrypoint_drops_the_cmd_of_an_earlier_stage_and_gets_no_cmd_for_a_shell() {
+    for (lines, expected) in [
+        ("CMD [\"a\"]\nFROM base\nENTRYPOINT [\"node\"]", Some(&["node"][..])),
+        ("CMD [\"a\"]\nFROM base\nCMD [\"b\"]\nENTRYPOINT [\"node\"]", Some(&["node", "b"])),
+        ("CMD [\"a\"]\nFROM base\nENTRYPOINT [\"node\"]\nCMD [\"b\"]", Some(&["node", "b"])),
+        ("ENTRYPOINT [\"node\"]\nFROM base\nCMD [\"b\"]", Some(&["node", "b"])),
+        ("CMD a\nFROM base\nENTRYPOINT [\"node\"]", Some(&["node"])),
+        ("ENTRYPOINT [\"node\"]\nCMD server.js", None),
+    ] {
+        let found = read(&format!("FROM node AS base\n{lines}\n"));
+        assert_eq!(
+            found.command.map(|command| command.value).as_deref(),
+            expected.map(|words| words.iter().map(ToString::to_string).collect::<Vec<_>>()).as_deref(),
+            "{lines}"
+        );
+        let kept = found.command_lines.len()
+            + found.others.iter().filter(|other| !other.value.starts_with("FROM")).count();
+        assert_eq!(kept, lines.matches("CMD").count() + lines.matches("ENTRYPOINT").count(), "{lines}");
+    }
+}
+
+#[test]
 fn no_instruction_is_lost() {
     let found = read(
         "ARG NODE=22\nFROM node:${NODE} AS base\nWORKDIR /usr\nFROM base AS build\nRUN npm run build\nFROM base\n\
