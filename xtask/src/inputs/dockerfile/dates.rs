@@ -4,6 +4,7 @@
 
 use super::Findings;
 use super::parse::Instruction;
+use super::words;
 use crate::inputs::finding::Rule;
 use crate::inputs::pin::document;
 
@@ -13,13 +14,18 @@ const COMMIT: &str = "REVISION";
 /// Whether the builder writes the commit into a file whose text is in the Dockerfile.
 fn is_written(instruction: &Instruction) -> bool {
     let is_file = instruction.is("COPY") || instruction.is("ADD");
-    is_file && ["$", "${"].iter().any(|sign| instruction.expanded.contains(&format!("{sign}{COMMIT}")))
+    is_file && words::names_used(&instruction.expanded).any(|name| name == COMMIT)
+}
+
+/// Whether `text` has `name` as a whole word: a program may read it from its environment in any way.
+fn names(text: &str, name: &str) -> bool {
+    text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).any(|word| word == name)
 }
 
 pub(super) fn check(instructions: &[Instruction], findings: &mut Findings) {
     for stage in instructions.split(|instruction| instruction.is("FROM")) {
         let uses = |instruction: &&Instruction, name: &str| {
-            instruction.is("RUN") && (instruction.text.contains(name) || instruction.body.contains(name))
+            instruction.is("RUN") && (names(&instruction.text, name) || names(&instruction.body, name))
         };
         let dated = stage.iter().find(|instruction| uses(instruction, TIME));
         let has_commit = |instruction| uses(&instruction, COMMIT) || is_written(instruction);

@@ -288,6 +288,13 @@ fn a_stage_that_is_dated_by_the_commit_must_contain_the_commit() {
             "line 5: gives files",
         ),
         (format!("{two}RUN touch --date=@499162500 /out/x{last}"), ""),
+        (format!("{two}RUN node -e 'f(process.env.REVISION)'\n{dated}{last}"), ""),
+        (format!("{two}RUN echo $REVISION_X > /out/x\n{dated}{last}"), "line 4: gives files"),
+        (
+            format!("{two}COPY <<EOF /out/x\n$REVISION_X ${{REVISION2}}\nEOF\n{dated}{last}"),
+            "line 6: gives files",
+        ),
+        (format!("{two}RUN echo $NO_REVISION > /out/x\n{dated}{last}"), "line 4: gives files"),
         (format!("{two}COPY <<EOF /out/x\n{{\"commit\":\"${{REVISION}}\"}}\nEOF\n{dated}{last}"), ""),
         (format!("{two}ADD <<-EOF /out/x\n$REVISION\nEOF\n{dated}{last}"), ""),
         (format!("{two}COPY <<'EOF' /out/x\n$REVISION\nEOF\n{dated}{last}"), "line 6: gives files"),
