@@ -33,6 +33,11 @@ impl Smoke {
             ensure!(is_path(path), "`{key}` is `{path}`: expected a path such as `/healthz`");
         }
         ensure!(!self.exit_codes.is_empty(), "`smoke.exit-codes` is empty: name at least one, such as 0");
+        for (key, seconds) in
+            [("smoke.start-seconds", self.start_seconds), ("smoke.stop-seconds", self.stop_seconds)]
+        {
+            ensure!(seconds > 0, "`{key}` is 0: expected a number of seconds, such as 30");
+        }
         ensure!(self.pids > 0, "`smoke.pids` is 0: expected a number of processes, such as 512");
         ensure!(
             is_size(&self.memory),
@@ -184,6 +189,8 @@ mod tests {
             (with("exit-codes = []"), "`smoke.exit-codes` is empty"),
             (with("exit-codes = [256]"), "256"),
             (with("pids = 0"), "smoke.pids"),
+            (with("start-seconds = 0"), "smoke.start-seconds"),
+            (with("stop-seconds = 0"), "smoke.stop-seconds"),
             (with("memory = \"much\""), "smoke.memory"),
             (with("memory = \"1\""), "smoke.memory"),
             (with("memory = \"0g\""), "smoke.memory"),
