@@ -16,7 +16,7 @@ const LONGEST_PATTERN: usize = 256;
 const MOST_STEPS: usize = 20_000_000;
 
 /// The folder of each workspace. If a pattern uses a part of npm's grammar that is not read here, such as
-/// `packages/!(old)`, these are all linked folders on which no package depends by `file:`, because npm links to no
+/// `packages/!(old)` or `packages/{1..3}`, these are all linked folders on which no package depends by `file:`, because npm links to no
 /// others.
 pub(super) fn of<'a>(lock: &'a Lock, patterns: &[String]) -> Result<BTreeSet<&'a str>> {
     let longest = patterns.iter().map(String::len).max().unwrap_or_default();
@@ -25,7 +25,7 @@ pub(super) fn of<'a>(lock: &'a Lock, patterns: &[String]) -> Result<BTreeSet<&'a
         "a pattern of `workspaces` has {longest} bytes: expected {LONGEST_PATTERN} at most; shorten it in `package.json`, and \
          run `npm install --package-lock-only`"
     );
-    let is_whole = !patterns.iter().any(|pattern| pattern.contains(['(', '[']));
+    let is_whole = patterns.iter().all(|pattern| is_read(pattern));
     let by_file = if is_whole { BTreeSet::new() } else { depended_on_by_file(lock) };
     let patterns: Vec<_> =
         patterns.iter().flat_map(|pattern| alternatives(pattern)).take(MOST_PATTERNS).collect();
@@ -60,7 +60,7 @@ fn is_top(path: &str) -> bool {
 }
 
 struct Patterns<'a> {
-    /// The words of each pattern, and whether it begins with `!` and so excludes folders.
+    /// The words of each pattern, and whether it excludes folders, by a `!` at its beginning.
     all: Vec<(Vec<&'a str>, bool)>,
     /// The number of comparisons so far. After [`MOST_STEPS`], nothing fits.
     steps: Cell<usize>,
@@ -69,7 +69,11 @@ struct Patterns<'a> {
 impl<'a> Patterns<'a> {
     fn of(patterns: &'a [String]) -> Self {
         let words = |pattern: &'a str| pattern.split('/').filter(|word| !matches!(*word, "" | ".")).collect();
-        let of = |pattern: &'a String| (words(pattern.trim_start_matches('!')), pattern.starts_with('!'));
+        // Two `!` cancel each other out.
+        let of = |pattern: &'a String| {
+            let rest = pattern.trim_start_matches('!');
+            (words(rest), (pattern.len() - rest.len()) % 2 == 1)
+        };
         Self { all: patterns.iter().map(of).collect(), steps: Cell::new(0) }
     }
 
@@ -122,6 +126,19 @@ impl<'a> Patterns<'a> {
         }
         pattern[at..].iter().all(is_star)
     }
+}
+
+/// Whether every part of `pattern` is of the grammar that is read here. Of braces, that is a list such as `{a,b}`.
+fn is_read(pattern: &str) -> bool {
+    let mut parts = pattern.split('{');
+    let before_braces = parts.next().unwrap_or_default();
+    let is_list = |part: &str| {
+        let braces = part.split_once('}');
+        braces.is_some_and(|(inside, after)| {
+            inside.contains(',') && !inside.contains("..") && !after.contains('}')
+        })
+    };
+    !pattern.contains(['(', '[', '\\']) && !before_braces.contains('}') && parts.all(is_list)
 }
 
 /// Expands `packages/{a,b}` to `packages/a` and `packages/b`.
@@ -184,6 +201,7 @@ mod tests {
             (&["packages/{core,web}"], "packages/web", true),
             (&["packages/{core,web}"], "packages/cli", false),
             (&["packages/*", "!packages/old"], "packages/old", false),
+            (&["!!packages/old"], "packages/old", true),
             (&["packages/*-node"], "packages/a-node", true),
             (&["core"], "core", true),
             (&["core"], "tools/core", false),
@@ -208,6 +226,11 @@ mod tests {
         for (pattern, expected) in [
             ("packages/!(legacy)", &["packages/core", "packages/lint"][..]),
             ("packages/[cl]*", &["packages/core", "packages/lint"]),
+            ("packages/{a..l}ore", &["packages/core", "packages/lint"]),
+            ("packages/{core,{x,y}}", &["packages/core", "packages/lint"]),
+            ("packages/{core", &["packages/core", "packages/lint"]),
+            ("packages/c\\ore", &["packages/core", "packages/lint"]),
+            ("{packages,x}/{core,y}", &["packages/core"]),
             ("packages/core", &["packages/core"]),
         ] {
             assert!(of(&lock, &[pattern.to_owned()]).unwrap().iter().eq(expected), "{pattern}");
