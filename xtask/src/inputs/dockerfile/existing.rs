@@ -55,7 +55,7 @@ pub fn read(text: &str) -> Existing {
         return Existing::default();
     }
     let all = instructions(text);
-    let mut reader = Reader::default();
+    let mut reader = Reader { values: stages::automatic(), ..Reader::default() };
     let (before, begun) = chain::stages(&all);
     before.iter().for_each(|instruction| reader.before_stages(instruction));
     let chain = chain::of_last(&begun, &reader.values);

@@ -33,7 +33,7 @@ pub fn read(text: &str) -> Runtime {
     }
     let all = parse::instructions(text);
     let (before, begun) = chain::stages(&all);
-    let mut known = Values::new();
+    let mut known = stages::automatic();
     for argument in before.iter().filter(|instruction| instruction.is("ARG")) {
         stages::take_defaults(argument, &mut known);
     }
@@ -50,7 +50,7 @@ pub fn read(text: &str) -> Runtime {
             take(&mut runtime, &mut variables, instruction, &known);
             if instruction.is("ENV") {
                 let names = words::assigned(instruction).into_iter().map(|(name, _)| name);
-                words::take(&mut recorded, names.map(|name| (name, variables.get(name).cloned())));
+                words::take(&mut recorded, names.map(|name| (name, variables.get(name).cloned().flatten())));
             }
         }
     }
@@ -70,10 +70,10 @@ fn take(runtime: &mut Runtime, variables: &mut Values, instruction: &Instruction
         "ARG" => {
             let set: Vec<_> = words::assigned(instruction)
                 .into_iter()
-                .filter(|(name, _)| !stages::BUILD_ARGUMENTS.contains(name))
                 .filter_map(|(name, default)| match default {
+                    _ if stages::BUILD_ARGUMENTS.contains(&name) => Some((name, None)),
                     Some(default) => Some((name, fully_expanded(default, variables))),
-                    None => Some((name, Some(known.get(name)?.clone()))),
+                    None => Some((name, known.get(name)?.clone())),
                 })
                 .collect();
             take_all(variables, set);
@@ -186,6 +186,12 @@ mod tests {
             ),
             ("FROM x\nENV D=\"/a UID=2\" UID=3\nUSER $UID\nEXPOSE 1\nVOLUME [\"$D\"]", "3", "1", "/a UID=2"),
             ("FROM x\nUSER $UID\nEXPOSE ${PORT:-80}\nVOLUME $D\n", "$UID", "80", "$D"),
+            (
+                "FROM x\nENV E=\nARG VERSION\nUSER ${VERSION:-1}\nEXPOSE ${E:-80}\nVOLUME ${A-x:-/d}\n",
+                "${VERSION:-1}",
+                "80",
+                "x:-/d",
+            ),
             ("FROM x\nARG VERSION=1\nUSER $VERSION\nEXPOSE 1\nVOLUME /d", "$VERSION", "1", "/d"),
         ] {
             let found = read(text);

@@ -13,6 +13,22 @@ use crate::oci::platform::Platform;
 /// Build arguments that the build always sets, so that defaults in the Dockerfile have no effect.
 pub(super) const BUILD_ARGUMENTS: [&str; 4] = ["VERSION", "REVISION", "SOURCE", "SOURCE_DATE_EPOCH"];
 
+/// Variables that `BuildKit` sets for a platform before the first `FROM` (its package
+/// `frontend/dockerfile/dockerfile2llb`).
+const AUTOMATIC: [&str; 11] = [
+    "BUILDPLATFORM",
+    "BUILDOS",
+    "BUILDOSVERSION",
+    "BUILDARCH",
+    "BUILDVARIANT",
+    "TARGETPLATFORM",
+    "TARGETOS",
+    "TARGETOSVERSION",
+    "TARGETARCH",
+    "TARGETVARIANT",
+    "TARGETSTAGE",
+];
+
 /// A stage and the image on which it is based; `None` for `scratch`.
 struct Stage {
     name: Option<String>,
@@ -29,7 +45,7 @@ struct Stage {
 
 pub(super) struct Stages<'a> {
     platforms: &'a [Platform],
-    /// The defaults of `ARG` before the first `FROM`.
+    /// The variables before the first `FROM`.
     arguments: Values,
     stages: Vec<Stage>,
     /// Images from which files are copied or mounted, and which are not stages.
@@ -38,7 +54,7 @@ pub(super) struct Stages<'a> {
 
 impl<'a> Stages<'a> {
     pub(super) fn new(platforms: &'a [Platform]) -> Self {
-        Self { platforms, arguments: Values::new(), stages: Vec::new(), copied: Vec::new() }
+        Self { platforms, arguments: automatic(), stages: Vec::new(), copied: Vec::new() }
     }
 
     pub(super) const fn platforms(&self) -> &'a [Platform] {
@@ -77,7 +93,7 @@ impl<'a> Stages<'a> {
         let assigned: Vec<_> = assigned.filter_map(|(name, value)| Some((name, expanded(value?)))).collect();
         for (name, value) in assigned {
             stage.is_production = npm::default_of(name, &value).unwrap_or(stage.is_production);
-            stage.variables.insert(name.to_owned(), value);
+            stage.variables.insert(name.to_owned(), Some(value));
         }
     }
 
@@ -183,14 +199,15 @@ impl<'a> Stages<'a> {
                     format!("`{}` needs a stage `{reference}` for `{platform}`; write one", from.text),
                 ),
                 Err(name) => {
-                    findings.problem(
-                        Rule::DockerfileVariable,
-                        from.line,
+                    let why = if words::is_name(&name) {
                         format!(
-                            "`{}`: `{name}` has no value, or one of more than {LONGEST_VALUE} bytes; write `ARG {name}=…` before the first `FROM`",
-                            from.text
-                        ),
-                    );
+                            "has no value, or one of more than {LONGEST_VALUE} bytes; write `ARG {name}=…` before the first `FROM`"
+                        )
+                    } else {
+                        "cannot be read here; write `$NAME`, `${NAME}` or `${NAME:-default}`".to_owned()
+                    };
+                    let text = format!("`{}`: `{name}` {why}", from.text);
+                    findings.problem(Rule::DockerfileVariable, from.line, text);
                     return None;
                 }
             }
@@ -239,17 +256,25 @@ impl<'a> Stages<'a> {
     }
 }
 
-/// Adds the defaults of an `ARG` before the first `FROM`, except those that the build replaces. After a default that
-/// cannot be expanded, the value is unknown, whatever it was before.
+/// The variables before the first line: they are set, to a value that differs from build to build.
+pub(super) fn automatic() -> Values {
+    AUTOMATIC.map(|name| (name.to_owned(), None)).into()
+}
+
+/// Adds the defaults of an `ARG` before the first `FROM`. After a default that cannot be expanded or that the build
+/// replaces, the value is unknown, whatever it was before.
 pub(super) fn take_defaults(argument: &Instruction, known: &mut Values) {
     for (name, default) in words::assigned(argument) {
-        let Some(default) = default.filter(|_| !BUILD_ARGUMENTS.contains(&name)) else { continue };
-        let value = words::expand(default, &[known]).ok();
-        words::take(known, [(name, value)]);
+        let is_replaced = BUILD_ARGUMENTS.contains(&name);
+        if is_replaced || default.is_some() {
+            let value =
+                default.filter(|_| !is_replaced).and_then(|default| words::expand(default, &[known]).ok());
+            words::take(known, [(name, value)]);
+        }
     }
 }
 
-/// The variables that `BuildKit` sets for a platform before the first `FROM`.
+/// Those of the automatic variables that the platform decides.
 fn variables(platform: &Platform) -> Values {
     let text = platform.to_string();
     let mut words = text.split('/');
@@ -261,6 +286,6 @@ fn variables(platform: &Platform) -> Values {
         ("TARGETVARIANT", variant),
         ("TARGETPLATFORM", text.clone()),
     ]
-    .map(|(name, value)| (name.to_owned(), value))
+    .map(|(name, value)| (name.to_owned(), Some(value)))
     .into()
 }

@@ -2,12 +2,18 @@
 //! "Words of a Dockerfile". With the backtick as the escape character they would have another meaning, but such a
 //! Dockerfile is refused.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use super::parse::Instruction;
 
-/// The values of variables, by name.
-pub(super) type Values = BTreeMap<String, String>;
+/// The values of variables, by name; `None` for a value that is not known here.
+pub(super) type Values = BTreeMap<String, Option<String>>;
+
+/// How deep `${…}` may nest. No Dockerfile needs more, and each level takes space on the stack.
+const DEEPEST: usize = 16;
 
 /// Variables are replaced up to this many bytes. No image reference and no path is longer. A value may name another one
 /// twice, so without this limit a few lines would fill the memory.
@@ -57,33 +63,36 @@ pub(super) fn assigned(instruction: &Instruction) -> Vec<(&str, Option<&str>)> {
 
 /// Sets the variables of an instruction. An unknown value replaces a known one.
 pub(super) fn take<'a>(values: &mut Values, set: impl IntoIterator<Item = (&'a str, Option<String>)>) {
-    for (name, value) in set {
-        match value {
-            Some(value) => drop(values.insert(name.to_owned(), value)),
-            None => drop(values.remove(name)),
-        }
-    }
+    values.extend(set.into_iter().map(|(name, value)| (name.to_owned(), value)));
 }
 
-/// What a word means, with `$NAME`, `${NAME}` and `${NAME:-default}` replaced by the value in the first of `known`
-/// that has the name. `Err` names an unknown variable, or the one whose value does not fit into [`LONGEST_VALUE`].
+/// Whether `text` is the name of a variable.
+pub(super) fn is_name(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+/// What a word means, with `$NAME`, `${NAME}`, `${NAME-default}` and `${NAME:-default}` replaced by the value in the
+/// first of `known` that has the name. `Err` names a variable that is unknown or whose value does not fit into
+/// [`LONGEST_VALUE`], or contains what is not read here, such as another operator of `BuildKit`.
 pub(super) fn expand(word: &str, known: &[&Values]) -> Result<String, String> {
-    meant(word, |rest, room| variable(rest, room, known))
+    meant(word, Some(known), 0)?.0
 }
 
 /// What a word means if no variable is replaced; `None` if a quote is not closed.
 pub(super) fn unquoted(word: &str) -> Option<String> {
-    meant(word, |rest, _room| Ok(("$".to_owned(), rest))).ok()
+    meant(word, None, 0).ok()?.0.ok()
 }
 
-/// Removes quotes and escapes. `replace` gets what follows a `$` and the number of bytes that its value may have, and
-/// returns the value and what follows the variable.
-fn meant<'a>(
-    word: &'a str,
-    replace: impl Fn(&'a str, usize) -> Result<(String, &'a str), String>,
-) -> Result<String, String> {
-    let (mut meant, mut quote) = (String::new(), None);
-    let mut chars = word.chars();
+/// What a text means, or the name of a variable in it without a known value; and what follows the text.
+type Meaning<'a> = (Result<String, String>, &'a str);
+
+/// Removes quotes and escapes, and replaces variables, unless `known` is `None`. In a number of braces, which is
+/// `depth`, the text extends to the `}` that closes the innermost. `Err` contains what is not read here, so that it is
+/// unknown where the text ends.
+fn meant<'a>(text: &'a str, known: Option<&[&Values]>, depth: usize) -> Result<Meaning<'a>, String> {
+    let (mut meant, mut unknown, mut quote) = (String::new(), None, None);
+    let mut chars = text.chars();
     while let Some(c) = chars.next() {
         let next = chars.as_str().chars().next();
         let is_escape = match quote {
@@ -93,10 +102,16 @@ fn meant<'a>(
         };
         if c == '\\' && is_escape {
             meant.extend(chars.next());
-        } else if c == '$' && quote != Some('\'') {
-            let (value, rest) = replace(chars.as_str(), LONGEST_VALUE.saturating_sub(meant.len()))?;
-            meant.push_str(&value);
+        } else if let Some(known) = known.filter(|_| c == '$' && quote != Some('\'')) {
+            let (value, rest) =
+                variable(chars.as_str(), LONGEST_VALUE.saturating_sub(meant.len()), known, depth)?;
             chars = rest.chars();
+            match value {
+                Ok(value) => meant.push_str(&value),
+                Err(name) => unknown = unknown.or(Some(name)),
+            }
+        } else if c == '}' && quote.is_none() && depth > 0 {
+            return Ok((unknown.map_or(Ok(meant), Err), chars.as_str()));
         } else if quote == Some(c) {
             quote = None;
         } else if quote.is_none() && matches!(c, '"' | '\'') {
@@ -105,29 +120,42 @@ fn meant<'a>(
             meant.push(c);
         }
     }
-    if quote.is_none() { Ok(meant) } else { Err(word.to_owned()) }
+    let is_whole = quote.is_none() && depth == 0;
+    if is_whole { Ok((unknown.map_or(Ok(meant), Err), "")) } else { Err(text.to_owned()) }
 }
 
-/// The value of the variable whose `$` is before `text`, and the rest of the word after it.
-fn variable<'a>(text: &'a str, room: usize, known: &[&Values]) -> Result<(String, &'a str), String> {
-    let (name, default, rest) = match text.strip_prefix('{') {
-        Some(inside) => {
-            let (inside, rest) = inside.split_once('}').ok_or_else(|| text.to_owned())?;
-            match inside.split_once(":-").or_else(|| inside.split_once('-')) {
-                Some((name, default)) => (name, Some(default), rest),
-                None => (inside, None, rest),
-            }
-        }
-        None => {
-            let end = text.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(text.len());
-            (&text[..end], None, &text[end..])
-        }
+/// The value of the variable whose `$` is before `text`, of up to `room` bytes, as the shell lexer of `BuildKit` reads
+/// it (`frontend/dockerfile/shell`).
+fn variable<'a>(text: &'a str, room: usize, known: &[&Values], depth: usize) -> Result<Meaning<'a>, String> {
+    let unread = || format!("${}", &text[..text.find('}').map_or(text.len(), |end| end + 1)]);
+    let inside = text.strip_prefix('{');
+    let begin = inside.unwrap_or(text);
+    let end = begin.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(begin.len());
+    let (name, after) = begin.split_at(end);
+    // Names may have other letters there.
+    if !is_name(name) || after.starts_with(|c: char| !c.is_ascii()) {
+        return Err(unread());
+    }
+    let (mut default, mut is_for_empty, mut rest) = (None, false, after);
+    if inside.is_some() {
+        rest = if let Some(rest) = after.strip_prefix('}') {
+            rest
+        } else {
+            let colon = after.strip_prefix(':');
+            is_for_empty = colon.is_some();
+            let operand = colon.unwrap_or(after).strip_prefix('-').filter(|_| depth < DEEPEST);
+            let (value, rest) = meant(operand.ok_or_else(unread)?, Some(known), depth + 1)?;
+            default = Some(value);
+            rest
+        };
+    }
+    let value = match (known.iter().find_map(|values| values.get(name)), default) {
+        (None, Some(default)) => default,
+        (Some(Some(value)), Some(default)) if value.is_empty() && is_for_empty => default,
+        (Some(Some(value)), _) if value.len() <= room => Ok(value.clone()),
+        _ => Err(name.to_owned()),
     };
-    let value = match known.iter().find_map(|values| values.get(name)) {
-        Some(value) => Some(value.clone()),
-        None => default.map(|default| expand(default, known)).transpose()?,
-    };
-    let value = value.filter(|value| value.len() <= room).ok_or_else(|| name.to_owned())?;
+    let value = value.and_then(|value| if value.len() <= room { Ok(value) } else { Err(name.to_owned()) });
     Ok((value, rest))
 }
 
@@ -158,51 +186,4 @@ pub(super) fn substitutions(text: &str) -> impl Iterator<Item = &str> {
         }
         None
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::parse::instructions;
-    use super::{Values, assigned, expand, split};
-
-    /// Each row was built with `BuildKit`, which recorded these values.
-    #[test]
-    fn words_mean_what_buildkit_records() {
-        let known = Values::from([("abc".to_owned(), "b y".to_owned())]);
-        for (line, expected) in [
-            ("ENV A one two  three ", &[("A", "one two  three")][..]),
-            ("ENV A \"quoted words\" after", &[("A", "quoted words after")]),
-            ("ENV A 'single'", &[("A", "single")]),
-            ("ENV A a=b c=d", &[("A", "a=b c=d")]),
-            ("ENV A $abc 'lit $abc' \"dq $abc\" \\$abc", &[("A", "b y lit $abc dq b y $abc")]),
-            ("ENV A=x=y B=w", &[("A", "x=y"), ("B", "w")]),
-            ("ENV A=a B=\"b c\" C=d\\ e D='f g'", &[("A", "a"), ("B", "b c"), ("C", "d e"), ("D", "f g")]),
-            ("ENV A=pre\"in ner\"post B=\"in\"ner'quotes'", &[("A", "prein nerpost"), ("B", "innerquotes")]),
-            (
-                "ENV A='$abc' B=\"$abc\" C=\\$abc D=\"\\$abc\"",
-                &[("A", "$abc"), ("B", "b y"), ("C", "$abc"), ("D", "$abc")],
-            ),
-            ("ENV A=\"a\\b\" B=a\\b", &[("A", "a\\b"), ("B", "ab")]),
-            ("ENV A=${none:-'x y'}", &[("A", "x y")]),
-            ("ENV A=\"${none:-x y}\"", &[("A", "x y")]),
-            ("ARG A=${abc}x B=\"q q\" C=${none:-$abc}", &[("A", "b yx"), ("B", "q q"), ("C", "b y")]),
-            ("ARG A B=1", &[("B", "1")]),
-        ] {
-            let found = instructions(line).remove(0);
-            let found: Vec<_> = assigned(&found)
-                .into_iter()
-                .filter_map(|(name, value)| Some((name, expand(value?, &[&known]).unwrap())))
-                .collect();
-            let found: Vec<_> = found.iter().map(|(name, value)| (*name, value.as_str())).collect();
-            assert_eq!(found, expected, "{line}");
-        }
-    }
-
-    #[test]
-    fn a_word_with_an_unclosed_quote_or_brace_is_not_read() {
-        for word in ["it's", "\"a", "${a", "'a\"", "\"\\\""] {
-            assert!(expand(word, &[]).is_err(), "{word}");
-        }
-        assert!(split("ENV A it's").is_empty());
-    }
 }

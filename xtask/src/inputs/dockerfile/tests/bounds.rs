@@ -11,9 +11,9 @@ fn doubled(keyword: &str) -> String {
 
 #[test]
 fn variables_are_replaced_up_to_the_longest_value() {
-    let known =
-        Values::from([("a".to_owned(), "x".repeat(LONGEST_VALUE / 4)), ("b".to_owned(), "y".to_owned())]);
-    let nothing = Values::from([("b".to_owned(), String::new())]);
+    let known = [("a", "x".repeat(LONGEST_VALUE / 4)), ("b", "y".to_owned())];
+    let known = Values::from(known.map(|(name, value)| (name.to_owned(), Some(value))));
+    let nothing = Values::from([("b".to_owned(), Some(String::new()))]);
     let long = "z".repeat(LONGEST_VALUE + 1);
     for (text, expected) in [
         ("$a$a$a$a".to_owned(), Ok(LONGEST_VALUE)),
@@ -46,7 +46,7 @@ fn values_that_double_on_each_line_are_a_finding() {
     let mut known = Values::new();
     for argument in &instructions(&text)[..37] {
         stages::take_defaults(argument, &mut known);
-        assert!(known.values().all(|value| value.len() <= LONGEST_VALUE));
+        assert!(known.values().flatten().all(|value| value.len() <= LONGEST_VALUE));
     }
     assert_eq!(runtime::read(&text).base, None);
     assert_eq!(existing::read(&text).base.unwrap().value, "$a");
@@ -59,6 +59,27 @@ fn values_that_double_on_each_line_are_a_finding() {
 fn an_unknown_value_replaces_a_known_one() {
     let problem = read(&format!("ARG a={PIN}\nARG a=node$x\nFROM $a\n")).unwrap_err().to_string();
     assert!(problem.contains("`a` has no value"), "{problem}");
+}
+
+#[test]
+fn a_default_does_not_hide_a_value_that_is_not_known_here() {
+    for (before, image, expected) in [
+        ("ARG A=other\n", "${A-x:-PIN}", "`FROM other` names no digest"),
+        ("ARG A=${N#x}\n", "${A:-PIN}", "`A` has no value"),
+        ("ARG VERSION\n", "${VERSION:-PIN}", "`VERSION` has no value"),
+        ("", "${TARGETARCH:-PIN}", "needs a stage `amd64` for `linux/amd64`"),
+        ("", "${BUILDARCH:-PIN}", "`BUILDARCH` has no value"),
+        (
+            "ARG A=other\n",
+            "${A:+PIN}",
+            "`${A:+PIN}` cannot be read here; write `$NAME`, `${NAME}` or `${NAME:-default}`",
+        ),
+    ] {
+        let text = format!("{before}FROM {image}\n").replace("PIN", PIN);
+        let problem = read(&text).unwrap_err().to_string();
+        assert!(problem.contains(&expected.replace("PIN", PIN)), "{text}: {problem}");
+    }
+    assert!(read(&format!("FROM ${{VERSION:-{PIN}}}\n")).is_ok(), "without `ARG`, `FROM` does not know it");
 }
 
 #[test]
