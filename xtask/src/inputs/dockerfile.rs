@@ -1,6 +1,7 @@
 //! The rules that a Dockerfile must follow so that the same commit gives the same digest (docs/reproducible.md), and
 //! its pins. Broken rules are reported early and all at once. What the image really consists of is read from the image.
 
+mod arguments;
 mod chain;
 pub mod copied;
 mod dates;

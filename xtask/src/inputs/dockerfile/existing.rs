@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use super::parse::{Instruction, instructions};
 use super::words::{self, LONGEST_VALUE, Values};
-use super::{chain, stages};
+use super::{arguments, chain};
 
 /// A value with its line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub fn read(text: &str) -> Existing {
         return Existing::default();
     }
     let all = instructions(text);
-    let mut reader = Reader { values: stages::automatic(), ..Reader::default() };
+    let mut reader = Reader { values: arguments::automatic(), ..Reader::default() };
     let (before, begun) = chain::stages(&all);
     before.iter().for_each(|instruction| reader.before_stages(instruction));
     let chain = chain::of_last(&begun, &reader.values);
@@ -95,7 +95,7 @@ struct Reader {
 impl Reader {
     fn before_stages(&mut self, instruction: &Instruction) {
         if instruction.is("ARG") {
-            stages::take_defaults(instruction, &mut self.values);
+            arguments::take_defaults(instruction, &mut self.values);
             self.arguments.extend(words::assigned(instruction).into_iter().map(|(name, _)| name.to_owned()));
         }
         self.other(instruction);

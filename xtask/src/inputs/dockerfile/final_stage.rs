@@ -2,8 +2,9 @@
 //! image. Nothing runs there, and every version of `BuildKit` must record the same:
 //! docs/facts.md, "What the last stage records".
 
+use super::arguments::BUILD_ARGUMENTS;
 use super::parse::Instruction;
-use super::stages::{BUILD_ARGUMENTS, Stages};
+use super::stages::Stages;
 use super::words;
 use super::{Findings, chain};
 use crate::inputs::finding::Rule;

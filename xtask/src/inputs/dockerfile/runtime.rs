@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::parse::{self, Instruction};
 use super::words::{self, Values};
-use super::{chain, stages};
+use super::{arguments, chain};
 
 /// The contents of the final stage and of the stages on which it is based: hostile input, as written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,9 +33,9 @@ pub fn read(text: &str) -> Runtime {
     }
     let all = parse::instructions(text);
     let (before, begun) = chain::stages(&all);
-    let mut known = stages::automatic();
+    let mut known = arguments::automatic();
     for argument in before.iter().filter(|instruction| instruction.is("ARG")) {
-        stages::take_defaults(argument, &mut known);
+        arguments::take_defaults(argument, &mut known);
     }
     let chain = chain::of_last(&begun, &known);
     let mut runtime = Runtime {
@@ -71,7 +71,7 @@ fn take(runtime: &mut Runtime, variables: &mut Values, instruction: &Instruction
             let set: Vec<_> = words::assigned(instruction)
                 .into_iter()
                 .filter_map(|(name, default)| match default {
-                    _ if stages::BUILD_ARGUMENTS.contains(&name) => Some((name, None)),
+                    _ if arguments::BUILD_ARGUMENTS.contains(&name) => Some((name, None)),
                     Some(default) => Some((name, fully_expanded(default, variables))),
                     None => Some((name, known.get(name)?.clone())),
                 })

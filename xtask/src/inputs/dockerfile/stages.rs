@@ -3,31 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::Findings;
+use super::arguments::{self, BUILD_ARGUMENTS};
 use super::image::{BaseImage, BaseImages};
 use super::npm;
 use super::parse::Instruction;
 use super::words::{self, LONGEST_VALUE, Values};
 use crate::inputs::finding::Rule;
 use crate::oci::platform::Platform;
-
-/// Build arguments that the build always sets, so that defaults in the Dockerfile have no effect.
-pub(super) const BUILD_ARGUMENTS: [&str; 4] = ["VERSION", "REVISION", "SOURCE", "SOURCE_DATE_EPOCH"];
-
-/// Variables that `BuildKit` sets for a platform before the first `FROM` (its package
-/// `frontend/dockerfile/dockerfile2llb`).
-const AUTOMATIC: [&str; 11] = [
-    "BUILDPLATFORM",
-    "BUILDOS",
-    "BUILDOSVERSION",
-    "BUILDARCH",
-    "BUILDVARIANT",
-    "TARGETPLATFORM",
-    "TARGETOS",
-    "TARGETOSVERSION",
-    "TARGETARCH",
-    "TARGETVARIANT",
-    "TARGETSTAGE",
-];
 
 /// A stage and the image on which it is based; `None` for `scratch`.
 struct Stage {
@@ -37,10 +19,14 @@ struct Stage {
     parents: Vec<usize>,
     /// Whether it runs on the platforms of the image.
     is_on_target: bool,
-    /// The values of its `ARG` and `ENV`. They override those before the first `FROM`.
+    /// The values of its own `ARG` and `ENV`.
     variables: Values,
-    /// Whether its environment makes npm leave out what only development needs.
+    /// The values of its own `ENV`, which a stage based on it has even if an `ARG` here has overridden them
+    /// (docs/facts.md, "Variables of a stage").
+    environment: Values,
+    /// Whether its environment makes npm leave out what only development needs, and whether its `ENV` alone does.
     is_production: bool,
+    records_production: bool,
 }
 
 pub(super) struct Stages<'a> {
@@ -54,7 +40,7 @@ pub(super) struct Stages<'a> {
 
 impl<'a> Stages<'a> {
     pub(super) fn new(platforms: &'a [Platform]) -> Self {
-        Self { platforms, arguments: automatic(), stages: Vec::new(), copied: Vec::new() }
+        Self { platforms, arguments: arguments::automatic(), stages: Vec::new(), copied: Vec::new() }
     }
 
     pub(super) const fn platforms(&self) -> &'a [Platform] {
@@ -66,7 +52,7 @@ impl<'a> Stages<'a> {
             let stage = self.stage(instruction, findings);
             self.stages.push(stage);
         } else if instruction.is("ARG") && self.stages.is_empty() {
-            take_defaults(instruction, &mut self.arguments);
+            arguments::take_defaults(instruction, &mut self.arguments);
         } else if instruction.is("ARG") || instruction.is("ENV") {
             self.set(instruction);
         } else if instruction.is("COPY") {
@@ -83,18 +69,31 @@ impl<'a> Stages<'a> {
         }
     }
 
-    /// Sets variables of the current stage.
+    /// Sets variables of the current stage. An `ARG` without a default has that of the `ARG` before the first `FROM`,
+    /// which no other line of a stage knows.
     fn set(&mut self, instruction: &Instruction) {
-        let Some(stage) = self.stages.last_mut() else { return };
-        let known = [&stage.variables, &self.arguments];
-        let expanded = |value: &str| words::expand(value, &known).unwrap_or_else(|_unknown| value.to_owned());
-        let assigned = words::assigned(instruction).into_iter();
+        let Some((stage, before)) = self.stages.split_last_mut() else { return };
+        let is_recorded = instruction.is("ENV");
+        let mut known = vec![&stage.variables];
+        let chain = || chain_of(before, stage);
+        known.extend(chain().map(|stage| &stage.environment).chain(chain().map(|stage| &stage.variables)));
         // Every value of a line is expanded before any of them is set.
-        let assigned: Vec<_> = assigned.filter_map(|(name, value)| Some((name, expanded(value?)))).collect();
-        for (name, value) in assigned {
-            stage.is_production = npm::default_of(name, &value).unwrap_or(stage.is_production);
-            stage.variables.insert(name.to_owned(), Some(value));
+        let assigned = words::assigned(instruction).into_iter().filter_map(|(name, value)| match value {
+            _ if !is_recorded && BUILD_ARGUMENTS.contains(&name) => Some((name, None)),
+            Some(value) => Some((name, words::expand(value, &known).ok())),
+            None => Some((name, self.arguments.get(name)?.clone())),
+        });
+        let assigned: Vec<_> = assigned.collect();
+        for (name, value) in &assigned {
+            if let Some(is_production) = value.as_ref().and_then(|value| npm::default_of(name, value)) {
+                stage.is_production = is_production;
+                stage.records_production = if is_recorded { is_production } else { stage.records_production };
+            }
         }
+        if is_recorded {
+            words::take(&mut stage.environment, assigned.clone());
+        }
+        words::take(&mut stage.variables, assigned);
     }
 
     /// Whether the current stage's environment makes npm leave out what only development needs.
@@ -150,8 +149,11 @@ impl<'a> Stages<'a> {
         let parents = image.map_or_else(Vec::new, |image| self.parents(image));
         let is_on_target = self.begins_on_target(from, &parents);
         let base = image.and_then(|image| self.base(from, image, findings));
-        let is_production = parents.iter().any(|parent| self.stages[*parent].is_production);
-        Stage { name, base, parents, is_on_target, variables: Values::new(), is_production }
+        let mut based_on = parents.iter().map(|parent| &self.stages[*parent]);
+        let records_production = based_on.clone().any(|stage| stage.records_production);
+        let is_production = records_production || based_on.any(|stage| stage.is_production);
+        let (variables, environment) = <(Values, Values)>::default();
+        Stage { name, base, parents, is_on_target, variables, environment, is_production, records_production }
     }
 
     /// Whether the stage of `from` runs on the platforms of the image. If it is based on another stage, `BuildKit`
@@ -179,7 +181,7 @@ impl<'a> Stages<'a> {
 
     /// The image in a `FROM` when `platform` is built.
     fn expand_for(&self, platform: &Platform, image: &str) -> Result<String, String> {
-        words::expand(image, &[&variables(platform), &self.arguments])
+        words::expand(image, &[&arguments::of_platform(platform), &self.arguments])
     }
 
     fn base(&self, from: &Instruction, image: &str, findings: &mut Findings) -> Option<BaseImage> {
@@ -256,36 +258,8 @@ impl<'a> Stages<'a> {
     }
 }
 
-/// The variables before the first line: they are set, to a value that differs from build to build.
-pub(super) fn automatic() -> Values {
-    AUTOMATIC.map(|name| (name.to_owned(), None)).into()
-}
-
-/// Adds the defaults of an `ARG` before the first `FROM`. After a default that cannot be expanded or that the build
-/// replaces, the value is unknown, whatever it was before.
-pub(super) fn take_defaults(argument: &Instruction, known: &mut Values) {
-    for (name, default) in words::assigned(argument) {
-        let is_replaced = BUILD_ARGUMENTS.contains(&name);
-        if is_replaced || default.is_some() {
-            let value =
-                default.filter(|_| !is_replaced).and_then(|default| words::expand(default, &[known]).ok());
-            words::take(known, [(name, value)]);
-        }
-    }
-}
-
-/// Those of the automatic variables that the platform decides.
-fn variables(platform: &Platform) -> Values {
-    let text = platform.to_string();
-    let mut words = text.split('/');
-    let mut word = || words.next().unwrap_or_default().to_owned();
-    let (os, architecture, variant) = (word(), word(), word());
-    [
-        ("TARGETOS", os),
-        ("TARGETARCH", architecture),
-        ("TARGETVARIANT", variant),
-        ("TARGETPLATFORM", text.clone()),
-    ]
-    .map(|(name, value)| (name.to_owned(), Some(value)))
-    .into()
+/// The stages on which `stage` is based, the nearest first. If that differs between platforms, those of the first.
+fn chain_of<'a>(before: &'a [Stage], stage: &Stage) -> impl Iterator<Item = &'a Stage> {
+    let of = |stage: &Stage| stage.parents.first().map(|parent| &before[*parent]);
+    std::iter::successors(of(stage), move |stage| of(stage))
 }

@@ -2,7 +2,7 @@
 
 use super::super::parse::instructions;
 use super::super::words::{LONGEST_VALUE, Values, expand};
-use super::super::{existing, runtime, stages};
+use super::super::{arguments, existing, runtime};
 use super::{PIN, read};
 
 fn doubled(keyword: &str) -> String {
@@ -45,7 +45,7 @@ fn values_that_double_on_each_line_are_a_finding() {
     );
     let mut known = Values::new();
     for argument in &instructions(&text)[..37] {
-        stages::take_defaults(argument, &mut known);
+        arguments::take_defaults(argument, &mut known);
         assert!(known.values().flatten().all(|value| value.len() <= LONGEST_VALUE));
     }
     assert_eq!(runtime::read(&text).base, None);
@@ -89,4 +89,13 @@ fn a_working_directory_that_gets_too_long_is_left_as_written() {
     assert!(found.workdir.unwrap().value.len() <= LONGEST_VALUE);
     assert!(found.others.iter().all(|other| other.value.len() <= LONGEST_VALUE + "WORKDIR ".len()));
     assert_eq!(found.others.iter().filter(|other| other.value == "WORKDIR $a").count(), 2998);
+}
+
+#[test]
+fn variables_are_looked_up_quickly_in_a_long_chain_of_stages() {
+    let chain: String =
+        (0..500).map(|number| format!("FROM a{number} AS a{}\nENV x=$y\n", number + 1)).collect();
+    let text = format!("FROM {PIN} AS a0\n{chain}ENV x={}\n", "$y".repeat(10_000));
+    assert!(text.len() < 64 << 10);
+    assert!(read(&text).is_ok());
 }

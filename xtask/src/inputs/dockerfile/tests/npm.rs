@@ -186,9 +186,30 @@ fn the_environment_can_make_npm_leave_out_development_packages() {
     }
     let global = format!("ARG MODE=production\nFROM --platform=$BUILDPLATFORM {PIN} AS a\n");
     hold(&[
-        (format!("{global}ENV NODE_ENV=$MODE\nRUN {ci}\nFROM {PIN}\n"), refused),
+        (format!("{global}ENV NODE_ENV=$MODE\nRUN {ci}\nFROM {PIN}\n"), ""),
+        (format!("{global}ARG MODE\nENV NODE_ENV=$MODE\nRUN {ci}\nFROM {PIN}\n"), refused),
+        (format!("{}ARG NODE_ENV\nRUN {ci}\nFROM {PIN}\n", global.replace("MODE", "NODE_ENV")), refused),
         (format!("{global}ARG MODE=development\nENV NODE_ENV=$MODE\nRUN {ci}\nFROM {PIN}\n"), ""),
     ]);
+}
+
+#[test]
+fn a_stage_knows_the_variables_of_the_stage_on_which_it_is_based() {
+    let refused = "by `NODE_ENV` or `NPM_CONFIG_OMIT`, takes what fits the building machine";
+    let first = format!("FROM --platform=$BUILDPLATFORM {PIN} AS");
+    for (before, then, expected) in [
+        ("ENV MODE=production", "ENV NODE_ENV=$MODE", refused),
+        ("ARG MODE=production", "ENV NODE_ENV=$MODE", refused),
+        ("ENV MODE=production\nARG MODE=development", "ENV NODE_ENV=$MODE", refused),
+        ("ENV NODE_ENV=production", "WORKDIR /x", refused),
+        ("ARG NODE_ENV=production", "WORKDIR /x", refused),
+        ("ENV NODE_ENV=production\nARG NODE_ENV=development", "WORKDIR /x", refused),
+    ] {
+        hold(&[(
+            format!("{first} b\n{before}\nFROM b AS a\n{then}\nRUN npm ci --ignore-scripts\nFROM {PIN}\n"),
+            expected,
+        )]);
+    }
 }
 
 #[test]
