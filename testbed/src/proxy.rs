@@ -99,13 +99,13 @@ pub struct Proxy {
 struct Shared {
     upstream: SocketAddr,
     rule: Mutex<Arc<Rule>>,
-    book: Mutex<Book>,
+    journal: Mutex<Journal>,
     stop: AtomicBool,
 }
 
 /// The record of the proxy.
 #[derive(Default)]
-struct Book {
+struct Journal {
     /// Requests since the start.
     count: u64,
     /// How many of them arrived before the last [`Proxy::take`].
@@ -129,7 +129,7 @@ impl Proxy {
         let shared = Arc::new(Shared {
             upstream,
             rule: Mutex::new(Arc::new(|_: &RequestSeen| Fault::Pass)),
-            book: Mutex::default(),
+            journal: Mutex::default(),
             stop: AtomicBool::new(false),
         });
         let serving = Arc::clone(&shared);
@@ -171,18 +171,18 @@ impl Proxy {
     /// current state.
     #[must_use]
     pub fn take(&self) -> Log {
-        let mut book = lock(&self.shared.book);
-        book.before = book.count;
-        let exchanges = std::mem::take(&mut book.exchanges).into_values().collect();
-        Log { exchanges, connections: std::mem::take(&mut book.connections) }
+        let mut journal = lock(&self.shared.journal);
+        journal.before = journal.count;
+        let exchanges = std::mem::take(&mut journal.exchanges).into_values().collect();
+        Log { exchanges, connections: std::mem::take(&mut journal.connections) }
     }
 
     /// How many requests of `line`, as [`RequestSeen::is`] reads it, were answered since the last [`Proxy::take`].
     #[must_use]
     pub fn answered(&self, line: &str) -> usize {
-        let book = lock(&self.shared.book);
+        let journal = lock(&self.shared.journal);
         let is_it = |one: &&Exchange| one.answered.is_some() && one.request.is(line);
-        book.exchanges.values().filter(is_it).count()
+        journal.exchanges.values().filter(is_it).count()
     }
 
     /// A check, for use at any time, whether the server is working on a write request, or was less than `margin` ago.
@@ -190,8 +190,8 @@ impl Proxy {
     pub fn writes_lately(&self, margin: Duration) -> impl Fn() -> bool + Send + 'static {
         let shared = Arc::clone(&self.shared);
         move || {
-            let book = lock(&shared.book);
-            book.writing > 0 || book.wrote.is_some_and(|ended| ended.elapsed() < margin)
+            let journal = lock(&shared.journal);
+            journal.writing > 0 || journal.wrote.is_some_and(|ended| ended.elapsed() < margin)
         }
     }
 }
@@ -208,15 +208,15 @@ impl Shared {
     /// Records a request and asks the rule about it. Returns its number since the start, and the fault.
     fn decide(&self, method: &str, path: &str) -> (u64, Fault) {
         let (number, request) = {
-            let mut book = lock(&self.book);
-            book.count += 1;
-            let number = book.count;
+            let mut journal = lock(&self.journal);
+            journal.count += 1;
+            let number = journal.count;
             let request =
-                RequestSeen { n: number - book.before, method: method.to_owned(), path: path.to_owned() };
+                RequestSeen { n: number - journal.before, method: method.to_owned(), path: path.to_owned() };
             let at = SystemTime::now();
             let exchange =
                 Exchange { request: request.clone(), at, answered: None, status: None, pushed: 0, fault: "" };
-            book.exchanges.insert(number, exchange);
+            journal.exchanges.insert(number, exchange);
             (number, request)
         };
         let rule = Arc::clone(&lock(&self.rule));
@@ -227,21 +227,21 @@ impl Shared {
 
     /// Records that the server gets a request with this method.
     fn is_passed_on(&self, method: &str) {
-        lock(&self.book).writing += u64::from(is_write(method));
+        lock(&self.journal).writing += u64::from(is_write(method));
     }
 
     /// Records that the proxy has finished with the request, answered or not.
     fn has_ended(&self, method: &str) {
         if is_write(method) {
-            let mut book = lock(&self.book);
-            book.writing -= 1;
-            book.wrote = Some(Instant::now());
+            let mut journal = lock(&self.journal);
+            journal.writing -= 1;
+            journal.wrote = Some(Instant::now());
         }
     }
 
     /// Adds to the record of a request, unless the record was taken meanwhile.
     fn note(&self, number: u64, note: impl FnOnce(&mut Exchange)) {
-        if let Some(exchange) = lock(&self.book).exchanges.get_mut(&number) {
+        if let Some(exchange) = lock(&self.journal).exchanges.get_mut(&number) {
             note(exchange);
         }
     }

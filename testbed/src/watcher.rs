@@ -55,7 +55,7 @@ pub struct Report {
 }
 
 /// Looks and judges.
-struct Eyes {
+struct Observer {
     anonymous: Anonymous,
     report: Report,
     /// Digests of attestation manifests and bundle indexes that have all types.
@@ -82,10 +82,10 @@ impl Watcher {
         may_change: impl Fn() -> bool + Send + 'static,
     ) -> Result<Self> {
         let anonymous = Anonymous::new(url, name)?;
-        let eyes = Eyes { anonymous, report: Report::default(), complete: BTreeSet::new() };
+        let observer = Observer { anonymous, report: Report::default(), complete: BTreeSet::new() };
         let stop = Arc::new(AtomicBool::new(false));
         let until = Arc::clone(&stop);
-        let thread = thread::spawn(move || eyes.watch(&until, may_change));
+        let thread = thread::spawn(move || observer.watch(&until, may_change));
         Ok(Self { stop, thread: Some(thread) })
     }
 
@@ -126,7 +126,7 @@ impl Drop for Watcher {
     }
 }
 
-impl Eyes {
+impl Observer {
     fn watch(mut self, stop: &AtomicBool, may_change: impl Fn() -> bool) -> Result<Report> {
         let mut last = Instant::now();
         // Nothing can have changed since the last look.

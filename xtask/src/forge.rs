@@ -25,14 +25,14 @@ pub enum CiState {
     /// Everything that counts has passed.
     Green,
     /// Some contexts are still pending or missing, and none is red.
-    Pending(Awaited),
+    Pending(PendingContexts),
     /// Not green, and it stays that way until somebody acts: what was found, and what to do.
     Red(String),
 }
 
 /// The contexts that a release waits for. The names are safe to print.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Awaited {
+pub struct PendingContexts {
     /// Those that are pending.
     pub pending: Vec<String>,
     /// Those that the configuration requires and for which the forge has no status that counts.

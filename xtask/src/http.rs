@@ -35,7 +35,7 @@ use request::Sink;
 pub use request::{Authorization, Request};
 pub use response::Response;
 use response::parse_response;
-use retry::{Moment, Tried};
+use retry::{RetryState, Tried};
 pub use silence::is_silent;
 pub use web_url::{FileUrl, WebUrl};
 
@@ -106,9 +106,9 @@ impl Curl {
             tries += 1;
             let tried = self.send_once(request, deadline.saturating_duration_since(Instant::now()), sink)?;
             let left = deadline.saturating_duration_since(Instant::now());
-            let moment =
-                Moment { tries, random: backoff::random()?, now: crate::process::time::now()?, left };
-            let pause = retry::pause(request.is_repeatable, &tried, &moment).filter(|_| self.retries);
+            let state =
+                RetryState { tries, random: backoff::random()?, now: crate::process::time::now()?, left };
+            let pause = retry::pause(request.is_repeatable, &tried, &state).filter(|_| self.retries);
             match (pause, tried) {
                 (Some(pause), _) => {
                     if request.is_cleanup {

@@ -45,7 +45,7 @@ use claim::{Claim, Seen, Verdict, is_away};
 use judge::public;
 
 pub use gates::{Gate, fresh, of_public};
-pub use judge::assets::Due;
+pub use judge::assets::Required;
 pub use observe::SharedClone;
 pub use observe::keys::{KeysSeen, keys as observe_keys};
 pub use observe::store::Layout;
@@ -186,7 +186,7 @@ pub fn signature(verifier: &Verifier<'_>, tag: &ReleaseTag, digest: &Digest) -> 
 pub fn closed(
     verifier: &Verifier<'_>,
     digest: &Digest,
-    attested: impl FnOnce() -> Result<Due> + Send,
+    attested: impl FnOnce() -> Result<Required> + Send,
 ) -> Result<Option<String>> {
     let (registry, release) = (verifier.registry, &verifier.release);
     let tag = release.tag().registry_tag();

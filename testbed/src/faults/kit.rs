@@ -60,7 +60,7 @@ impl Kit {
             })?;
             Ok((Mutex::new(lane), baseline))
         };
-        let lanes = side_by_side(0..lanes, make)?;
+        let lanes = in_parallel(0..lanes, make)?;
         Ok(Self { lanes, _scratch: None })
     }
 
@@ -122,7 +122,7 @@ impl Kit {
             }
             Ok(())
         };
-        side_by_side(&self.lanes, |(lane, baseline)| work(lane, baseline)).map(|_| ())
+        in_parallel(&self.lanes, |(lane, baseline)| work(lane, baseline)).map(|_| ())
     }
 
     /// The write requests that `xtask release` sends for a finished release. An exit code other than 0 is an error.
@@ -157,7 +157,7 @@ impl Kit {
 }
 
 /// Does `work` for all lanes at once.
-fn side_by_side<L: Send, T: Send>(
+fn in_parallel<L: Send, T: Send>(
     lanes: impl IntoIterator<Item = L>,
     work: impl Fn(L) -> Result<T> + Sync,
 ) -> Result<Vec<T>> {

@@ -25,7 +25,7 @@ const LONGEST_HANG: Duration = Duration::from_secs(120);
 
 /// Whether the client may send another request on the connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Then {
+enum AfterAnswer {
     Next,
     Close,
 }
@@ -45,7 +45,7 @@ struct Pending<'a> {
 
 /// Serves one connection to its end.
 pub(super) fn serve(client: &TcpStream, shared: &Shared) -> io::Result<()> {
-    super::lock(&shared.book).connections += 1;
+    super::lock(&shared.journal).connections += 1;
     client.set_nodelay(true)?;
     let (mut reader, mut writer): (Client<'_>, _) = (BufReader::new(client), client);
     let end = loop {
@@ -62,8 +62,8 @@ pub(super) fn serve(client: &TcpStream, shared: &Shared) -> io::Result<()> {
         }
         let pending = Pending { shared, number, head, body, is_passed_on: Cell::new(false) };
         match pending.apply(&fault, &mut reader, &mut writer) {
-            Ok(Then::Next) => {}
-            Ok(Then::Close) => break Ok(()),
+            Ok(AfterAnswer::Next) => {}
+            Ok(AfterAnswer::Close) => break Ok(()),
             Err(error) => break Err(error),
         }
     };
@@ -80,7 +80,12 @@ impl Drop for Pending<'_> {
 }
 
 impl Pending<'_> {
-    fn apply(&self, fault: &Fault, client: &mut Client<'_>, back: &mut impl Write) -> io::Result<Then> {
+    fn apply(
+        &self,
+        fault: &Fault,
+        client: &mut Client<'_>,
+        back: &mut impl Write,
+    ) -> io::Result<AfterAnswer> {
         match fault {
             Fault::Pass => self.pass(client, back),
             Fault::Delay(time) => {
@@ -91,21 +96,21 @@ impl Pending<'_> {
                 let mut body = Vec::new();
                 forward(self.body, client, &mut body)?;
                 wait();
-                if is_gone(client)? { Ok(Then::Close) } else { self.pass(&mut body.as_slice(), back) }
+                if is_gone(client)? { Ok(AfterAnswer::Close) } else { self.pass(&mut body.as_slice(), back) }
             }
             Fault::Status { code, headers, body } => {
                 forward(self.body, client, &mut io::sink())?;
                 let answer = Answer { status: *code, headers: headers.clone(), body: body.clone() };
                 self.write(answer, back)
             }
-            Fault::CutBefore => Ok(Then::Close),
+            Fault::CutBefore => Ok(AfterAnswer::Close),
             Fault::CutAfter => {
                 let (head, mut server) = self.ask(client)?;
                 forward(self.body_of(&head)?, &mut server, &mut io::sink())?;
-                Ok(Then::Close)
+                Ok(AfterAnswer::Close)
             }
             Fault::Truncate => self.truncate(client, back),
-            Fault::Hang => hang(client).map(|()| Then::Close),
+            Fault::Hang => hang(client).map(|()| AfterAnswer::Close),
             Fault::Rewrite(change) => {
                 let (head, mut server) = self.ask(client)?;
                 let body = read(self.body_of(&head)?, &mut server, ANSWER_LIMIT)?;
@@ -159,12 +164,12 @@ impl Pending<'_> {
         }
     }
 
-    fn pass(&self, client: &mut impl BufRead, back: &mut impl Write) -> io::Result<Then> {
+    fn pass(&self, client: &mut impl BufRead, back: &mut impl Write) -> io::Result<AfterAnswer> {
         let (mut head, mut server) = self.ask(client)?;
         let body = self.body_of(&head)?;
         head.remove(&OF_A_CONNECTION);
         let then = self.then(body);
-        if then == Then::Close {
+        if then == AfterAnswer::Close {
             head.headers.push(("Connection".to_owned(), "close".to_owned()));
         }
         back.write_all(&head.bytes())?;
@@ -174,28 +179,28 @@ impl Pending<'_> {
         Ok(then)
     }
 
-    fn then(&self, answer: Body) -> Then {
+    fn then(&self, answer: Body) -> AfterAnswer {
         let closes = self.head.header("Connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
         let is_old = self.head.word(2) == "HTTP/1.0";
-        if closes || is_old || answer == Body::UntilClose { Then::Close } else { Then::Next }
+        if closes || is_old || answer == Body::UntilClose { AfterAnswer::Close } else { AfterAnswer::Next }
     }
 
-    fn truncate(&self, client: &mut impl BufRead, back: &mut impl Write) -> io::Result<Then> {
+    fn truncate(&self, client: &mut impl BufRead, back: &mut impl Write) -> io::Result<AfterAnswer> {
         let (mut head, mut server) = self.ask(client)?;
         let content = read(self.body_of(&head)?, &mut server, ANSWER_LIMIT)?;
         if content.is_empty() {
             let bytes = head.bytes();
             back.write_all(&bytes[..bytes.len() / 2])?;
-            return Ok(Then::Close);
+            return Ok(AfterAnswer::Close);
         }
         head.remove(&["Transfer-Encoding", "Content-Length"]);
         head.headers.push(("Content-Length".to_owned(), content.len().to_string()));
         back.write_all(&head.bytes())?;
         copy(&mut &*content, back, content.len() as u64 / 2)?;
-        Ok(Then::Close)
+        Ok(AfterAnswer::Close)
     }
 
-    fn write(&self, answer: Answer, back: &mut impl Write) -> io::Result<Then> {
+    fn write(&self, answer: Answer, back: &mut impl Write) -> io::Result<AfterAnswer> {
         let Answer { status, headers, body } = answer;
         let mut head = Head { start: format!("HTTP/1.1 {status} By the Proxy"), headers };
         head.remove(&["Transfer-Encoding", "Connection", "Keep-Alive"]);

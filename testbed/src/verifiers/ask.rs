@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How a program is asked.
 #[derive(Clone, Copy)]
-pub(super) enum Way {
+pub(super) enum Method {
     /// As on a release's page.
     Cosign,
     /// As on a release's page, with a trusted root in a file. For bundles, cosign 2.6 requires a trusted root even
@@ -34,7 +34,7 @@ pub(super) enum Way {
     SigstoreGo,
 }
 
-impl Way {
+impl Method {
     /// Whether it can check the version.
     fn knows_versions(self) -> bool {
         matches!(self, Self::Cosign | Self::CosignTrusting | Self::Kyverno(_))
@@ -81,21 +81,21 @@ impl Answer {
 
 /// Asks `found` and waits for its answer.
 pub(super) fn ask(runner: &Runner, found: &Found, question: &Question<'_>) -> Result<Answer> {
-    let way = found.tool.way;
-    if question.is_about_version && !way.knows_versions() {
+    let method = found.tool.method;
+    if question.is_about_version && !method.knows_versions() {
         return Ok(Answer::NotAsked);
     }
-    let commands = match way {
-        Way::Cosign => cosign(&[], question)?,
-        Way::CosignTrusting => {
+    let commands = match method {
+        Method::Cosign => cosign(&[], question)?,
+        Method::CosignTrusting => {
             let root = json!({ "mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1" });
             let root = write(question, "trusted-root.json", &root)?;
             cosign(&["--trusted-root", text(&root)?], question)?
         }
-        Way::Skopeo => vec![skopeo(question)?],
-        Way::PolicyController => vec![policy_controller(question)?],
-        Way::Kyverno(kind) => vec![kyverno(kind, question)?],
-        Way::SigstoreGo => sigstore_go(question)?,
+        Method::Skopeo => vec![skopeo(question)?],
+        Method::PolicyController => vec![policy_controller(question)?],
+        Method::Kyverno(kind) => vec![kyverno(kind, question)?],
+        Method::SigstoreGo => sigstore_go(question)?,
     };
     if commands.is_empty() {
         return Ok(Answer::NotAsked);
@@ -105,25 +105,26 @@ pub(super) fn ask(runner: &Runner, found: &Found, question: &Question<'_>) -> Re
         let (shell, program) = (runner.shell()?, &found.program);
         let call = runner.call(cmd!(shell, "{program} {words...}")).dir(question.dir).timeout(PATIENCE);
         let output = call.output().with_context(|| format!("asking {}", found.tool.name))?;
-        answers.push(answer(way, &output)?);
+        answers.push(answer(method, &output)?);
     }
     let accepts = answers.contains(&Answer::Accepts);
     let refusal = answers.into_iter().find(|answer| *answer != Answer::Accepts);
     Ok(match refusal {
         // A verifier that picks bundles from a list uses those with the right key, and ignores a stranger's.
-        Some(refusal) if !(accepts && matches!(way, Way::SigstoreGo)) => refusal,
+        Some(refusal) if !(accepts && matches!(method, Method::SigstoreGo)) => refusal,
         _ => Answer::Accepts,
     })
 }
 
 /// The answer that a program gives with its exit code.
-fn answer(way: Way, output: &Output) -> Result<Answer> {
+fn answer(method: Method, output: &Output) -> Result<Answer> {
     let text = output.text()?;
     let said = format!("{text}\n{}", output.stderr);
     let mut lines = said.lines().map(str::trim).filter(|line| !line.is_empty());
     if output.status.success() {
         // Kyverno also exits with 0 if no rule matched the image.
-        let was_checked = !matches!(way, Way::Kyverno(_)) || !lines.any(|line| line.starts_with("pass: 0"));
+        let was_checked =
+            !matches!(method, Method::Kyverno(_)) || !lines.any(|line| line.starts_with("pass: 0"));
         ensure!(was_checked, "the policy did not match the image: {said}");
         return Ok(Answer::Accepts);
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use xtask::process::environment::Environment;
 
-use super::ask::Way;
+use super::ask::Method;
 use crate::context::Context;
 use crate::files::private_dir;
 use crate::parts::skopeo;
@@ -19,7 +19,7 @@ pub(super) struct Tool {
     /// Where it comes from.
     from: From,
     /// How it is asked.
-    pub(super) way: Way,
+    pub(super) method: Method,
 }
 
 /// Where a program comes from.
@@ -45,12 +45,12 @@ pub(super) struct Found {
 /// All verifiers.
 fn all() -> Vec<Tool> {
     vec![
-        Tool { name: "cosign 2.5.0", from: From::Testbed("TESTBED_COSIGN_2"), way: Way::Cosign },
-        Tool { name: "cosign 2.6.5", from: COSIGN_2_6, way: Way::Cosign },
-        Tool { name: "cosign 2.6.5 `--trusted-root`", from: COSIGN_2_6, way: Way::CosignTrusting },
-        Tool { name: "cosign 3.1.3", from: From::Testbed("TESTBED_COSIGN_3"), way: Way::Cosign },
-        Tool { name: "skopeo 1.18.0", from: From::Testbed("TESTBED_SKOPEO"), way: Way::Skopeo },
-        Tool { name: "skopeo 1.22.0", from: From::Debian("sid"), way: Way::Skopeo },
+        Tool { name: "cosign 2.5.0", from: From::Testbed("TESTBED_COSIGN_2"), method: Method::Cosign },
+        Tool { name: "cosign 2.6.5", from: COSIGN_2_6, method: Method::Cosign },
+        Tool { name: "cosign 2.6.5 `--trusted-root`", from: COSIGN_2_6, method: Method::CosignTrusting },
+        Tool { name: "cosign 3.1.3", from: From::Testbed("TESTBED_COSIGN_3"), method: Method::Cosign },
+        Tool { name: "skopeo 1.18.0", from: From::Testbed("TESTBED_SKOPEO"), method: Method::Skopeo },
+        Tool { name: "skopeo 1.22.0", from: From::Debian("sid"), method: Method::Skopeo },
         Tool {
             name: "policy-controller 0.13.1",
             from: From::Module(golang::Module {
@@ -61,17 +61,17 @@ fn all() -> Vec<Tool> {
                 reported: ("sigs.k8s.io/release-utils/version.gitVersion", "v0.13.1"),
                 cgo: false,
             }),
-            way: Way::PolicyController,
+            method: Method::PolicyController,
         },
         Tool {
             name: "Kyverno 1.19.1, type `Cosign`",
             from: From::Module(KYVERNO),
-            way: Way::Kyverno("Cosign"),
+            method: Method::Kyverno("Cosign"),
         },
         Tool {
             name: "Kyverno 1.19.1, type `SigstoreBundle`",
             from: From::Module(KYVERNO),
-            way: Way::Kyverno("SigstoreBundle"),
+            method: Method::Kyverno("SigstoreBundle"),
         },
         Tool {
             name: "sigstore-go 1.3.0",
@@ -80,7 +80,7 @@ fn all() -> Vec<Tool> {
                 module: "github.com/sigstore/sigstore-go",
                 version: "v1.3.0",
             },
-            way: Way::SigstoreGo,
+            method: Method::SigstoreGo,
         },
     ]
 }

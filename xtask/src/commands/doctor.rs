@@ -21,7 +21,7 @@ use crate::process::secret::redact;
 use crate::process::shown;
 use crate::process::stdout;
 use crate::refuse;
-use crate::release::preflight::{self, Check, Found, checks, not_asked, saw};
+use crate::release::preflight::{self, Check, Found, checks, not_asked, observed};
 use crate::release::secrets::Secrets;
 use crate::release::target::Target;
 use crate::release::{Session, Tools, smoke};
@@ -72,7 +72,7 @@ pub fn run(environment: &Environment, maintainers: &[String]) -> Result<()> {
     all.retain(|(name, _)| has_secrets || !["signing key", "registry"].contains(name));
     all.push((
         "forge",
-        Box::new(|| Ok(saw(format!("`{}` answers", config.forge), target.forge.check_access()?))),
+        Box::new(|| Ok(observed(format!("`{}` answers", config.forge), target.forge.check_access()?))),
     ));
     all.push(("protections", Box::new(|| protections(target))));
     if config.tags == TagPolicy::Signed {
@@ -85,7 +85,7 @@ pub fn run(environment: &Environment, maintainers: &[String]) -> Result<()> {
             .iter()
             .map(|program| -> Check<'_> { ("programs", Box::new(move || version(runner, *program))) }),
     );
-    let (lines, problems) = told(preflight::side_by_side(&all)?, problems);
+    let (lines, problems) = told(preflight::run_checks(&all)?, problems);
     stdout::print(&lines)?;
     conclude(&problems)
 }
@@ -112,7 +112,7 @@ pub(super) fn told(
 fn disk(free: u64) -> Found {
     let (mib, gib) = (free >> 20, free >> 30);
     let words = if gib > 0 { format!("{gib} GiB free") } else { format!("{mib} MiB free") };
-    saw(words, [])
+    observed(words, [])
 }
 
 /// The placeholder key that comes with the repository cannot sign anything.
@@ -163,7 +163,7 @@ fn signed_tags(session: &Session<'_>, target: &Target) -> Result<Found> {
         );
         Problem::new("signed tags", text)
     });
-    Ok(saw("nothing is missing", problem))
+    Ok(observed("nothing is missing", problem))
 }
 
 /// Which of the platforms the smoke test can run on this machine.

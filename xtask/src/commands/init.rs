@@ -16,6 +16,7 @@ mod local;
 mod missing;
 mod next;
 mod notes;
+mod old_paths;
 mod package;
 mod shipped;
 mod started;
@@ -23,7 +24,6 @@ mod survey;
 pub(super) mod tool;
 mod update;
 mod verifying;
-mod was;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -29,7 +29,7 @@ use crate::oci::reference::{Digest, Image};
 use crate::oci::registry::Client;
 use crate::process::Runner;
 use crate::process::environment::Environment;
-use crate::process::parallel::side_by_side;
+use crate::process::parallel::in_parallel;
 use crate::process::stderr;
 use crate::tool::cosign::{Program, SigningKey};
 use crate::tool::git::Commit;
@@ -203,7 +203,7 @@ impl Verify<'_> {
             check_count(released.len()).with_context(doing)?;
             let shared = Shared::new(&reading.registry, &self.repository.git, Some(pages));
             let released: Vec<_> = released.into_iter().collect();
-            side_by_side(&released, |tag| {
+            in_parallel(&released, |tag| {
                 // If one tag cannot be checked, still report on the others.
                 match self.repository.git.peel(&tag.git_ref()) {
                     Err(error) => unread(tag, None, error),
@@ -248,7 +248,7 @@ impl Verify<'_> {
         work: impl FnOnce(&Reading<'_>) -> Result<T>,
     ) -> Result<T> {
         let image = image.map_or_else(|| config.image(), |image| Ok(config.reached(image.clone())))?;
-        let whom = reading::Whom {
+        let access = reading::Access {
             runner: self.runner,
             environment: self.environment,
             git: &self.repository.git,
@@ -258,7 +258,7 @@ impl Verify<'_> {
             allowed: &self.allowed,
             cosign: &self.cosign,
         };
-        reading::with(&whom, &image, work)
+        reading::with(&access, &image, work)
     }
 }
 

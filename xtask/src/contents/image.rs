@@ -16,7 +16,7 @@ use super::system::{OsPackage, OsRelease};
 use crate::inputs::lockfile::Libc;
 use stack::{Seen, stack};
 
-pub use stack::Unsure;
+pub use stack::UnknownOrigin;
 
 /// The contents of one platform's image.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,7 +88,7 @@ impl Contents {
     ///
     /// # Errors
     /// When a package's `package.json` is a hard link to a file that was not read, or engines unpack a layer above the
-    /// base image in different ways. [`Unsure`] when that layer may be the base image's.
+    /// base image in different ways. [`UnknownOrigin`] when that layer may be the base image's.
     pub fn of<L: Borrow<LayerFacts>>(
         platform: &str,
         layers: &[L],

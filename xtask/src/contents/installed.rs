@@ -35,7 +35,7 @@ pub struct Held {
 
 /// How an image differs from what the lockfile installs.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Unlike {
+pub struct LockfileMismatch {
     platform: String,
     target: String,
     missing: Vec<String>,
@@ -47,9 +47,9 @@ pub struct Unlike {
     lacks_most: bool,
 }
 
-impl std::error::Error for Unlike {}
+impl std::error::Error for LockfileMismatch {}
 
-impl std::fmt::Display for Unlike {
+impl std::fmt::Display for LockfileMismatch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let list = |packages: &[String]| few(packages, SHOWN).unwrap_or_else(|| "nothing".to_owned());
         write!(
@@ -93,8 +93,8 @@ pub fn target(contents: &Contents) -> Result<Target> {
 /// count.
 ///
 /// # Errors
-/// [`Unlike`] when they differ. A [`crate::process::failure::Refusal`] when the lockfile cannot be installed on that
-/// platform.
+/// [`LockfileMismatch`] when they differ. A [`crate::process::failure::Refusal`] when the lockfile cannot be
+/// installed on that platform.
 pub fn check(contents: &Contents, lockfile: &Lockfile, dependencies: Dependencies) -> Result<Held> {
     let target = target(contents)?;
     let (installed, tolerated) = (lockfile.installed(&target)?, lockfile.tolerated(&target)?);
@@ -138,7 +138,7 @@ pub fn check(contents: &Contents, lockfile: &Lockfile, dependencies: Dependencie
     let platform = contents.platform.clone();
     let target = format!("--os={} --cpu={} --libc={}", target.os, target.cpu, target.libc.as_str());
     let (lacks_all, lacks_most) = (above.count() == 0, missing.len() * 2 > installed.len());
-    Err(Unlike { platform, target, missing, excess, dependencies, lacks_all, lacks_most }.into())
+    Err(LockfileMismatch { platform, target, missing, excess, dependencies, lacks_all, lacks_most }.into())
 }
 
 /// Describes the packages that npm chooses by processor, if the image has none of them although it has packages that

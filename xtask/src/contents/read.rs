@@ -16,7 +16,7 @@ use super::base::Base;
 use super::budget::Budget;
 use super::cache::Cache;
 use super::facts::LayerFacts;
-use super::image::{Contents, Unsure};
+use super::image::{Contents, UnknownOrigin};
 use super::layer::{self, Compression};
 use crate::inputs::dockerfile::Own;
 use crate::oci::manifest::{Descriptor, ImageManifest};
@@ -217,7 +217,7 @@ pub fn read(
         let version = part.node_version.as_ref().filter(|(_, below)| is_of_base(*below));
         let version = version.map(|(version, _)| version.clone());
         let read = Contents::of(&part.platform, &stack, count, version).map_err(|error| {
-            if error.is::<Unsure>() { error } else { Damaged(format!("{error:#}")).into() }
+            if error.is::<UnknownOrigin>() { error } else { Damaged(format!("{error:#}")).into() }
         })?;
         contents.push(read);
     }

@@ -68,14 +68,14 @@ pub fn section(
         Some(repository) => format!("[{since}]({repository}/compare/{previous}...{tag})"),
         None => format!("{since}: `git log {previous}..{tag}`"),
     };
-    let mut told = Told::of(history, groups);
-    told.compared.dependencies.extend(sizes.into_iter().flat_map(Sizes::lines));
-    let kind = kind::sentences(tag, previous, &told.changes, &told.compared, history.words.is_some());
-    format!("{words}## Changes\n\n{kind}\n\n{}\n{since}\n", told.text(repository))
+    let mut section = Section::of(history, groups);
+    section.compared.dependencies.extend(sizes.into_iter().flat_map(Sizes::lines));
+    let kind = kind::sentences(tag, previous, &section.changes, &section.compared, history.words.is_some());
+    format!("{words}## Changes\n\n{kind}\n\n{}\n{since}\n", section.text(repository))
 }
 
 /// The content of the section.
-struct Told<'a> {
+struct Section<'a> {
     changes: Vec<Change<'a>>,
     places: Places,
     groups: &'a Groups,
@@ -114,7 +114,7 @@ impl Places {
     }
 }
 
-impl<'a> Told<'a> {
+impl<'a> Section<'a> {
     fn of(history: &'a History, groups: &'a Groups) -> Self {
         let (entries, left_out) = listed(&history.commits);
         let compared = match (&history.previous, &history.shapes) {

@@ -180,7 +180,7 @@ pub fn generated(
 /// about the image. Both must have the same format. People may have added words above that part, in a browser with
 /// other line endings.
 #[must_use]
-pub fn says_the_same(found: &PublishedPage, expected: &Page) -> bool {
+pub fn has_same_content(found: &PublishedPage, expected: &Page) -> bool {
     ends_with(&found.page.body, promises(&expected.body))
         && found.page.prerelease == expected.prerelease
         && !found.draft

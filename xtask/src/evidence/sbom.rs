@@ -55,7 +55,7 @@ pub struct PlatformImage<'a> {
 /// The SBOM of the image's contents: everybody who reads the same image gets the same one.
 ///
 /// # Errors
-/// [`installed::Unlike`] when the packages are not those of the lockfile.
+/// [`installed::LockfileMismatch`] when the packages are not those of the lockfile.
 pub fn of(release: &Release<'_>, contents: &[Contents]) -> Result<Value> {
     let Release { config, source, inputs, .. } = release;
     let held = contents

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::redirect::resolve;
 use super::response::{parse_response, split_response};
-use super::retry::{Moment, Tried, pause};
+use super::retry::{RetryState, Tried, pause};
 use super::{Method, Request, Response};
 use crate::process::hostile::readers;
 
@@ -37,8 +37,8 @@ readers! {
             let value = String::from_utf8_lossy(bytes);
             let tried = Tried::Answer(Response::of(429, &[("Retry-After", &value)], b""));
             let left = Duration::from_secs(3600);
-            let moment = Moment { tries: 1, random: 0.5, now: 1_795_457_340, left };
-            assert!(pause(true, &tried, &moment).is_none_or(|pause| pause < left));
+            let state = RetryState { tries: 1, random: 0.5, now: 1_795_457_340, left };
+            assert!(pause(true, &tried, &state).is_none_or(|pause| pause < left));
             assert!(resolve("https://forge.example.org/v2/", &value).is_ok_and(|to| to.contains("://")) || resolve("https://x", &value).is_err());
         },
     }

@@ -17,7 +17,7 @@ pub(super) enum Tried {
 }
 
 /// What a pause depends on besides the result of the attempt.
-pub(super) struct Moment {
+pub(super) struct RetryState {
     /// The number of attempts so far, this one included.
     pub(super) tries: u32,
     /// From 0 to 1. Jitter: clients that failed together must not retry together.
@@ -53,23 +53,23 @@ pub(super) fn is_transient(status: u16) -> bool {
 
 /// How long to wait before the next attempt, or `None` if the caller gets this result. With 429 a server has not acted
 /// on the request, so even a request that is not idempotent may be repeated.
-pub(super) fn pause(is_repeatable: bool, tried: &Tried, moment: &Moment) -> Option<Duration> {
+pub(super) fn pause(is_repeatable: bool, tried: &Tried, state: &RetryState) -> Option<Duration> {
     let is_undone = matches!(tried, Tried::Answer(response) if response.status == 429);
-    if !(is_repeatable || is_undone) || moment.tries >= MOST_TRIES {
+    if !(is_repeatable || is_undone) || state.tries >= MOST_TRIES {
         return None;
     }
-    let own = backoff::pause(moment.tries, moment.random);
+    let own = backoff::pause(state.tries, state.random);
     let pause = match tried {
         Tried::Final(_) => return None,
         Tried::NoAnswer(_) => own,
         Tried::Answer(response) => match response.status {
             status if is_transient(status) => {
-                retry_after(response, moment.now).map_or(own, |asked| asked.max(own))
+                retry_after(response, state.now).map_or(own, |asked| asked.max(own))
             }
             _ => return None,
         },
     };
-    (pause <= MOST_PATIENCE && pause < moment.left).then_some(pause)
+    (pause <= MOST_PATIENCE && pause < state.left).then_some(pause)
 }
 
 /// `Retry-After`, in seconds or as a date (RFC 9110 §10.2.3).
@@ -82,15 +82,15 @@ fn retry_after(response: &Response, now: u64) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Moment, Response, Tried, is_no_answer, is_silence, pause};
+    use super::{Response, RetryState, Tried, is_no_answer, is_silence, pause};
     use anyhow::anyhow;
     use std::time::Duration;
 
     /// 2026-11-23T18:09:00Z
     const NOW: u64 = 1_795_457_340;
 
-    fn moment(tries: u32, random: f64, left: u64) -> Moment {
-        Moment { tries, random, now: NOW, left: Duration::from_secs(left) }
+    fn state(tries: u32, random: f64, left: u64) -> RetryState {
+        RetryState { tries, random, now: NOW, left: Duration::from_secs(left) }
     }
 
     fn answer(status: u16) -> Tried {
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn transient_faults_of_repeatable_requests_are_retried() {
-        let again = |is_repeatable, tried: &Tried| pause(is_repeatable, tried, &moment(1, 0.5, 30)).is_some();
+        let again = |is_repeatable, tried: &Tried| pause(is_repeatable, tried, &state(1, 0.5, 30)).is_some();
         assert!(again(true, &lost()));
         for status in [408, 425, 429, 500, 502, 503, 504] {
             assert!(again(true, &answer(status)), "{status}");
@@ -122,16 +122,16 @@ mod tests {
 
     #[test]
     fn pauses_grow_with_jitter_and_attempts_are_limited() {
-        let wait = |tries, random| pause(true, &lost(), &moment(tries, random, 30));
+        let wait = |tries, random| pause(true, &lost(), &state(tries, random, 30));
         let ms = |ms| Some(Duration::from_millis(ms));
         assert_eq!([wait(1, 0.0), wait(1, 0.5), wait(1, 1.0)], [ms(100), ms(200), ms(300)]);
         assert_eq!([wait(2, 0.5), wait(3, 0.5), wait(4, 0.5)], [ms(600), ms(1800), None]);
-        assert_eq!(pause(true, &lost(), &moment(1, 0.5, 0)), None, "no time is left");
+        assert_eq!(pause(true, &lost(), &state(1, 0.5, 0)), None, "no time is left");
     }
 
     #[test]
     fn retry_after_is_honoured_within_limits() {
-        let wait = |tried: &Tried| pause(true, tried, &moment(1, 0.5, 30));
+        let wait = |tried: &Tried| pause(true, tried, &state(1, 0.5, 30));
         let seconds = |seconds| Some(Duration::from_secs(seconds));
         assert_eq!(wait(&asks("3")), seconds(3));
         assert_eq!(wait(&asks("Mon, 23 Nov 2026 18:09:07 GMT")), seconds(7));
@@ -142,7 +142,7 @@ mod tests {
         );
         assert_eq!(wait(&asks("0")), Some(Duration::from_millis(200)));
         assert_eq!(wait(&asks("soon")), Some(Duration::from_millis(200)));
-        let long = pause(true, &asks("3600"), &moment(1, 0.5, 7200));
+        let long = pause(true, &asks("3600"), &state(1, 0.5, 7200));
         assert_eq!(long, None, "an hour is too long to wait, even with time left");
         for absurd in [
             "18446744073709551615",
@@ -153,7 +153,7 @@ mod tests {
         ] {
             assert!(wait(&asks(absurd)).is_none_or(|pause| pause < Duration::from_secs(1)), "{absurd}");
         }
-        assert_eq!(pause(true, &asks("15"), &moment(1, 0.5, 10)), None, "the request would time out before");
+        assert_eq!(pause(true, &asks("15"), &state(1, 0.5, 10)), None, "the request would time out before");
     }
 
     #[test]

@@ -24,7 +24,7 @@ use crate::oci::reference::{Digest, Image, Registry};
 pub use gates::{Difference, TagPolicy, TagSigners};
 pub use inputs::{BaseRegistry, Login, NamedSecrets, build_secrets, set_secrets};
 pub use limits::Timeouts;
-pub use native::{Archive, Native, Way};
+pub use native::{Archive, Decision, Native};
 pub use notes::{Group, Groups, Notes, Show};
 pub use signatures::Signatures;
 pub use smoke::{ALIAS, Companion, Http, Platforms, Smoke, is_path};
@@ -211,15 +211,15 @@ impl Config {
         image.map(|image| self.reached(image))
     }
 
-    /// `image` with its registry in the form of [`Config::spoken_to`].
+    /// `image` with its registry in the form of [`Config::with_configured_scheme`].
     #[must_use]
     pub fn reached(&self, image: Image) -> Image {
-        Image { registry: self.spoken_to(image.registry), ..image }
+        Image { registry: self.with_configured_scheme(image.registry), ..image }
     }
 
     /// `registry`, without TLS if this configuration says so.
     #[must_use]
-    pub fn spoken_to(&self, registry: Registry) -> Registry {
+    pub fn with_configured_scheme(&self, registry: Registry) -> Registry {
         if self.is_plain_http(&registry) { registry.over_http() } else { registry }
     }
 

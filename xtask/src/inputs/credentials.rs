@@ -46,7 +46,7 @@ pub fn registry_login(environment: &Environment, own: &Config) -> Result<Option<
 /// When `REGISTRY` is not a registry.
 pub fn registry_of(environment: &Environment, own: &Config) -> Result<Registry> {
     match named_registry(environment)? {
-        Some(named) => Ok(own.spoken_to(named)),
+        Some(named) => Ok(own.with_configured_scheme(named)),
         None => Ok(own.image()?.registry),
     }
 }

@@ -6,7 +6,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::inputs::config::{Native, Way};
+use crate::inputs::config::{Decision, Native};
 use crate::inputs::dockerfile::Download;
 use crate::inputs::lockfile::Locked;
 use crate::inputs::pin::document;
@@ -202,7 +202,7 @@ fn of_downloads(decisions: &[Native], downloads: &[Download]) -> Vec<String> {
 /// Problems for packages that are to be built on the target platform when no stage of the Dockerfile runs there.
 #[must_use]
 pub fn without_a_stage(decisions: &[Native], runs_on_target: bool) -> Vec<String> {
-    let built = decisions.iter().filter(|native| native.way == Way::Target && !runs_on_target);
+    let built = decisions.iter().filter(|native| native.decision == Decision::Target && !runs_on_target);
     let problem = |native: &Native| {
         format!(
             "`native` says `build = \"target\"` for `{}`, and no stage of the Dockerfile before the last runs on the target \

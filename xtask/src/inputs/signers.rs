@@ -49,12 +49,12 @@ impl Signers {
             TagSigners::One => None,
             TagSigners::Two => Some(of_tag(SignedTag::Approval(&source.tag))?),
         };
-        Ok(Self { release, approval }.as_two_people(&source.tag, allowed))
+        Ok(Self { release, approval }.without_self_approval(&source.tag, allowed))
     }
 
     /// The same signers, without an approval that may be by the person who signed the release's own tag.
     #[must_use]
-    pub fn as_two_people(mut self, tag: &ReleaseTag, allowed: &[u8]) -> Self {
+    pub fn without_self_approval(mut self, tag: &ReleaseTag, allowed: &[u8]) -> Self {
         if let (Ok(first), Some(Ok(second))) = (&self.release, &self.approval)
             && let Some(why) = not_two_people(first, second, tag, allowed)
         {
@@ -108,7 +108,7 @@ mod tests {
         ] {
             let (first, second) = (signer(first.0, first.1), signer(second.0, second.1));
             let signers = Signers { release: Ok(first.clone()), approval: Some(Ok(second.clone())) };
-            let found = signers.as_two_people(&tag(), b"");
+            let found = signers.without_self_approval(&tag(), b"");
             assert_eq!(found.release, Ok(first));
             match (found.approval.unwrap(), words) {
                 (Ok(approved), None) => assert_eq!(approved, second),
@@ -123,7 +123,7 @@ mod tests {
         let why = || Err("no signature found".to_owned());
         for approval in [None, Some(Ok(signer("alice", "a"))), Some(why())] {
             let signers = Signers { release: why(), approval };
-            assert_eq!(signers.clone().as_two_people(&tag(), b""), signers);
+            assert_eq!(signers.clone().without_self_approval(&tag(), b""), signers);
         }
     }
 

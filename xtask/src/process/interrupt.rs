@@ -138,7 +138,7 @@ pub fn pause(pause: Duration) -> Result<(), Interrupted> {
 
 /// Whether a signal is the reason for `error`.
 #[must_use]
-pub fn is_reason(error: &anyhow::Error) -> bool {
+pub fn is_cause_of(error: &anyhow::Error) -> bool {
     error.chain().any(<dyn std::error::Error>::is::<Interrupted>)
 }
 

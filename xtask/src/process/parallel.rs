@@ -14,7 +14,7 @@ use crate::process::failure::is_transient;
 ///
 /// # Errors
 /// The first error, in the order of `items`.
-pub fn side_by_side<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> Result<R> + Sync) -> Result<Vec<R>> {
+pub fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> Result<R> + Sync) -> Result<Vec<R>> {
     let next = AtomicUsize::new(0);
     let workers = thread::available_parallelism().map_or(1, NonZero::get).min(items.len());
     let take = || -> Vec<(usize, Result<R>)> {

@@ -55,7 +55,7 @@ impl<R: Read + AsFd> Printed<R> {
 impl<R: Read + AsFd> Read for Printed<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.deadline.is_none()
-            && wait(self.pipe.as_fd(), PollFlags::POLLIN, &self.ended)? == Woken::ByTheEnd
+            && wait(self.pipe.as_fd(), PollFlags::POLLIN, &self.ended)? == Wakeup::ByTheEnd
         {
             self.deadline = Some(Instant::now() + REST);
         }
@@ -87,13 +87,13 @@ impl<R: Read + AsFd> Read for Printed<R> {
 }
 
 #[derive(PartialEq, Eq)]
-enum Woken {
+enum Wakeup {
     ByThePipe,
     ByTheEnd,
 }
 
 /// Waits until the pipe is ready or the child has ended.
-fn wait(pipe: std::os::fd::BorrowedFd<'_>, flags: PollFlags, ended: &Ended) -> io::Result<Woken> {
+fn wait(pipe: std::os::fd::BorrowedFd<'_>, flags: PollFlags, ended: &Ended) -> io::Result<Wakeup> {
     let mut both = [PollFd::new(pipe, flags), PollFd::new(ended.0.as_fd(), PollFlags::POLLIN)];
     loop {
         match poll(&mut both, PollTimeout::NONE) {
@@ -101,7 +101,7 @@ fn wait(pipe: std::os::fd::BorrowedFd<'_>, flags: PollFlags, ended: &Ended) -> i
             found => break found.map(drop)?,
         }
     }
-    Ok(if both[1].any().unwrap_or(true) { Woken::ByTheEnd } else { Woken::ByThePipe })
+    Ok(if both[1].any().unwrap_or(true) { Wakeup::ByTheEnd } else { Wakeup::ByThePipe })
 }
 
 /// Writes `bytes`. It is no error when the child ends without reading all of them: its exit code says whether it
@@ -113,7 +113,7 @@ pub(super) fn feed(
 ) -> JoinHandle<io::Result<()>> {
     thread::spawn(move || {
         for part in bytes.chunks(AT_ONCE) {
-            if wait(pipe.as_fd(), PollFlags::POLLOUT, &ended)? == Woken::ByTheEnd {
+            if wait(pipe.as_fd(), PollFlags::POLLOUT, &ended)? == Wakeup::ByTheEnd {
                 break;
             }
             match pipe.write_all(part) {

@@ -18,7 +18,7 @@ use crate::release::tags::Published;
 use crate::release::{Context, gate, resign};
 use crate::verify::claim::{Claim, Verdict};
 use crate::verify::proven::Proven;
-use crate::verify::{self, Due};
+use crate::verify::{self, Required};
 
 /// The maximum number of reads of the existing files: one if there is nothing to do, one more after each change, and
 /// some more for the changes of another run.
@@ -104,10 +104,10 @@ fn replaced(name: &str, claims: &[Claim], broken: (Verdict, String)) -> Error {
 ///
 /// # Errors
 /// When the registry does not answer, lacks what a release attaches, or has other attestations that do not verify.
-pub(super) fn attested(context: &Context<'_>, published: &Published) -> Result<Due> {
+pub(super) fn attested(context: &Context<'_>, published: &Published) -> Result<Required> {
     let attached = judged(context, published)?;
     let digests = attached.envelopes().iter().map(|(of, bytes)| (Some(*of), Digest::of(bytes)));
-    Ok(Due {
+    Ok(Required {
         build_type: published.proven().build_type(),
         envelopes: digests.collect(),
         hint: context.verifier().hint()?,

@@ -14,7 +14,7 @@ use crate::evidence::signed_as::SignedAs;
 use crate::oci::media_type;
 use crate::oci::reference::Digest;
 use crate::oci::registry::{Client, Manifest};
-use crate::process::parallel::{both, side_by_side};
+use crate::process::parallel::{both, in_parallel};
 use crate::release::Context;
 use crate::release::build::Candidate;
 use crate::release::bundles::{self, Signature};
@@ -75,7 +75,7 @@ pub(super) fn attest(
         let signature = tools.cosign.sign_blob(target.key()?, &pae(&statement))?;
         Envelope::parse(seal(&statement, &signature), predicate_type, predicate, digest)
     };
-    let envelopes = side_by_side(&Attested::ALL, envelope)?;
+    let envelopes = in_parallel(&Attested::ALL, envelope)?;
     Ok(Signed { envelopes, attestations })
 }
 

@@ -100,7 +100,7 @@ fn conflict(
             ("the commit gives the same image, but it is not signed as this release".to_owned(), UNSIGNED)
         }
         Ok(Some(ours)) => (ours, PUSHED),
-        Err(error) if interrupt::is_reason(&error) => return error,
+        Err(error) if interrupt::is_cause_of(&error) => return error,
         Err(error) => (format!("could not build the commit to compare: {error:#}"), PUSHED),
     };
     Refusal::new(format!(

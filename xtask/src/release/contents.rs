@@ -53,9 +53,11 @@ pub(super) fn run(context: &Context<'_>, candidate: &Candidate) -> Result<Vec<u8
             return Err(Refusal::new(format!("{wrong}{why}; {REMAINS}")).into());
         }
     }
-    let sbom = sbom::of(release, &contents).map_err(|error| match error.downcast::<installed::Unlike>() {
-        Ok(unlike) => Refusal::new(format!("{unlike}; {REMAINS}")).into(),
-        Err(error) => error,
+    let sbom = sbom::of(release, &contents).map_err(|error| {
+        match error.downcast::<installed::LockfileMismatch>() {
+            Ok(unlike) => Refusal::new(format!("{unlike}; {REMAINS}")).into(),
+            Err(error) => error,
+        }
     })?;
     // Only a release refuses this: `verify` accepts what was released before there was this rule.
     for contents in contents.iter().filter(|_| !release.inputs.own.omits_optional) {

@@ -60,13 +60,13 @@ pub(crate) struct Found {
 }
 
 /// The result of a check that saw `words` and found `problems`.
-pub(crate) fn saw(words: impl Into<String>, problems: impl IntoIterator<Item = Problem>) -> Found {
+pub(crate) fn observed(words: impl Into<String>, problems: impl IntoIterator<Item = Problem>) -> Found {
     Found { seen: vec![("", words.into())], ..problems.into_iter().collect() }
 }
 
 /// The result of a check that was skipped; `why` is what another check reports.
 pub(crate) fn not_asked(why: impl Into<String>) -> Found {
-    Found { not_asked: true, ..saw(why, []) }
+    Found { not_asked: true, ..observed(why, []) }
 }
 
 impl FromIterator<Problem> for Found {
@@ -92,7 +92,7 @@ pub fn run(context: &Context<'_>) -> Result<Toolchain> {
     let forge = || Ok(target.forge.preflight(&source.tag, &source.commit)?.into_iter().collect());
     checks.push(("forge", Box::new(forge)));
     checks.extend(of_release(context, &ci));
-    let (tool, results) = both(|| checks::own_source(session), || side_by_side(&checks))?;
+    let (tool, results) = both(|| checks::own_source(session), || run_checks(&checks))?;
     let (mut versions, mut problems) = judge(results);
     versions.extend([checks::own_version(&tool)]);
     if problems.is_empty() {
@@ -120,15 +120,15 @@ pub(crate) fn look(context: &Context<'_>) -> Result<Vec<(&'static str, Result<Fo
     let (ci, source, inputs) = (ci::Gate::default(), context.release.source, context.release.inputs);
     let rules = || {
         let broken = inputs.problems.iter().map(|problem| Problem::new("commit", problem));
-        Ok(saw("keeps the rules", broken))
+        Ok(observed("keeps the rules", broken))
     };
     let forge = || {
         let problems = context.target.forge.check_source(&source.tag, &source.commit)?;
-        Ok(saw("has the tag at the commit, on a branch that may be released", problems))
+        Ok(observed("has the tag at the commit, on a branch that may be released", problems))
     };
     let mut checks: Vec<Check<'_>> = vec![("commit", Box::new(rules)), ("forge", Box::new(forge))];
     checks.extend(of_release(context, &ci));
-    side_by_side(&checks)
+    run_checks(&checks)
 }
 
 /// The versions of the tools, and every problem. A skipped check is itself a problem if no other check reports one.
@@ -154,7 +154,7 @@ fn judge(results: Vec<(&'static str, Result<Found>)>) -> (BTreeMap<String, Strin
 ///
 /// # Errors
 /// When a signal interrupted them.
-pub(crate) fn side_by_side(checks: &[Check<'_>]) -> Result<Vec<(&'static str, Result<Found>)>> {
+pub(crate) fn run_checks(checks: &[Check<'_>]) -> Result<Vec<(&'static str, Result<Found>)>> {
     let results = thread::scope(|scope| {
         let running: Vec<_> = checks.iter().map(|(name, check)| (*name, scope.spawn(check))).collect();
         let join = |(name, thread): (&'static str, thread::ScopedJoinHandle<'_, Result<Found>>)| {
@@ -207,7 +207,7 @@ fn free_bytes(dir: &Path) -> Result<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Found, Problem, Transient, judge, not_asked, refusal, saw};
+    use super::{Found, Problem, Transient, judge, not_asked, observed, refusal};
     use anyhow::anyhow;
 
     #[test]
@@ -219,14 +219,15 @@ mod tests {
         let engine = || Ok(Found { seen: vec![("docker", "29".to_owned())], ..Found::default() });
         let skipped = || ("sources", Ok(not_asked("docker does not answer")));
         let down = ("docker", Err(anyhow!("docker does not answer")));
-        assert_eq!(judged(vec![("docker", engine()), ("registry", Ok(saw("x", [])))]), (1, vec![]));
+        assert_eq!(judged(vec![("docker", engine()), ("registry", Ok(observed("x", [])))]), (1, vec![]));
         assert_eq!(judged(vec![("docker", engine()), skipped()]), (1, vec!["sources"]));
         assert_eq!(judged(vec![down, skipped()]), (0, vec!["docker"]));
     }
 
     #[test]
     fn a_release_begins_only_if_no_check_found_a_problem_or_failed() {
-        let found = |problems: &[&str]| Ok(saw("x", problems.iter().map(|text| Problem::new("gate", *text))));
+        let found =
+            |problems: &[&str]| Ok(observed("x", problems.iter().map(|text| Problem::new("gate", *text))));
         let texts = |results| judge(results).1.into_iter().map(|problem| problem.text).collect::<Vec<_>>();
         assert!(texts(vec![("docker", found(&[])), ("forge", found(&[]))]).is_empty());
         let results = vec![

@@ -226,7 +226,7 @@ fn is_page_right(context: &Context<'_>, found: &PublishedPage, public: Option<&P
         return Ok(true);
     }
     match public {
-        Some(Public::Proven(published, expected)) if page::says_the_same(found, expected) => {
+        Some(Public::Proven(published, expected)) if page::has_same_content(found, expected) => {
             assets::are_complete(context, found, published)
         }
         _ => Ok(false),

@@ -57,7 +57,7 @@ pub(super) fn published(registry: &Client, tag: &Tag, digest: &Digest) -> Result
 fn other_content(found: Result<Content>, ours: &Content) -> Result<Option<String>> {
     match found {
         Ok(theirs) => Ok(theirs.difference(ours).map(|platform| format!("another image for {platform}"))),
-        Err(error) if is_transient(&error) || interrupt::is_reason(&error) => Err(error),
+        Err(error) if is_transient(&error) || interrupt::is_cause_of(&error) => Err(error),
         // Whatever it is, it is not an image of several platforms that can be read.
         Err(error) => Ok(Some(format!("something else there: {error:#}"))),
     }

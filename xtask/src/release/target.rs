@@ -70,7 +70,7 @@ impl Target {
 }
 
 fn unanswered(is_throwaway: bool, remedy: &str, doing: &str, error: Error) -> Error {
-    if interrupt::is_reason(&error) {
+    if interrupt::is_cause_of(&error) {
         return error.context(doing.to_owned());
     }
     match is_transient(&error) {

@@ -11,7 +11,7 @@ const FIX: &str = "fix this, then ";
 /// What is public, what the next run will do, and what to type. `None` if the same command would end the same way.
 #[must_use]
 pub fn next_run(error: &anyhow::Error) -> Option<String> {
-    let is_stopped = interrupt::is_reason(error);
+    let is_stopped = interrupt::is_cause_of(error);
     let first = match exit_code(error) {
         _ if is_stopped => "",
         code if code == ExitCode::Failed as u8 => FIX,

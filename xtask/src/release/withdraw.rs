@@ -56,7 +56,7 @@ fn ended(
     };
     let all: Vec<_> = references(candidate, &[]).iter().map(Removable::to_string).collect();
     let command = by_hand(image, &all);
-    let is_stopped = interrupt::is_reason(&failed);
+    let is_stopped = interrupt::is_cause_of(&failed);
     let line = if is_stopped {
         format!(
             "the candidate was refused ({refused:#}), and the removal of its signatures was stopped; {command}"

@@ -3,9 +3,9 @@
 mod allowed;
 mod checkout;
 mod commit;
-mod few;
 #[cfg(test)]
 mod hostile;
+mod interner;
 mod log;
 mod message;
 mod names;
@@ -34,7 +34,7 @@ use crate::process::{Call, Dialogue, Runner};
 use objects::Object;
 
 pub use commit::Commit;
-pub use few::Few;
+pub use interner::Interner;
 pub use log::{Log, LogEntry, Names, log_format};
 pub use message::{Message, Reverted, announces_break};
 pub use objects::NoFile;

@@ -44,7 +44,7 @@ pub use contents::base_manifests;
 pub(super) use cosign::Answer;
 pub(super) use image::{ImageSeen, Place, image};
 pub use parts::labels_of;
-pub(super) use parts::{Attached, Part, Said};
+pub(super) use parts::{Attached, Metadata, Part};
 pub(super) use source::{BranchSeen, SignersSeen, SourceSeen, source};
 
 /// What is public under a release's names.

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use xtask::evidence::page::CHANGES_HEADING;
 use xtask::inputs::words::imitation;
 use xtask::process::environment::Environment;
-use xtask::process::parallel::side_by_side;
+use xtask::process::parallel::in_parallel;
 
 use branches::BRANCHES;
 use stories::OTHERS;
@@ -25,7 +25,7 @@ fn notes_of_small_repositories_are_as_reviewed() {
     let dir = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/integration/golden"));
     let is_blessed = Environment::of_this_process().get("BLESS").unwrap().is_some();
     let all = [&BRANCHES[..], &OTHERS].concat();
-    let wrong = side_by_side(&all, |(name, tag, tell)| {
+    let wrong = in_parallel(&all, |(name, tag, tell)| {
         let mut story = Story::new();
         tell(&mut story);
         let found = story.notes(tag);

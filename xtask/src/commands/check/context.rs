@@ -41,7 +41,7 @@ pub(super) fn findings(root: &Path, config: &Config) -> Vec<Finding> {
                     let is_out = ignored.as_ref().is_some_and(|ignored| ignored.leaves_out(&path, is_folder));
                     left_out.extend(is_out.then_some(path));
                 }
-                Place::Unsure => {}
+                Place::UnknownOrigin => {}
             }
         }
         if !missing.is_empty() {
@@ -87,8 +87,8 @@ enum Place {
     There {
         is_folder: bool,
     },
-    /// The path leads through a symbolic link, which the builder may follow to something else than this program does.
-    Unsure,
+    /// The path leads through a symbolic link, which the builder may follow to something other than this program does.
+    UnknownOrigin,
 }
 
 fn place(root: &Path, path: &str) -> Place {
@@ -97,11 +97,11 @@ fn place(root: &Path, path: &str) -> Place {
     for part in path.split('/') {
         place.push(part);
         match if_any(fs::symlink_metadata(&place)) {
-            Ok(Some(found)) if found.is_symlink() => return Place::Unsure,
+            Ok(Some(found)) if found.is_symlink() => return Place::UnknownOrigin,
             Ok(Some(found)) => is_folder = found.is_dir(),
             Ok(None) => return Place::Missing,
             Err(_) if !is_folder => return Place::Missing,
-            Err(_) => return Place::Unsure,
+            Err(_) => return Place::UnknownOrigin,
         }
     }
     Place::There { is_folder }

@@ -3,7 +3,7 @@
 use super::base::tagged;
 use super::command::{HOME, Origin};
 use super::survey::Survey;
-use crate::inputs::dockerfile::existing::{At, Existing};
+use crate::inputs::dockerfile::existing::{Existing, Located};
 use crate::inputs::dockerfile::says_musl;
 use crate::inputs::engines::node_of;
 use crate::inputs::pin::document;
@@ -51,19 +51,19 @@ pub(super) fn lines(old: &Existing, survey: &Survey) -> Vec<String> {
         let became = format!("is `smoke.port` in `Cargo.toml`, {}", survey.port);
         report(port.line, &format!("EXPOSE {}", port.value), &became);
     }
-    if let Some(At { line, value }) = &old.workdir {
+    if let Some(Located { line, value }) = &old.workdir {
         let became = if value == HOME { "is kept".to_owned() } else { format!("became `{HOME}`") };
         report(*line, &format!("WORKDIR {value}"), &became);
     }
     for env in &old.variables {
-        let now = survey.was.moved(&env.value);
+        let now = survey.old_paths.relocated(&env.value);
         let became =
             if now == env.value { "is in the last stage" } else { &format!("became `ENV {}`", short(&now)) };
         report(env.line, &format!("ENV {}", env.value), became);
     }
     let volumes = survey.volumes();
     for volume in &old.volumes {
-        let now = survey.was.moved(&volume.value);
+        let now = survey.old_paths.relocated(&volume.value);
         let became = if !volumes.contains(&now) {
             "is not carried over: it is the directory of the service itself; write `VOLUME` with the one that it writes to"
         } else if now == volume.value {
@@ -180,9 +180,9 @@ pub(super) fn short(text: &str) -> String {
 mod tests {
     use super::lines;
     use crate::commands::init::command::Command;
+    use crate::commands::init::old_paths::OldPaths;
     use crate::commands::init::survey::Survey;
     use crate::commands::init::survey::tests::example;
-    use crate::commands::init::was::Was;
     use crate::inputs::dockerfile::existing;
 
     const OLD: &str = "FROM node:22-alpine AS build\nWORKDIR /build\nRUN npm ci\nFROM node:22-alpine\nARG REV\nENV REV=$REV\n\
@@ -195,8 +195,8 @@ mod tests {
         let old = existing::read(OLD);
         let package = serde_json::from_str("{}").unwrap();
         Survey {
-            command: Command::of(&package, Some(&old), &Was::of(&old, "")).unwrap(),
-            was: Was::of(&old, ""),
+            command: Command::of(&package, Some(&old), &OldPaths::of(&old, "")).unwrap(),
+            old_paths: OldPaths::of(&old, ""),
             builds: true,
             dockerfile: Some(old),
             ..example("node:22-slim@sha256:0".to_owned())
@@ -235,7 +235,7 @@ mod tests {
     fn a_command_that_is_not_carried_over_is_reported_with_the_new_one_and_its_source() {
         let package = serde_json::from_str(r#"{"scripts": {"start": "node dist/x.js"}}"#).unwrap();
         let old = existing::read("FROM node\nENTRYPOINT [\"tini\", \"--\"]\nCMD [\"npm\", \"start\"]\n");
-        let command = Command::of(&package, Some(&old), &Was::of(&old, "")).unwrap();
+        let command = Command::of(&package, Some(&old), &OldPaths::of(&old, "")).unwrap();
         let survey = Survey { command, dockerfile: Some(old), ..survey() };
         let said = lines(survey.dockerfile.as_ref().unwrap(), &survey);
         for line in &said[1..] {

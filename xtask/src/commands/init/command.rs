@@ -3,9 +3,9 @@
 #[cfg(test)]
 pub(super) mod tests;
 
+use super::old_paths::{OldPaths, plain};
 use super::package::Package;
 use super::started::{self, Started};
-use super::was::{Was, plain};
 use crate::inputs::dockerfile::existing::Existing;
 
 /// The service's directory in the image.
@@ -64,15 +64,19 @@ impl Command {
     ///
     /// # Errors
     /// A message that says what is missing, and what to write.
-    pub(super) fn of(package: &Package, old: Option<&Existing>, was: &Was) -> Result<Self, String> {
+    pub(super) fn of(
+        package: &Package,
+        old: Option<&Existing>,
+        old_paths: &OldPaths,
+    ) -> Result<Self, String> {
         let of_dockerfile = old.and_then(started::of_dockerfile);
         if let Some(words) = of_dockerfile
             && let Some(started) = started::of(words, Origin::Dockerfile, package)?
         {
-            return Self::placed(started, package, was);
+            return Self::placed(started, package, old_paths);
         }
         if let Some(started) = started::of_script("start", package)? {
-            return Self::placed(started, package, was);
+            return Self::placed(started, package, old_paths);
         }
         // With a build step, `main` is seldom what the step writes: it is there for other packages.
         let is_start_other = package.scripts.start.is_some() && package.scripts.build.is_some();
@@ -83,7 +87,7 @@ impl Command {
                     .to_owned(),
             );
         }
-        Self::placed(Started::of_main(&package.main), package, was)
+        Self::placed(Started::of_main(&package.main), package, old_paths)
     }
 
     /// As [`Command::of`]. Without a build step, the script must also be one of the `tracked` files.
@@ -93,10 +97,10 @@ impl Command {
     pub(super) fn in_files(
         package: &Package,
         old: Option<&Existing>,
-        was: &Was,
+        old_paths: &OldPaths,
         tracked: &[&str],
     ) -> Result<Self, String> {
-        let command = Self::of(package, old, was)?;
+        let command = Self::of(package, old, old_paths)?;
         if package.scripts.build.is_none() {
             command.is_among(tracked)?;
         }
@@ -104,7 +108,7 @@ impl Command {
     }
 
     /// Moves the paths below the old place of the service to [`HOME`].
-    fn placed(started: Started, package: &Package, was: &Was) -> Result<Self, String> {
+    fn placed(started: Started, package: &Package, old_paths: &OldPaths) -> Result<Self, String> {
         let Started { mut words, origin, variables } = started;
         let script = script(&words).ok_or_else(|| {
             format!(
@@ -113,21 +117,21 @@ impl Command {
                 origin.said()
             )
         })?;
-        let default = Was::default();
-        let was = if origin == Origin::Dockerfile { was } else { &default };
-        let name = was.below_home(&words[script]).ok_or_else(|| {
+        let default = OldPaths::default();
+        let old_paths = if origin == Origin::Dockerfile { old_paths } else { &default };
+        let name = old_paths.below_home(&words[script]).ok_or_else(|| {
             format!(
                 "the command: `{}` of {} is not below `{}`, the directory of the service there; write its path from the \
                  service's folder, such as `node src/server.js`",
                 words[script],
                 origin.said(),
-                was.home
+                old_paths.home
             )
         })?;
         // `node .` starts what `main` names.
         let main = if package.main.is_empty() { "index.js".to_owned() } else { plain(&package.main) };
         for word in words.iter_mut().skip(1) {
-            *word = was.moved(word);
+            *word = old_paths.relocated(word);
         }
         words[script] = if name.is_empty() { main } else { name };
         Ok(Self { words, script, origin, variables })

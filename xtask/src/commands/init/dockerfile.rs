@@ -132,7 +132,7 @@ fn output(survey: &Survey) -> &str {
 fn last(survey: &Survey) -> String {
     let old = survey.dockerfile.iter();
     let mut variables: Vec<_> =
-        old.flat_map(|old| &old.variables).map(|env| survey.was.moved(&env.value)).collect();
+        old.flat_map(|old| &old.variables).map(|env| survey.old_paths.relocated(&env.value)).collect();
     variables.extend(survey.command.variables.iter().map(|(name, value)| environment(name, value)));
     let is_mode = |word: &str| word.split('=').next() == Some("NODE_ENV");
     let is_set = variables.iter().any(|env| env.split_whitespace().any(is_mode));

@@ -9,9 +9,9 @@ use anyhow::Result;
 use super::command::{Command, HOME};
 use super::local::Local;
 use super::missing::Missing;
+use super::old_paths::OldPaths;
 use super::package::{self, Package, read};
 use super::shipped::Shipped;
-use super::was::Was;
 use super::{Options, base, folder, home};
 use crate::inputs::config::{self, Config};
 use crate::inputs::dockerfile::existing::{self, Existing};
@@ -64,7 +64,7 @@ pub(super) struct Survey {
     /// The path of the existing Dockerfile.
     pub(super) replaces: Option<String>,
     /// Where the existing Dockerfile's image has the service.
-    pub(super) was: Was,
+    pub(super) old_paths: OldPaths,
 }
 
 impl Survey {
@@ -93,10 +93,10 @@ impl Survey {
         let package = package::of(&root, &prefix)?;
         missing.or(package.problem());
         let inside: Vec<_> = tracked.iter().filter_map(|path| path.strip_prefix(&prefix)).collect();
-        let was = dockerfile.as_ref().map_or_else(Was::default, |(context, old)| {
-            Was::of(old, prefix.strip_prefix(context.as_str()).unwrap_or_default())
+        let old_paths = dockerfile.as_ref().map_or_else(OldPaths::default, |(context, old)| {
+            OldPaths::of(old, prefix.strip_prefix(context.as_str()).unwrap_or_default())
         });
-        let mut command = missing.or(Command::in_files(&package, old, &was, &inside));
+        let mut command = missing.or(Command::in_files(&package, old, &old_paths, &inside));
         missing.none()?;
         let base = base::pinned(options, old)?;
         command.starts(base::node(&base));
@@ -122,7 +122,7 @@ impl Survey {
             branch,
             branch_from,
             builds: package.scripts.build.is_some(),
-            was,
+            old_paths,
             root,
             folder,
             package,
@@ -142,7 +142,7 @@ impl Survey {
     /// is left out: a volume there would hide the next version.
     pub(super) fn volumes(&self) -> BTreeSet<String> {
         let volumes = self.dockerfile.iter().flat_map(|old| &old.volumes);
-        let moved = volumes.map(|volume| self.was.moved(&volume.value));
+        let moved = volumes.map(|volume| self.old_paths.relocated(&volume.value));
         moved.filter(|path| !matches!(path.as_str(), HOME | "/")).collect()
     }
 
@@ -209,8 +209,8 @@ pub(super) mod tests {
     use super::{Health, Survey, branch, health};
     use crate::commands::init::command;
     use crate::commands::init::local::Local;
+    use crate::commands::init::old_paths::OldPaths;
     use crate::commands::init::shipped::Shipped;
-    use crate::commands::init::was::Was;
 
     /// A service of one file.
     pub(in crate::commands::init) fn example(base: String) -> Survey {
@@ -235,7 +235,7 @@ pub(super) mod tests {
             builds: false,
             dockerfile: None,
             replaces: None,
-            was: Was::default(),
+            old_paths: OldPaths::default(),
         }
     }
 

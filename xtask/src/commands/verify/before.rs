@@ -71,7 +71,7 @@ pub(super) fn older_than_this_tool(
 /// `error` itself, if a signal caused it.
 pub(super) fn unread(tag: &ReleaseTag, commit: Option<String>, error: Error) -> Result<Entry> {
     interrupt::check()?;
-    if interrupt::is_reason(&error) {
+    if interrupt::is_cause_of(&error) {
         return Err(error);
     }
     let claim = Claim::unseen(claims::CONFIGURATION, &Unseen::Unknown(in_words(&error)));

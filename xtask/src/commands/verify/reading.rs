@@ -24,7 +24,7 @@ use super::secrets::Allowed;
 use super::subject::Subject;
 
 /// What [`Reading`] is made from.
-pub(super) struct Whom<'a> {
+pub(super) struct Access<'a> {
     pub(super) runner: &'a Runner,
     pub(super) environment: &'a Environment,
     pub(super) git: &'a Git,
@@ -52,13 +52,13 @@ pub(super) struct Reading<'a> {
     steps: &'a Steps,
 }
 
-/// Runs `work` with the parts made from `whom`, for `image`.
+/// Runs `work` with the parts made from `access`, for `image`.
 pub(super) fn with<T>(
-    whom: &Whom<'_>,
+    access: &Access<'_>,
     image: &Image,
     work: impl FnOnce(&Reading<'_>) -> Result<T>,
 ) -> Result<T> {
-    let Whom { runner, environment, git, config, keychain, builds, allowed, cosign } = whom;
+    let Access { runner, environment, git, config, keychain, builds, allowed, cosign } = access;
     let timeouts = config.timeouts;
     let curl = Curl::new(runner, timeouts.http());
     let credentials = keychain.credentials(&image.registry);

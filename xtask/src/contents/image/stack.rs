@@ -15,15 +15,15 @@ pub(super) type Seen<'a> = BTreeMap<String, (usize, &'a Fact)>;
 /// Engines unpack a layer in different ways, and it may come from the base image. In a base image, such a layer is no
 /// reason to refuse the image.
 #[derive(Debug)]
-pub struct Unsure(String);
+pub struct UnknownOrigin(String);
 
-impl std::fmt::Display for Unsure {
+impl std::fmt::Display for UnknownOrigin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}, and whether it comes from the base image is unknown", self.0)
     }
 }
 
-impl std::error::Error for Unsure {}
+impl std::error::Error for UnknownOrigin {}
 
 /// Refuses the layer `number` if engines unpack it in different ways, because some of them get other contents than
 /// were read here. A base image is pinned by its digest, so nobody can slip such a layer into it.
@@ -34,7 +34,7 @@ fn refuse_odd(number: usize, layer: &LayerFacts, seen: &Seen<'_>, base_layers: O
     let Some(why) = layer.odd.clone().or_else(|| below_link(layer, seen)) else { return Ok(()) };
     let words = format!("engines unpack layer {} in different ways, because of {why}", number + 1);
     match base_layers {
-        None => Err(Unsure(words).into()),
+        None => Err(UnknownOrigin(words).into()),
         Some(_) => bail!("{words}: build the image with BuildKit alone, which writes no such layer"),
     }
 }

@@ -4,7 +4,7 @@ use super::super::archive::tests::{entry, file};
 use super::super::elf::tests as elf;
 use super::super::facts::LayerFacts;
 use super::super::layer::tests::facts;
-use super::{Contents, Kind, Unsure, resolve};
+use super::{Contents, Kind, UnknownOrigin, resolve};
 use crate::inputs::lockfile::Libc;
 
 pub(crate) fn manifest(path: &str, name: &str, version: &str) -> Vec<u8> {
@@ -128,7 +128,7 @@ fn an_odd_layer_is_refused_only_above_the_base_image() {
         }));
         let unsure = Contents::of("linux/amd64", &layers, None, None).err();
         assert_eq!(
-            unsure.is_some_and(|error| error.is::<Unsure>()),
+            unsure.is_some_and(|error| error.is::<UnknownOrigin>()),
             is_refused || what.starts_with("within"),
             "{what}"
         );

@@ -12,7 +12,7 @@ use super::super::facts::Fact;
 use super::super::npm::{self, PackageJson};
 use super::super::system;
 use super::names::{ReadAs, is_loader, read_as};
-use super::places::{Places, Was};
+use super::places::{EntryKind, Places};
 
 /// Enough for the list of a system with every package of its distribution.
 const LARGEST_LIST: u64 = 256 << 20;
@@ -50,26 +50,26 @@ impl<'a> Collector<'a> {
         self.budget.take(entry.path.len() + target)?;
         let Entry { path, kind, size, odd, .. } = entry;
         if let Some(why) = odd {
-            self.places.tell(&path, why);
+            self.places.record(&path, why);
         }
         if path.is_empty() {
             if kind != Kind::Directory {
-                self.places.tell(&path, "the root directory is not a directory");
+                self.places.record(&path, "the root directory is not a directory");
             }
             return Ok(());
         }
         let (directory, name) = path.rsplit_once('/').unwrap_or(("", &path));
         if directory.split('/').any(|word| word.starts_with(WHITEOUT)) {
-            self.places.tell(&path, "it is below a whiteout");
+            self.places.record(&path, "it is below a whiteout");
         }
         if let Some(hidden) = name.strip_prefix(WHITEOUT) {
             self.whiteout(&path, directory, hidden, name == OPAQUE);
             return Ok(());
         }
         let was = match &kind {
-            Kind::Directory => Was::Directory,
-            Kind::Symlink(_) => Was::Symlink,
-            Kind::HardLink(_) | Kind::Special | Kind::File => Was::File,
+            Kind::Directory => EntryKind::Directory,
+            Kind::Symlink(_) => EntryKind::Symlink,
+            Kind::HardLink(_) | Kind::Special | Kind::File => EntryKind::File,
         };
         let linked = match &kind {
             Kind::HardLink(target) => self.places.at(target),
@@ -99,12 +99,12 @@ impl<'a> Collector<'a> {
 
     fn whiteout(&mut self, path: &str, directory: &str, hidden: &str, is_opaque: bool) {
         if is_opaque && self.places.has_below(directory) {
-            self.places.tell(path, "it comes after what is beside it");
+            self.places.record(path, "it comes after what is beside it");
         }
         if !is_opaque && (matches!(hidden, "" | "." | "..") || hidden.starts_with(WHITEOUT)) {
-            self.places.tell(path, "it hides a path that cannot be hidden");
+            self.places.record(path, "it hides a path that cannot be hidden");
         }
-        self.places.add(path, Was::Marker);
+        self.places.add(path, EntryKind::Marker);
         match (is_opaque, directory) {
             (true, _) => self.opaque.push(directory.to_owned()),
             (false, "") => self.whiteouts.push(hidden.to_owned()),
@@ -113,16 +113,16 @@ impl<'a> Collector<'a> {
     }
 
     /// Adds a hard link. `linked` is what was at `target` before.
-    fn hard_link(&mut self, path: String, target: String, linked: Option<Was>) -> Result<()> {
-        if linked != Some(Was::File) {
-            self.places.tell(&path, "it is a hard link, but not to an earlier file of this layer");
+    fn hard_link(&mut self, path: String, target: String, linked: Option<EntryKind>) -> Result<()> {
+        if linked != Some(EntryKind::File) {
+            self.places.record(&path, "it is a hard link, but not to an earlier file of this layer");
         }
         let target = self.hard_links.get(&target).cloned().unwrap_or(target);
         // The `package.json` of an installed package is refused in `image/stack.rs`, with another message.
         if !npm::is_installed_manifest(&path)
             && read_as(&path).is_some_and(|wanted| read_as(&target) != Some(wanted))
         {
-            self.places.tell(&path, "it is a hard link to a file that is not read");
+            self.places.record(&path, "it is a hard link to a file that is not read");
         }
         // The path of a file may be longer than that of a link to it, and the fact about the file counts again for
         // each link.
@@ -133,7 +133,7 @@ impl<'a> Collector<'a> {
 
     fn symlink(&mut self, path: &str, target: String) -> Fact {
         if npm::is_installed_manifest(path) {
-            self.places.tell(path, "it is a symbolic link, and is not read");
+            self.places.record(path, "it is a symbolic link, and is not read");
         }
         let name = path.rsplit('/').next().unwrap_or(path);
         if npm::is_link_place(path) {
@@ -144,10 +144,10 @@ impl<'a> Collector<'a> {
 
     /// Forgets what an earlier entry said about `path`. The last entry of a path counts, and only a directory keeps
     /// what is below it.
-    fn forget(&mut self, path: &str, now: Was) {
+    fn forget(&mut self, path: &str, now: EntryKind) {
         self.facts.remove(path);
         self.hard_links.remove(path);
-        if now == Was::Directory || !self.places.has_below(path) {
+        if now == EntryKind::Directory || !self.places.has_below(path) {
             return;
         }
         let prefix = format!("{path}/");

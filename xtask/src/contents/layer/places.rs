@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// What is at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Was {
+pub(super) enum EntryKind {
     Directory,
     File,
     Symlink,
@@ -17,7 +17,7 @@ pub(super) enum Was {
 /// What is at each path of a layer.
 #[derive(Default)]
 pub(super) struct Places {
-    all: BTreeMap<String, Was>,
+    all: BTreeMap<String, EntryKind>,
     /// Directories that have no entry of their own before the first entry in them.
     undeclared: BTreeSet<String>,
     odd: Option<String>,
@@ -25,11 +25,11 @@ pub(super) struct Places {
 
 impl Places {
     /// Records why engines or other readers differ about `path`. Only the first reason is kept.
-    pub(super) fn tell(&mut self, path: &str, why: &str) {
+    pub(super) fn record(&mut self, path: &str, why: &str) {
         self.odd.get_or_insert_with(|| format!("`{}`: {why}", path.escape_debug()));
     }
 
-    pub(super) fn at(&self, path: &str) -> Option<Was> {
+    pub(super) fn at(&self, path: &str) -> Option<EntryKind> {
         self.all.get(path).copied()
     }
 
@@ -42,15 +42,15 @@ impl Places {
         self.all.range(prefix.clone()..).next().is_some_and(|(path, _)| path.starts_with(&prefix))
     }
 
-    pub(super) fn add(&mut self, path: &str, was: Was) {
+    pub(super) fn add(&mut self, path: &str, kind: EntryKind) {
         self.look_above(path);
         match self.at(path) {
-            Some(Was::Directory) if was == Was::Directory => {}
-            Some(_) => self.tell(path, "it is there twice"),
-            None if self.has_below(path) => self.tell(path, "it comes after what is below it"),
+            Some(EntryKind::Directory) if kind == EntryKind::Directory => {}
+            Some(_) => self.record(path, "it is there twice"),
+            None if self.has_below(path) => self.record(path, "it comes after what is below it"),
             None => {}
         }
-        self.all.insert(path.to_owned(), was);
+        self.all.insert(path.to_owned(), kind);
     }
 
     /// Looks at the directories above `path`. If one of them is a symbolic link, some engines follow it, others
@@ -63,8 +63,8 @@ impl Places {
         let mut above = Some(parent);
         while let Some(directory) = above {
             match self.at(directory) {
-                Some(Was::Directory) => break,
-                Some(_) => return self.tell(path, "it is below something that is not a directory"),
+                Some(EntryKind::Directory) => break,
+                Some(_) => return self.record(path, "it is below something that is not a directory"),
                 None => above = directory.rsplit_once('/').map(|(above, _)| above),
             }
         }
@@ -78,16 +78,16 @@ impl Places {
     pub(super) fn end(mut self, whiteouts: &[String]) -> Ended {
         for path in whiteouts {
             if self.at(path).is_some() || self.has_below(path) {
-                self.tell(path, "the layer has it, and hides it");
+                self.record(path, "the layer has it, and hides it");
             }
         }
         let mut ended =
             Ended { undeclared: self.undeclared.into_iter().collect(), odd: self.odd, ..Ended::default() };
-        for (path, was) in self.all {
-            match was {
-                Was::Directory => ended.directories.push(path),
-                Was::File | Was::Symlink => ended.others.push(path),
-                Was::Marker => {}
+        for (path, kind) in self.all {
+            match kind {
+                EntryKind::Directory => ended.directories.push(path),
+                EntryKind::File | EntryKind::Symlink => ended.others.push(path),
+                EntryKind::Marker => {}
             }
         }
         ended

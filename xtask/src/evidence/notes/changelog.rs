@@ -12,7 +12,7 @@ use crate::process::time::rfc3339;
 
 use super::change::Change;
 use super::head::{Group, Place};
-use super::{Entry, LARGEST, Page, Told, lines};
+use super::{Entry, LARGEST, Page, Section, lines};
 
 pub use file::with;
 
@@ -69,7 +69,7 @@ pub fn changelog(
         text += &format!("\n{words}\n");
     }
     match &history.previous {
-        Some(_) => text += &format!("\n{}", body(repository, &Told::of(history, groups))),
+        Some(_) => text += &format!("\n{}", body(repository, &Section::of(history, groups))),
         None if history.words.is_none() => text += "\nThe first release.\n",
         None => {}
     }
@@ -83,21 +83,21 @@ pub fn changelog(
     }
 }
 
-fn body(repository: Option<&str>, told: &Told<'_>) -> String {
+fn body(repository: Option<&str>, section: &Section<'_>) -> String {
     let mut page = Page::new(repository, LARGEST);
     for (kind, heading) in KINDS {
         let of_kind =
-            || told.changes.iter().filter(move |change| Kind::of(change, told.groups) == Some(kind));
+            || section.changes.iter().filter(move |change| Kind::of(change, section.groups) == Some(kind));
         let mut listed = Vec::new();
         if kind == Kind::Changed {
-            listed.extend(lines(&told.compared.upgrade));
+            listed.extend(lines(&section.compared.upgrade));
         }
         let entry =
             |change| if kind == Kind::Removed { Entry::Gone(change) } else { Entry::Elsewhere(change) };
         listed.extend(of_kind().filter(|change| change.breaking.is_some()).map(entry));
         listed.extend(of_kind().filter(|change| change.breaking.is_none()).map(entry));
         if kind == Kind::Changed {
-            listed.extend(dependencies(told));
+            listed.extend(dependencies(section));
         }
         page.list(heading, &listed);
     }
@@ -111,10 +111,10 @@ fn body(repository: Option<&str>, told: &Told<'_>) -> String {
 }
 
 /// The dependencies from the lockfiles, else from the commits that are not security fixes.
-fn dependencies<'a>(told: &'a Told<'_>) -> Vec<Entry<'a>> {
-    match &told.compared.dependencies[..] {
+fn dependencies<'a>(section: &'a Section<'_>) -> Vec<Entry<'a>> {
+    match &section.compared.dependencies[..] {
         [] => {
-            let changes = told.places.dependencies.iter().map(|at| &told.changes[*at]);
+            let changes = section.places.dependencies.iter().map(|at| &section.changes[*at]);
             changes.filter(|change| change.group != Group::Security).map(Entry::Change).collect()
         }
         compared => lines(compared),

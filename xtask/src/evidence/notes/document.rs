@@ -15,7 +15,7 @@ use crate::process::shown;
 
 use super::change::Change;
 use super::head::{Group, Place};
-use super::{COMMITS, DEPENDENCIES, Told, pull_requests};
+use super::{COMMITS, DEPENDENCIES, Section, pull_requests};
 
 /// `schema` changes when the meaning or form of a field does, but not when a field is added.
 #[derive(Serialize)]
@@ -92,10 +92,10 @@ impl<'a> Row<'a> {
 /// # Errors
 /// Never, for any history.
 pub fn document(source: &Source, groups: &Groups, history: &History) -> Result<String> {
-    let told = Told::of(history, groups);
+    let section = Section::of(history, groups);
     // A first release has no news, as on its page.
-    let changes = if history.previous.is_some() { &told.changes[..] } else { &[] };
-    let (people, of_pulls) = (told.people, pull_requests::authors(changes));
+    let changes = if history.previous.is_some() { &section.changes[..] } else { &[] };
+    let (people, of_pulls) = (section.people, pull_requests::authors(changes));
     let document = Document {
         schema: "xtask-notes/1",
         tag: source.tag.to_string(),
@@ -103,16 +103,16 @@ pub fn document(source: &Source, groups: &Groups, history: &History) -> Result<S
         previous: history.previous.as_ref().map(ToString::to_string),
         words: history.words.as_deref(),
         changes: changes.iter().map(|change| Row::of(change, groups, &of_pulls)).collect(),
-        upgrade: &told.compared.upgrade,
-        dependencies: &told.compared.dependencies,
-        not_compared: &told.compared.unread,
+        upgrade: &section.compared.upgrade,
+        dependencies: &section.compared.dependencies,
+        not_compared: &section.compared.unread,
         contributors: people
             .people
             .iter()
             .map(|person| Contributor { name: &person.name, first: person.is_first })
             .collect(),
         bots: &people.bots,
-        reverted: if history.previous.is_some() { told.left_out } else { 0 },
+        reverted: if history.previous.is_some() { section.left_out } else { 0 },
     };
     let text = serde_json::to_string_pretty(&document).context("writing the notes")?;
     Ok(format!("{}\n", shown::json(&text)))

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::inputs::config::Groups;
-use crate::tool::git::{Few, LogEntry, announces_break};
+use crate::tool::git::{Interner, LogEntry, announces_break};
 
 use super::opening::{Opening, is_version};
 use super::revert::Revert;
@@ -110,7 +110,7 @@ impl<'a> Read<'a> {
 pub(super) struct Heads<'a> {
     groups: &'a Groups,
     /// `None` for a head without a known type.
-    known: Few<Option<Head<'a>>>,
+    known: Interner<Option<Head<'a>>>,
     /// For a subject without a type, by a program that updates dependencies.
     update: Head<'a>,
     /// For a revert whose subject has no type.
@@ -125,7 +125,7 @@ impl<'a> Heads<'a> {
         let (place, is_kept) =
             (Place::Group(named.unwrap_or(groups.others())), keeps(named, Group::Reverts, groups));
         let revert = Head { group: Group::Reverts, place, is_kept, ..Head::unknown(groups) };
-        Self { groups, known: Few::default(), update, revert }
+        Self { groups, known: Interner::default(), update, revert }
     }
 
     pub(super) fn read(&mut self, entry: &'a LogEntry) -> Read<'a> {

@@ -1,6 +1,6 @@
 mod structure;
 
-use super::{Entry, Page, Told};
+use super::{Entry, Page, Section};
 use crate::inputs::config::Groups;
 use crate::inputs::config::tests::example_with;
 use crate::inputs::dockerfile::runtime;
@@ -36,7 +36,7 @@ fn notes_with(groups: &Groups, messages: &[&str], shapes: Option<Shapes>) -> Str
         shapes,
         pulls: Pulls::default(),
     };
-    Told::of(&history, groups).text(Some("https://forge.example.org/a/b"))
+    Section::of(&history, groups).text(Some("https://forge.example.org/a/b"))
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn the_forges_pull_request_is_linked_if_the_subject_names_none() {
         pulls.add(&commit, 15);
         let (people, commits) = (People::default(), vec![entry]);
         let history = History { previous: None, commits, people, words: None, shapes: None, pulls };
-        Told::of(&history, &Groups::default()).text(Some("https://forge.example.org/a/b"))
+        Section::of(&history, &Groups::default()).text(Some("https://forge.example.org/a/b"))
     };
     assert!(notes("fix: a (@b)").contains("- `a (@b)` ([#12](https://forge.example.org/a/b/pulls/12), ["));
     assert!(notes("fix: a (#7)").contains("- `a` ([#7](https://forge.example.org/a/b/pulls/7), ["));

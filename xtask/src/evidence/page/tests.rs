@@ -1,7 +1,8 @@
 //! Which part of a page is compared, and how the words that people wrote on it are kept.
 
 use super::{
-    Format, Page, PublishedPage, has_image_part, names_image, promises, pulled, says_the_same, with_words_of,
+    Format, Page, PublishedPage, has_image_part, has_same_content, names_image, promises, pulled,
+    with_words_of,
 };
 use crate::tool::git::Commit;
 
@@ -16,7 +17,7 @@ fn page(body: &str) -> Page {
 }
 
 fn found(body: &str, expected: &Page) -> bool {
-    says_the_same(&published(body), expected)
+    has_same_content(&published(body), expected)
 }
 
 fn published(body: &str) -> PublishedPage {

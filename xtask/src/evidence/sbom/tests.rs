@@ -5,7 +5,7 @@ use crate::contents::elf::Elf;
 use crate::contents::image::{Contents, ElfFile, NpmPackage};
 use crate::contents::installed::{self, tests as small};
 use crate::contents::system::{OsPackage, OsRelease};
-use crate::inputs::config::{Archive, Dependencies, Native, Way};
+use crate::inputs::config::{Archive, Decision, Dependencies, Native};
 use crate::oci::reference::Digest;
 use crate::tool::git::Commit;
 use serde_json::{Value, json};
@@ -227,7 +227,7 @@ fn a_prebuilt_archive_is_listed_with_its_digest_and_its_platform() {
     let native = |version: Option<&str>, bytes: &[u8]| Native {
         package: "a".to_owned(),
         version: version.map(str::to_owned),
-        way: Way::Archive(archive(bytes)),
+        decision: Decision::Archive(archive(bytes)),
     };
     let decisions = [native(None, b"archive"), native(Some("2.0.0"), b"2"), native(Some("3.0.0"), b"3")];
     let mut platforms: Vec<_> =

@@ -19,7 +19,7 @@ const MOST_CLOCK_SKEW: u64 = 120;
 const MAX_STATUS_PAGES: usize = 40;
 
 /// The finding that a commit is on none of the branches that may be released.
-pub(super) struct Off {
+pub(super) struct OffBranches {
     /// The branches and the commits that they are at.
     pub(super) text: String,
     /// Whether the clone has the head of each of them.
@@ -29,7 +29,7 @@ pub(super) struct Off {
 impl Forgejo {
     /// Whether this run may see the repository at all, and whether the repository still has the configured name,
     /// which runs and provenance refer to.
-    pub(super) fn check_sight(&self) -> Result<Option<Problem>> {
+    pub(super) fn check_visibility(&self) -> Result<Option<Problem>> {
         let response = self.send(Request::new(Method::Get, self.url("")))?;
         let repository = self.config.source_url();
         match response.status {
@@ -67,13 +67,13 @@ impl Forgejo {
     }
 
     pub(super) fn check_branch(&self, commit: &Commit) -> Result<Option<Problem>> {
-        let Some(Off { text, .. }) = self.off_branches(commit)? else { return Ok(None) };
+        let Some(OffBranches { text, .. }) = self.off_branches(commit)? else { return Ok(None) };
         let text = format!("{text}; merge it first, or add its branch to `branches` in `Cargo.toml`");
         Ok(Some(Problem::new("branch", text)))
     }
 
     /// Why `commit` is on no branch that may be released, as far as this clone shows.
-    pub(super) fn off_branches(&self, commit: &Commit) -> Result<Option<Off>> {
+    pub(super) fn off_branches(&self, commit: &Commit) -> Result<Option<OffBranches>> {
         let (mut seen, mut is_certain) = (Vec::new(), true);
         for name in &self.config.branches {
             let Some(head) = self.branch(name)? else { continue };
@@ -90,7 +90,7 @@ impl Forgejo {
         let found = if seen.is_empty() { "the forge has none of them".to_owned() } else { seen.join("; ") };
         let text =
             format!("{commit} is on none of the branches that may be released (`{branches}`): {found}");
-        Ok(Some(Off { text, is_certain }))
+        Ok(Some(OffBranches { text, is_certain }))
     }
 
     /// CI's result from the statuses of `commit`. All pages are read, because the newest statuses come first and the

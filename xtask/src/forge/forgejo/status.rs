@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::forge::{Awaited, CiState};
+use crate::forge::{CiState, PendingContexts};
 use crate::inputs::run::Run;
 use crate::process::shown::one_line;
 
@@ -87,7 +87,7 @@ pub(super) fn judge(statuses: &[Status], required: &[String], own_run: &OwnRun) 
         (false, _) => {
             let present =
                 statuses.iter().filter(|status| !own_run.is(&status.context)).map(present).collect();
-            CiState::Pending(Awaited { pending, missing, present })
+            CiState::Pending(PendingContexts { pending, missing, present })
         }
         (true, false) => CiState::Green,
         (true, true) => CiState::Red(format!(
@@ -100,7 +100,7 @@ pub(super) fn judge(statuses: &[Status], required: &[String], own_run: &OwnRun) 
 #[cfg(test)]
 mod tests {
     use super::{OwnRun, Status, judge};
-    use crate::forge::{Awaited, CiState};
+    use crate::forge::{CiState, PendingContexts};
 
     fn state(statuses: &[(&str, &str)], required: &[&str]) -> CiState {
         state_in(Some("publish"), statuses, required)
@@ -119,7 +119,7 @@ mod tests {
     fn waits_for(pending: &[&str], missing: &[&str], present: &[&str]) -> CiState {
         let [pending, missing, present] =
             [pending, missing, present].map(|names| names.iter().map(|name| (*name).to_owned()).collect());
-        CiState::Pending(Awaited { pending, missing, present })
+        CiState::Pending(PendingContexts { pending, missing, present })
     }
 
     const CI: (&str, &str) = ("ci / test (push)", "success");

@@ -36,7 +36,7 @@ impl Forgejo {
     /// What is wrong with publishing `tag` at `commit` here, and what `more` finds. The checks run in parallel.
     fn of_source(&self, tag: &ReleaseTag, commit: &Commit, more: &[Check<'_>]) -> Vec<Problem> {
         let checks: [Check<'_>; 5] = [
-            &|| self.check_sight(),
+            &|| self.check_visibility(),
             &|| self.check_tag(tag, commit),
             &|| self.check_branch(commit),
             &|| self.check_clock(),
@@ -72,7 +72,7 @@ impl Write for Forgejo {
     }
 
     fn check_access(&self) -> Result<Vec<Problem>> {
-        if let Some(unseen) = self.check_sight()? {
+        if let Some(unseen) = self.check_visibility()? {
             return Ok(vec![unseen]);
         }
         let found = [self.check_token(), self.check_clock()?, self.check_attachments()?, self.check_right()?];

@@ -17,12 +17,12 @@ pub struct Native {
     /// The version that the decision is about, as in the lockfile; `None` for every version.
     pub version: Option<String>,
     /// What replaces its script.
-    pub way: Way,
+    pub decision: Decision,
 }
 
 /// What replaces an install script.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Way {
+pub enum Decision {
     /// The builder fetches the file that the script would have made or fetched for this platform.
     Archive(Archive),
     /// The Dockerfile builds it in a stage of the target platform, by emulation or on a native node of the builder.
@@ -71,7 +71,7 @@ impl TryFrom<Table> for Native {
                 "`native` for `{package}`: `version` is not one version such as `12.4.1`"
             );
         }
-        let way = match (
+        let decision = match (
             table.platform,
             table.url,
             table.sha256,
@@ -82,16 +82,16 @@ impl TryFrom<Table> for Native {
                 let sha256 = format!("sha256:{hex}").parse();
                 let sha256 =
                     sha256.with_context(|| format!("reading `sha256` of the archive for `{package}`"))?;
-                Way::Archive(Archive { platform, url, sha256 })
+                Decision::Archive(Archive { platform, url, sha256 })
             }
-            (None, None, None, Some("target"), None) => Way::Target,
-            (None, None, None, None, Some("unneeded")) => Way::Unneeded,
+            (None, None, None, Some("target"), None) => Decision::Target,
+            (None, None, None, None, Some("unneeded")) => Decision::Unneeded,
             _ => bail!(
                 "`native` for `{package}`: expected `platform`, `url` and `sha256`; or `build = \"target\"`; or \
                  `script = \"unneeded\"`"
             ),
         };
-        Ok(Self { package, version: table.version, way })
+        Ok(Self { package, version: table.version, decision })
     }
 }
 
@@ -106,9 +106,11 @@ impl Native {
     /// archives of two versions have the same name, as the build type says, and differ in address and digest.
     #[must_use]
     pub fn archive(&self) -> Option<(String, &Archive)> {
-        match &self.way {
-            Way::Archive(archive) => Some((format!("native {} {}", self.package, archive.platform), archive)),
-            Way::Target | Way::Unneeded => None,
+        match &self.decision {
+            Decision::Archive(archive) => {
+                Some((format!("native {} {}", self.package, archive.platform), archive))
+            }
+            Decision::Target | Decision::Unneeded => None,
         }
     }
 }

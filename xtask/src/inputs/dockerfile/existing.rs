@@ -14,7 +14,7 @@ use super::{arguments, chain};
 
 /// A value with its line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct At<T> {
+pub struct Located<T> {
     /// The line, from 1.
     pub line: usize,
     /// The value.
@@ -25,25 +25,25 @@ pub struct At<T> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Existing {
     /// The image on which it is based. Variables are replaced if their values are known.
-    pub base: Option<At<String>>,
+    pub base: Option<Located<String>>,
     /// The first port of `EXPOSE`.
-    pub port: Option<At<u16>>,
+    pub port: Option<Located<u16>>,
     /// The absolute path of its last `WORKDIR`.
-    pub workdir: Option<At<String>>,
+    pub workdir: Option<Located<String>>,
     /// The absolute path of the directory into which the whole build context is copied.
     pub copied: Option<String>,
     /// The path of the address that `HEALTHCHECK` requests.
-    pub health: Option<At<String>>,
+    pub health: Option<Located<String>>,
     /// Each `ENV` that uses no `ARG`, as written after the keyword.
-    pub variables: Vec<At<String>>,
+    pub variables: Vec<Located<String>>,
     /// The absolute directories of `VOLUME`.
-    pub volumes: Vec<At<String>>,
+    pub volumes: Vec<Located<String>>,
     /// The program and its arguments; `None` if they are written as a shell command.
-    pub command: Option<At<Vec<String>>>,
+    pub command: Option<Located<Vec<String>>>,
     /// The instructions that `command` comes from, as written.
-    pub command_lines: Vec<At<String>>,
+    pub command_lines: Vec<Located<String>>,
     /// Every instruction that is in no field above, as written, those of other stages included.
-    pub others: Vec<At<String>>,
+    pub others: Vec<Located<String>>,
     /// Whether it was written for this tool: its stages have the names that are used in the tool's own Dockerfiles.
     pub is_ours: bool,
 }
@@ -83,8 +83,8 @@ struct Reader {
     values: Values,
     /// The names of every `ARG`.
     arguments: BTreeSet<String>,
-    entrypoint: Option<At<Vec<String>>>,
-    cmd: Option<At<Vec<String>>>,
+    entrypoint: Option<Located<Vec<String>>>,
+    cmd: Option<Located<Vec<String>>>,
     /// Whether the stage that is read has a `CMD` of its own, or inherits one.
     has_own_cmd: bool,
     /// Whether `ENTRYPOINT` is written for a shell, and whether `CMD` is.
@@ -102,7 +102,7 @@ impl Reader {
     }
 
     fn other(&mut self, instruction: &Instruction) {
-        self.found.others.push(At { line: instruction.line, value: instruction.text.clone() });
+        self.found.others.push(Located { line: instruction.line, value: instruction.text.clone() });
     }
 
     /// Reads an instruction of the chain. `is_first` says whether its stage is the one that begins with an image.
@@ -114,7 +114,7 @@ impl Reader {
             "FROM" if is_first => {
                 let image = instruction.arguments().next().unwrap_or_default();
                 let image = words::expand(image, &[&self.values]).unwrap_or_else(|_unknown| image.to_owned());
-                self.found.base = Some(At { line, value: image });
+                self.found.base = Some(Located { line, value: image });
             }
             "EXPOSE" => self.expose(instruction),
             "ENV" => self.variable(instruction),
@@ -126,13 +126,13 @@ impl Reader {
                 self.other(instruction);
             }
             "HEALTHCHECK" => {
-                self.found.health = health::path(rest).map(|value| At { line, value });
+                self.found.health = health::path(rest).map(|value| Located { line, value });
                 self.other(instruction);
             }
             "ENTRYPOINT" => {
                 let words = serde_json::from_str::<Vec<String>>(rest).ok();
                 self.is_shell = words.is_none();
-                self.entrypoint = words.map(|value| At { line, value });
+                self.entrypoint = words.map(|value| Located { line, value });
                 self.command_line(instruction);
                 if !self.has_own_cmd {
                     self.drop_cmd();
@@ -141,7 +141,7 @@ impl Reader {
             "CMD" => {
                 let words = serde_json::from_str(rest).ok();
                 (self.has_own_cmd, self.is_shell_cmd) = (true, words.is_none());
-                self.cmd = words.or_else(|| shell::words(rest)).map(|value| At { line, value });
+                self.cmd = words.or_else(|| shell::words(rest)).map(|value| Located { line, value });
                 self.command_line(instruction);
             }
             _ => self.other(instruction),
@@ -154,8 +154,8 @@ impl Reader {
             let port = words::expand(word, &[&self.values]).ok();
             let port = port.and_then(|port| port.trim_end_matches("/tcp").parse().ok());
             match port {
-                Some(value) if self.found.port.is_none() => self.found.port = Some(At { line, value }),
-                _ => self.found.others.push(At { line, value: format!("EXPOSE {word}") }),
+                Some(value) if self.found.port.is_none() => self.found.port = Some(Located { line, value }),
+                _ => self.found.others.push(Located { line, value: format!("EXPOSE {word}") }),
             }
         }
     }
@@ -171,7 +171,7 @@ impl Reader {
         // Every value of a line is expanded before any of them is set.
         let set: Vec<_> = assigned.map(|(name, value)| (name, value.and_then(expanded))).collect();
         words::take(&mut self.values, set);
-        self.found.variables.push(At { line: instruction.line, value: rest.to_owned() });
+        self.found.variables.push(Located { line: instruction.line, value: rest.to_owned() });
     }
 
     fn volumes(&mut self, instruction: &Instruction) {
@@ -180,8 +180,8 @@ impl Reader {
             // A shell creates the directory.
             let path = words::expand(&word, &[&self.values]).map(|path| self.absolute(&path));
             match path.ok().filter(|path| !path.contains(|c: char| c.is_control() || "'\"\\$`".contains(c))) {
-                Some(value) => self.found.volumes.push(At { line, value }),
-                None => self.found.others.push(At { line, value: format!("VOLUME {word}") }),
+                Some(value) => self.found.volumes.push(Located { line, value }),
+                None => self.found.others.push(Located { line, value: format!("VOLUME {word}") }),
             }
         }
     }
@@ -196,9 +196,9 @@ impl Reader {
             return self.other(instruction);
         }
         let before = self.found.workdir.take();
-        self.found.workdir = Some(At { line: instruction.line, value: path });
+        self.found.workdir = Some(Located { line: instruction.line, value: path });
         self.found.others.extend(
-            before.map(|before| At { line: before.line, value: format!("WORKDIR {}", before.value) }),
+            before.map(|before| Located { line: before.line, value: format!("WORKDIR {}", before.value) }),
         );
     }
 
@@ -222,7 +222,7 @@ impl Reader {
     /// `BuildKit` (`dispatchEntrypoint`) clears a `CMD` that a stage inherits if the stage has an `ENTRYPOINT`.
     fn drop_cmd(&mut self) {
         (self.cmd, self.is_shell_cmd) = (None, false);
-        let is_kept = |line: &At<String>| line.value.to_ascii_uppercase().starts_with("ENTRYPOINT");
+        let is_kept = |line: &Located<String>| line.value.to_ascii_uppercase().starts_with("ENTRYPOINT");
         let (kept, dropped) = self.found.command_lines.drain(..).partition(is_kept);
         self.found.command_lines = kept;
         self.found.others.extend::<Vec<_>>(dropped);
@@ -230,11 +230,11 @@ impl Reader {
 
     fn command_line(&mut self, instruction: &Instruction) {
         let keyword = instruction.keyword().to_ascii_uppercase();
-        let is_same = |known: &At<String>| known.value.to_ascii_uppercase().starts_with(&keyword);
+        let is_same = |known: &Located<String>| known.value.to_ascii_uppercase().starts_with(&keyword);
         let (replaced, kept) = self.found.command_lines.drain(..).partition(is_same);
         self.found.command_lines = kept;
         self.found.others.extend::<Vec<_>>(replaced);
-        self.found.command_lines.push(At { line: instruction.line, value: instruction.text.clone() });
+        self.found.command_lines.push(Located { line: instruction.line, value: instruction.text.clone() });
     }
 
     /// `CMD` holds the arguments of `ENTRYPOINT`. A shell gets none, and one that is written for a shell becomes the
@@ -245,7 +245,7 @@ impl Reader {
             (Some(_), _) if self.is_shell_cmd => None,
             (Some(entrypoint), cmd) => {
                 let more = cmd.map(|cmd| cmd.value).unwrap_or_default();
-                Some(At { line: entrypoint.line, value: [entrypoint.value, more].concat() })
+                Some(Located { line: entrypoint.line, value: [entrypoint.value, more].concat() })
             }
             (None, cmd) => cmd.filter(|_| !self.is_shell),
         };

@@ -38,7 +38,7 @@ fn plain(text: &str) -> &str {
 }
 
 /// The result of a walk over all entries.
-struct Walked<'a> {
+struct Reachable<'a> {
     all: Paths<'a>,
     /// Reachable without development dependencies, with or without peers.
     production: Paths<'a>,
@@ -59,7 +59,7 @@ impl Lockfile {
         let graph = self.graph();
         let tools = graph.tools();
         let is_read = |kind: Kind| !(legacy_peers && kind.peer);
-        let walked = Walked {
+        let reachable = Reachable {
             all: graph.reach(|_, _| true),
             production: graph.reach(|kind, _| !kind.dev),
             certain: graph.walk(vec![""], |from, kind, _| {
@@ -72,9 +72,9 @@ impl Lockfile {
         };
         let entries = self.lock.packages.iter().filter(|(path, entry)| !path.is_empty() && !entry.link);
         let wrong = entries.filter_map(|(path, entry)| {
-            let (found, why) = walked.wrong_mark(path, entry)?;
-            let hint = if walked.production.contains(path.as_str())
-                && !walked.without_peers.contains(path.as_str())
+            let (found, why) = reachable.wrong_mark(path, entry)?;
+            let hint = if reachable.production.contains(path.as_str())
+                && !reachable.without_peers.contains(path.as_str())
             {
                 ", or write `legacy-peer-deps=true` into `.npmrc` beside it if it was made with that"
             } else {
@@ -89,7 +89,7 @@ impl Lockfile {
     }
 }
 
-impl Walked<'_> {
+impl Reachable<'_> {
     fn wrong_mark(&self, path: &str, entry: &Entry) -> Option<(&'static str, &'static str)> {
         let has = |paths: &Paths<'_>| paths.contains(path);
         let goes_without = entry.optional || entry.dev_optional;

@@ -12,7 +12,7 @@ use crate::inputs::stand_in;
 use crate::oci::index;
 use crate::oci::platform::{Platform, is_same};
 use crate::process::problem::Problem;
-use crate::release::preflight::{Found, checks, not_asked, saw};
+use crate::release::preflight::{Found, checks, not_asked, observed};
 use crate::release::target::Target;
 use crate::release::{Session, Tools};
 
@@ -33,7 +33,7 @@ pub(super) fn stand_ins(target: &Target) -> Result<Found> {
         true => "not replaced: `TESTBED_BASE_STAND_IN` is not set",
         false => "replaced by `TESTBED_BASE_STAND_IN`, between loopback registries",
     };
-    Ok(saw(seen, problems))
+    Ok(observed(seen, problems))
 }
 
 /// The base images that the Dockerfile pins must exist, for every platform on which they are used.
@@ -66,7 +66,7 @@ pub(super) fn base_images(
             Err(unread) => problems.extend(by_builder(session, tools, reference, is_on_target, &unread)?),
         }
     }
-    Ok(saw("each exists for every platform that uses it", problems))
+    Ok(observed("each exists for every platform that uses it", problems))
 }
 
 /// Whether an earlier release or `verify` on this machine has read the manifests of the base image at `place`.

@@ -15,7 +15,7 @@ use crate::inputs::pin::{CARGO_LOCK, ToolPin, document};
 use crate::inputs::{Inputs, PUBLIC_KEY};
 use crate::process::environment::BUILDX_BUILDER;
 use crate::process::problem::Problem;
-use crate::release::preflight::{Check, Found, bases, not_asked, saw};
+use crate::release::preflight::{Check, Found, bases, not_asked, observed};
 use crate::release::target::Target;
 use crate::release::{Session, Tools};
 use crate::tool::cosign::Generation;
@@ -136,7 +136,7 @@ fn unreachable(registry: &str, builder: &str, of_variable: Option<&str>) -> Stri
 fn git(session: &Session<'_>) -> Result<Found> {
     let version = session.git.version()?;
     let problem = old_git(&version, session.config.tags);
-    Ok(saw(version, problem))
+    Ok(observed(version, problem))
 }
 
 fn old_git(version: &str, tags: TagPolicy) -> Option<Problem> {
@@ -158,7 +158,7 @@ fn denies_sources(session: &Session<'_>, tools: &Tools<'_>) -> Result<Found> {
         "the builder was not seen to enforce a source policy, so nothing would restrict the build to what the commit pins; \
          use BuildKit 0.13 or newer, with buildx 0.13 or newer",
     )?;
-    Ok(saw("the builder fetches only what a source policy allows", []))
+    Ok(observed("the builder fetches only what a source policy allows", []))
 }
 
 /// Whether `registry` is among those that the engine reaches without TLS: by name, or in a network such as
@@ -182,7 +182,7 @@ fn speaks_http(insecure: &[String], registry: &str) -> bool {
 fn build_secrets(session: &Session<'_>) -> Result<Found> {
     let found = config::build_secrets(&session.config.build_secrets, session.environment)?;
     let missing = found.err().map(|names| Problem::new("build secrets", missing_secrets(&names)));
-    Ok(saw(secrets_set(&session.config.build_secrets), missing))
+    Ok(observed(secrets_set(&session.config.build_secrets), missing))
 }
 
 fn secrets_set(names: &[VariableName]) -> String {
@@ -229,13 +229,13 @@ fn key(tools: &Tools<'_>, target: &Target, inputs: &Inputs) -> Result<Found> {
         );
         Problem::new("signing key", text)
     });
-    Ok(saw(format!("belongs to `{PUBLIC_KEY}`"), problem))
+    Ok(observed(format!("belongs to `{PUBLIC_KEY}`"), problem))
 }
 
 fn registry(tools: &Tools<'_>, target: &Target) -> Result<Found> {
     let doing = || format!("cannot push to `{}`", target.image);
     tools.registry.check_push().map_err(|error| target.registry_error(&doing(), error))?;
-    Ok(saw(format!("accepts pushes to `{}`", target.image), []))
+    Ok(observed(format!("accepts pushes to `{}`", target.image), []))
 }
 
 /// Whether a version such as `26.1.5+dfsg1` or `0.13.1` is at least `(major, minor)`.

@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use crate::forge::{Awaited, CiState};
+use crate::forge::{CiState, PendingContexts};
 use crate::inputs::source::Source;
 use crate::process::problem::Problem;
 use crate::process::shown::few;
 use crate::release::Session;
-use crate::release::preflight::{Found, saw};
+use crate::release::preflight::{Found, observed};
 use crate::release::target::Target;
 
 /// The longest pause between two queries; the first pauses are shorter.
@@ -36,7 +36,7 @@ impl Gate {
             CiState::Pending(awaited) => format!("the release waits for {}", names(awaited)),
             CiState::Green | CiState::Red(_) => "nothing that counts is red or pending".to_owned(),
         };
-        let found = saw(words, problem(&state));
+        let found = observed(words, problem(&state));
         self.0.get_or_init(|| state);
         Ok(found)
     }
@@ -83,8 +83,8 @@ fn problem(state: &CiState) -> Option<Problem> {
 }
 
 /// The contexts that the release waits for.
-fn names(awaited: &Awaited) -> String {
-    let Awaited { pending, missing, .. } = awaited;
+fn names(awaited: &PendingContexts) -> String {
+    let PendingContexts { pending, missing, .. } = awaited;
     let names = [&pending[..], missing].concat().join("`, `");
     if missing.is_empty() {
         return format!("`{names}`");
@@ -93,8 +93,8 @@ fn names(awaited: &Awaited) -> String {
 }
 
 /// A pending context may still finish, so that problem is transient. A missing one may have another name.
-fn timed_out(awaited: &Awaited, limit: Duration) -> Vec<Problem> {
-    let (Awaited { pending, missing, present }, limit) = (awaited, limit.as_secs());
+fn timed_out(awaited: &PendingContexts, limit: Duration) -> Vec<Problem> {
+    let (PendingContexts { pending, missing, present }, limit) = (awaited, limit.as_secs());
     let mut problems = Vec::new();
     if !pending.is_empty() {
         let text = format!(
@@ -125,14 +125,14 @@ mod tests {
     use std::time::Duration;
 
     use super::{MOST_LISTED, names, timed_out};
-    use crate::forge::Awaited;
+    use crate::forge::PendingContexts;
     use crate::process::failure::exit_code;
     use crate::release::preflight::refusal;
 
-    fn awaited(pending: &[&str], missing: &[&str], present: &[&str]) -> Awaited {
+    fn awaited(pending: &[&str], missing: &[&str], present: &[&str]) -> PendingContexts {
         let [pending, missing, present] =
             [pending, missing, present].map(|names| names.iter().map(|name| (*name).to_owned()).collect());
-        Awaited { pending, missing, present }
+        PendingContexts { pending, missing, present }
     }
 
     #[test]

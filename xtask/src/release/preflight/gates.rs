@@ -12,7 +12,7 @@ use crate::inputs::pin::document;
 use crate::inputs::signers::{SignedTag, Signers};
 use crate::inputs::source::Source;
 use crate::process::problem::Problem;
-use crate::release::preflight::{Found, keys, saw};
+use crate::release::preflight::{Found, keys, observed};
 use crate::release::target::Target;
 use crate::release::{Context, Session};
 use crate::tool::git::Commit;
@@ -33,7 +33,7 @@ pub(super) fn look(context: &Context<'_>) -> Result<Found> {
         problems.extend(texts.into_iter().map(|text| Problem::new("git tag", text)));
     }
     problems.extend(keys::wrong(context, &default)?.map(|text| Problem::new("signing key", text)));
-    Ok(saw(format!("those of the forge's default branch `{}`", default.branch.name), problems))
+    Ok(observed(format!("those of the forge's default branch `{}`", default.branch.name), problems))
 }
 
 fn problem(

@@ -15,7 +15,7 @@ use crate::oci::reference::{Digest, Tag};
 use crate::oci::registry::{Client, Got, Wanted};
 use crate::process::problem::Problem;
 use crate::release::Context;
-use crate::release::preflight::{Found, saw};
+use crate::release::preflight::{Found, observed};
 
 /// How many requests are sent in one batch.
 const TOGETHER: usize = 100;
@@ -35,7 +35,7 @@ pub(super) fn look(context: &Context<'_>) -> Result<Found> {
     let left: Vec<_> = attested.filter(|digest| !named.contains(digest)).collect();
     let payloads = payloads(registry, &left)?;
     let problem = payloads.iter().find_map(|(digest, payload)| problem(source, digest, payload));
-    Ok(saw("not signed before for another commit", problem))
+    Ok(observed("not signed before for another commit", problem))
 }
 
 /// Whether `name` is a tag of an image that was released or may still be: any version tag, or a candidate tag of this

@@ -52,7 +52,7 @@ fn the_command_to_remove_by_hand_is_printed_whatever_stopped_the_removal() {
         (Error::from(Interrupted::by(2)).context("asking the registry"), "was stopped"),
         (anyhow!("answered 500"), "answered 500"),
     ] {
-        let is_signal = interrupt::is_reason(&failure);
+        let is_signal = interrupt::is_cause_of(&failure);
         let (said, error) = ended(Err(failure));
         let [line] = &said[..] else { panic!("{said:?}") };
         assert!(line.contains("crane delete forge.example.org/acme/carol$each"), "{line}");

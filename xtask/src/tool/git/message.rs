@@ -50,7 +50,7 @@ impl Message {
         // For most commits of a long history, the first byte rules out a revert.
         let may_revert =
             matches!(subject.as_bytes().first(), Some(b'R' | b'r')) && origin::is_revert(&subject);
-        if may_revert && let Some((reverted, subject)) = origin::by_button(&subject, body) {
+        if may_revert && let Some((reverted, subject)) = origin::by_revert_button(&subject, body) {
             let reverts = Some(Box::new(reverted));
             return Self { colon: colon(&subject), subject, reverts, ..Self::default() };
         }

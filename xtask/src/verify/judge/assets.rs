@@ -16,7 +16,7 @@ use crate::verify::claim::{Claim, Seen, Unseen, Verdict};
 use crate::verify::observe::{AssetsSeen, ImageSeen};
 
 /// What is attested about the released image. It determines which files the page must have.
-pub struct Due {
+pub struct Required {
     /// The build type of its provenance.
     pub build_type: BuildType,
     /// The digest of each envelope, and the kind that it is marked as; `None` if that is not one of ours.
@@ -31,13 +31,13 @@ pub(in crate::verify) fn attested(
     seen: &ImageSeen,
     claims: &[Claim],
     hint: &Seen<Hint>,
-) -> Seen<Due> {
+) -> Seen<Required> {
     let lacks = |id: &&str| claims.iter().any(|claim| claim.id == *id && claim.verdict != Verdict::Holds);
     if let Some(id) = [claims::PROVENANCE, claims::SBOM, claims::SMOKE].into_iter().find(lacks) {
         return Err(Unseen::Follows(id));
     }
     let build_type = build_type(seen, image).map_err(|_unknown| Unseen::Follows(claims::PROVENANCE_FORM))?;
-    Ok(Due { build_type, envelopes: envelopes(seen)?, hint: hint.clone()? })
+    Ok(Required { build_type, envelopes: envelopes(seen)?, hint: hint.clone()? })
 }
 
 /// The attached envelopes: their digests, and the kind that each is marked as. If every claim holds, cosign accepts each
@@ -54,7 +54,7 @@ pub(in crate::verify) fn envelopes(seen: &ImageSeen) -> Seen<Vec<(Option<Atteste
 pub(in crate::verify) fn judge(
     release: &Release<'_>,
     digest: &Digest,
-    attested: &Seen<Due>,
+    attested: &Seen<Required>,
     page: &Seen<()>,
     seen: &Seen<AssetsSeen>,
 ) -> Claim {
@@ -77,7 +77,7 @@ fn none(seen: &AssetsSeen) -> Result<String> {
     Ok("none, as of every release of the first build type".to_owned())
 }
 
-fn ours(release: &Release<'_>, digest: &Digest, attested: &Due, seen: &AssetsSeen) -> Result<String> {
+fn ours(release: &Release<'_>, digest: &Digest, attested: &Required, seen: &AssetsSeen) -> Result<String> {
     let tag = release.tag();
     for name in assets::names(tag) {
         let count = seen.listed.iter().filter(|listed| listed.name == name).count();

@@ -13,7 +13,7 @@ use super::image::borrow;
 use super::{bundles, form};
 
 /// One required attestation.
-pub(super) struct Due<'a> {
+pub(super) struct Required<'a> {
     /// Its kind.
     pub(super) of: Attested,
     /// The claim that there is one.
@@ -26,7 +26,7 @@ pub(super) struct Due<'a> {
 /// that is required, there is nothing to count the attachments against.
 pub(super) fn judge(
     signature: &Claim,
-    due: &[Due<'_>],
+    due: &[Required<'_>],
     seen: &ImageSeen,
     tags: &Seen<Vec<String>>,
     signed_as: &dyn Fn(&[&Bundle]) -> Result<()>,

@@ -232,7 +232,7 @@ mod tests {
             self.index["manifests"][0]["size"] = json!(manifest.len() + more[0]);
             let part = Part {
                 platform: "linux/arm64".to_owned(),
-                said: None,
+                metadata: None,
                 layered: None,
                 manifest: Some(manifest),
                 config: Some(config),

@@ -14,11 +14,11 @@ use crate::inputs::source::Source;
 use crate::oci::index;
 use crate::oci::reference::Digest;
 
-use super::attachments::Due;
+use super::attachments::Required;
 use super::{attachments, bundles, form, layers, provenance as of_provenance, smoke};
 use crate::evidence::statement::{check_signatures, only_attestation, only_predicate, signatures};
 use crate::verify::claim::{Claim, Seen, Unseen};
-use crate::verify::observe::{Answer, ImageSeen, Part, Said};
+use crate::verify::observe::{Answer, ImageSeen, Metadata, Part};
 
 /// Judges what was seen of the image. `tags` are those under which anything else is attached to it.
 pub(in crate::verify) fn judge(
@@ -54,10 +54,10 @@ pub(in crate::verify) fn judge(
         about(attestation, build_type)
     });
     let mut due = vec![
-        Due { of: Attested::Provenance, claim: &provenance, answer: &seen.provenance },
-        Due { of: Attested::Sbom, claim: &sbom, answer: &seen.sbom },
+        Required { of: Attested::Provenance, claim: &provenance, answer: &seen.provenance },
+        Required { of: Attested::Sbom, claim: &sbom, answer: &seen.sbom },
     ];
-    due.extend(smoke.as_ref().map(|claim| Due {
+    due.extend(smoke.as_ref().map(|claim| Required {
         of: Attested::TestResult,
         claim,
         answer: &seen.test_result,
@@ -143,13 +143,13 @@ fn contents(release: &Release<'_>, digest: &Digest, seen: &ImageSeen) -> Vec<Cla
 }
 
 /// What each platform's image says about itself; an error if one of them says nothing.
-fn said(seen: &ImageSeen) -> Seen<Vec<(&str, &Said)>> {
+fn said(seen: &ImageSeen) -> Seen<Vec<(&str, &Metadata)>> {
     let parts = match &seen.parts {
         Ok(parts) => parts,
         Err(Unseen::Wrong(_)) => return Err(Unseen::Follows(claims::IMAGE_PRESENT)),
         Err(unseen) => return Err(unseen.clone()),
     };
-    let said = parts.iter().map(|part| Some((part.platform.as_str(), part.said.as_ref()?)));
+    let said = parts.iter().map(|part| Some((part.platform.as_str(), part.metadata.as_ref()?)));
     said.collect::<Option<_>>().ok_or(Unseen::Follows(claims::IMAGE_PRESENT))
 }
 
@@ -225,7 +225,7 @@ pub(super) fn attested(
     (claim, predicate)
 }
 
-fn judge_labels(release: &Release<'_>, index: &[u8], said: &[(&str, &Said)]) -> Result<String> {
+fn judge_labels(release: &Release<'_>, index: &[u8], said: &[(&str, &Metadata)]) -> Result<String> {
     let expected = labels::of(release);
     let of_index = index::annotations(index)?;
     let mut places = vec![("annotation", "the index".to_owned(), &of_index)];

@@ -143,7 +143,7 @@ mod tests {
         let manifest = json!({"config": descriptor("config", 1), "layers": layers}).to_string();
         Part {
             platform: "linux/amd64".to_owned(),
-            said: None,
+            metadata: None,
             layered: None,
             manifest: Some(manifest.into_bytes()),
             config: None,

@@ -12,7 +12,7 @@ use crate::inputs::words;
 use crate::oci::reference::Digest;
 use crate::tool::git::Commit;
 
-use super::assets::{self, Due};
+use super::assets::{self, Required};
 use super::image::smoked;
 use super::lines::{fenced, first_difference};
 use crate::verify::claim::{Claim, Seen, Unseen, Verdict};
@@ -26,7 +26,7 @@ pub(in crate::verify) fn judge(
     key_address: Option<&str>,
     seen: &PublicSeen,
     image: Option<&ImageSeen>,
-    attested: &Seen<Due>,
+    attested: &Seen<Required>,
 ) -> Vec<Claim> {
     let mut claims = vec![tag_image(release, Some(digest), &seen.version_tag)];
     claims.extend(names(release, &seen.names));

@@ -23,7 +23,7 @@ pub(in crate::verify) struct Part {
     /// Such as `linux/arm64`.
     pub(in crate::verify) platform: String,
     /// What its manifest and config say; `None` if one of them is missing.
-    pub(in crate::verify) said: Option<Said>,
+    pub(in crate::verify) metadata: Option<Metadata>,
     /// Its layers, as named by manifest and config; `None` in the same case.
     pub(in crate::verify) layered: Option<Layered>,
     /// The bytes of its manifest, if it exists.
@@ -35,7 +35,7 @@ pub(in crate::verify) struct Part {
 }
 
 /// What a platform's image says about itself.
-pub(in crate::verify) struct Said {
+pub(in crate::verify) struct Metadata {
     /// The platform of its config, in the index's notation.
     pub(in crate::verify) platform: String,
     pub(in crate::verify) labels: BTreeMap<String, String>,
@@ -139,7 +139,7 @@ fn labels(store: &dyn Store, pinned: &str, index: Option<Vec<u8>>) -> Result<BTr
     let parts = look_at_parts(store, std::slice::from_ref(first), manifests);
     let part = parts.map_err(|unseen| anyhow!("{unseen}"))?.into_iter().next();
     let part = part.with_context(|| format!("`{pinned}` was not looked at"))?;
-    let said = part.said.with_context(|| format!("`{pinned}` lacks {}", part.missing.join(", ")))?;
+    let said = part.metadata.with_context(|| format!("`{pinned}` lacks {}", part.missing.join(", ")))?;
     Ok(said.labels)
 }
 
@@ -181,7 +181,7 @@ fn look_at_parts(
         platforms.iter().zip(&manifests).zip(&parsed).map(|(((platform, digest), bytes), manifest)| {
             let mut part = Part {
                 platform: platform.clone(),
-                said: None,
+                metadata: None,
                 layered: None,
                 manifest: bytes.clone(),
                 config: None,
@@ -212,7 +212,7 @@ fn complete<'a>(part: &mut Part, manifest: &ImageManifest, found: impl Fn(&Wante
     let digest = &manifest.config.digest;
     match found(&Wanted::Blob(digest.clone())).map(serde_json::from_slice::<ImageConfig>) {
         Some(Ok(config)) => {
-            part.said = Some(Said {
+            part.metadata = Some(Metadata {
                 platform: config.platform.to_string(),
                 labels: config.config.labels,
                 annotations: manifest.annotations.clone().unwrap_or_default(),

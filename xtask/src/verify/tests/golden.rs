@@ -131,7 +131,7 @@ fn a_page_of_every_format_says_what_would_be_written_now() {
         };
         let page = page::write(format, &release, &details, &world.digest, &smoked).unwrap();
         assert!(
-            page::says_the_same(found, &page),
+            page::has_same_content(found, &page),
             "format {number} is written as\n{}\nand was\n{}",
             page::promises(&page.body),
             page::promises(&found.page.body)

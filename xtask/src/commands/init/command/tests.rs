@@ -1,21 +1,21 @@
 //! The commands of repositories, and the command of the image.
 
 use super::{Command, Origin};
+use crate::commands::init::old_paths::OldPaths;
 use crate::commands::init::package::Package;
 use crate::commands::init::started::Started;
-use crate::commands::init::was::Was;
 use crate::inputs::dockerfile::existing::{self, shell};
 
 pub(in crate::commands::init) fn of_main(text: &str) -> Command {
     let words = shell::words(text).unwrap();
     let started = Started { words, origin: Origin::Main, variables: Vec::new() };
-    Command::placed(started, &Package::default(), &Was::default()).unwrap()
+    Command::placed(started, &Package::default(), &OldPaths::default()).unwrap()
 }
 
 fn found(json: &str, dockerfile: &str) -> Result<(String, Origin), String> {
     let package: Package = serde_json::from_str(json).unwrap();
     let old = existing::read(dockerfile);
-    let command = Command::of(&package, Some(&old), &Was::of(&old, ""))?;
+    let command = Command::of(&package, Some(&old), &OldPaths::of(&old, ""))?;
     Ok((command.entrypoint(), command.origin))
 }
 

@@ -1,10 +1,10 @@
 //! Dockerfiles that `init` writes.
 
 use super::{left_out, text};
+use crate::commands::init::old_paths::OldPaths;
 use crate::commands::init::shipped::Shipped;
 use crate::commands::init::survey::Survey;
 use crate::commands::init::survey::tests::example;
-use crate::commands::init::was::Was;
 use crate::commands::init::{Options, base, carried, command, files};
 use crate::inputs::config;
 use crate::inputs::dockerfile::{self, existing};
@@ -71,7 +71,8 @@ fn the_service_runs_in_its_own_directory_and_each_variable_is_set_once() {
 fn volumes_are_created_at_their_paths_in_the_new_image() {
     let written = |lines: &str| {
         let old = existing::read(&format!("FROM node\n{lines}\n"));
-        let survey = Survey { was: Was::of(&old, ""), dockerfile: Some(old), ..example(pinned("22-slim")) };
+        let survey =
+            Survey { old_paths: OldPaths::of(&old, ""), dockerfile: Some(old), ..example(pinned("22-slim")) };
         text(&survey) + &files::compose(&survey, &config::tests::example()).unwrap()
     };
     for (lines, expected) in [
@@ -111,7 +112,7 @@ fn a_base_without_a_shell_is_used_only_for_the_last_stage() {
         format!("FROM gcr.io/distroless/nodejs22-debian12@sha256:{}\nCMD [\"dist/x.js\"]\n", "b".repeat(64));
     let old = existing::read(&old);
     let package = serde_json::from_str("{}").unwrap();
-    let mut command = command::Command::of(&package, Some(&old), &Was::of(&old, "")).unwrap();
+    let mut command = command::Command::of(&package, Some(&old), &OldPaths::of(&old, "")).unwrap();
     let base = base::pinned(&Options::default(), Some(&old)).unwrap();
     command.starts(base::node(&base));
     let stages = base::of_stages(&base).unwrap();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag};
 
-use super::super::{Told, section};
+use super::super::{Section, section};
 use crate::evidence::page::CHANGES_HEADING;
 use crate::inputs::config::Groups;
 use crate::inputs::history::History;
@@ -205,7 +205,7 @@ fn every_commit_is_listed_once_and_none_of_its_text_becomes_markup() {
         assert_eq!((block(&page), imitation(&page, CHANGES_HEADING)), (None, None), "page {number}:\n{page}");
         let (mut words, commits) = read(&page);
         let groups = Groups::default();
-        let changes = Told::of(&history, &groups).changes;
+        let changes = Section::of(&history, &groups).changes;
         let is_told = |entry: &&LogEntry| !entry.is_bare_merge();
         let own: BTreeSet<_> =
             history.commits.iter().filter(is_told).map(|entry| entry.commit.as_str()).collect();

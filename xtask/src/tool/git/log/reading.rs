@@ -13,7 +13,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, ensure};
 
 use super::{Commit, FIELDS, Log, LogEntry, Message, is_bare_merge};
-use crate::tool::git::Few;
+use crate::tool::git::Interner;
 use crate::tool::git::people::{contact, name};
 use crate::tool::git::pull_request;
 
@@ -40,11 +40,11 @@ type Record<'a> = [&'a [u8]; FIELDS.len()];
 pub(super) struct Reading {
     pub(super) log: Log,
     /// The co-authors of a commit, by what git printed about them, because a range has many commits and few people.
-    pub(super) co_authors: Few<CoAuthors>,
+    pub(super) co_authors: Interner<CoAuthors>,
     /// The positions of the entries that have co-authors, and the place of these co-authors.
     pub(super) co_authored: Vec<(usize, usize)>,
     /// Each author, by git's output.
-    pub(super) known: Few<Author>,
+    pub(super) known: Interner<Author>,
     kept_bytes: usize,
 }
 

@@ -56,7 +56,7 @@ fn reverted_pull_request(subject: &str, first: &str) -> Option<Reverted> {
 /// The commit that was reverted with the button of Forgejo and Gitea, and a subject for readers. The button writes
 /// the subject `revert <id>`, and as the body `revert ` with the whole message of the reverted commit, whose footers
 /// are not those of the revert.
-pub(super) fn by_button(subject: &str, body: &str) -> Option<(Reverted, String)> {
+pub(super) fn by_revert_button(subject: &str, body: &str) -> Option<(Reverted, String)> {
     let id = subject.strip_prefix("revert ").filter(|id| is_whole_id(id))?;
     let shown = match first_line(body) {
         None => subject.to_owned(),

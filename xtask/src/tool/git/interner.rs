@@ -8,7 +8,7 @@ use std::sync::Arc;
 const SLOTS: usize = 1024;
 
 /// The values, in the order in which their texts first appeared.
-pub struct Few<V> {
+pub struct Interner<V> {
     values: Vec<V>,
     /// The text of each value.
     texts: Vec<Arc<[u8]>>,
@@ -18,13 +18,13 @@ pub struct Few<V> {
     last: Box<[usize; SLOTS]>,
 }
 
-impl<V> Default for Few<V> {
+impl<V> Default for Interner<V> {
     fn default() -> Self {
         Self { values: Vec::new(), texts: Vec::new(), places: BTreeMap::new(), last: Box::new([0; SLOTS]) }
     }
 }
 
-impl<V> Few<V> {
+impl<V> Interner<V> {
     /// The place and the value of `text`. If the text is new, `new` makes the value.
     pub fn of(&mut self, text: &[u8], new: impl FnOnce() -> V) -> (usize, &mut V) {
         let slot = slot(text);
@@ -67,11 +67,11 @@ fn slot(text: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{Few, SLOTS, slot};
+    use super::{Interner, SLOTS, slot};
 
     #[test]
     fn each_text_has_the_value_that_was_made_for_it() {
-        let mut few = Few::default();
+        let mut few = Interner::default();
         // More texts than slots, so that some share one, and texts that differ only in bytes that do not affect the
         // slot.
         let texts: Vec<_> = (0..3 * SLOTS).map(|number| format!("{number} of the people")).collect();

@@ -5,20 +5,20 @@ use crate::inputs::dockerfile::existing::Existing;
 
 /// Absolute directories of the old image.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Was {
+pub(super) struct OldPaths {
     /// The directory of the package's folder.
     pub(super) home: String,
     /// The directory in which its command starts.
     workdir: String,
 }
 
-impl Default for Was {
+impl Default for OldPaths {
     fn default() -> Self {
         Self { home: HOME.to_owned(), workdir: HOME.to_owned() }
     }
 }
 
-impl Was {
+impl OldPaths {
     /// `prefix` is what the paths in the package's folder begin with in the repository.
     pub(super) fn of(old: &Existing, prefix: &str) -> Self {
         let workdir = old.workdir.as_ref().map_or(HOME, |workdir| workdir.value.as_str()).to_owned();
@@ -35,7 +35,7 @@ impl Was {
     }
 
     /// `text` with [`HOME`] in place of the old directory, wherever that is a whole path or the beginning of one.
-    pub(super) fn moved(&self, text: &str) -> String {
+    pub(super) fn relocated(&self, text: &str) -> String {
         if self.home == "/" || self.home == HOME {
             return text.to_owned();
         }
@@ -75,7 +75,7 @@ pub(super) fn plain(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::Was;
+    use super::OldPaths;
     use crate::inputs::dockerfile::existing;
 
     #[test]
@@ -89,14 +89,18 @@ mod tests {
             ("COPY . /build\nWORKDIR /run", "", "/run", Some("x.js")),
             ("WORKDIR /app\nCOPY . .\nWORKDIR /app", "api/", "/app", Some("x.js")),
         ] {
-            let was = Was::of(&existing::read(&format!("FROM node\n{lines}\n")), prefix);
-            assert_eq!((was.home.as_str(), was.below_home("./x.js").as_deref()), (home, script), "{lines}");
+            let old_paths = OldPaths::of(&existing::read(&format!("FROM node\n{lines}\n")), prefix);
+            assert_eq!(
+                (old_paths.home.as_str(), old_paths.below_home("./x.js").as_deref()),
+                (home, script),
+                "{lines}"
+            );
         }
     }
 
     #[test]
     fn only_whole_paths_are_moved() {
-        let was = Was::of(&existing::read("FROM node\nWORKDIR /usr/src/app\n"), "");
+        let old_paths = OldPaths::of(&existing::read("FROM node\nWORKDIR /usr/src/app\n"), "");
         for (text, expected) in [
             ("/usr/src/app", "/app"),
             ("A=/usr/src/app B=\"/usr/src/app/x\"", "A=/app B=\"/app/x\""),
@@ -104,7 +108,7 @@ mod tests {
             ("/usr/src/application", "/usr/src/application"),
             ("/data/usr/src/app", "/data/usr/src/app"),
         ] {
-            assert_eq!(was.moved(text), expected);
+            assert_eq!(old_paths.relocated(text), expected);
         }
     }
 }
