@@ -1,4 +1,5 @@
-//! The variables before the first `FROM`: those that the builder and the build set, and the defaults of `ARG`.
+//! The variables before the first `FROM`, which are those that the builder and the build set, and the defaults of `ARG`;
+//! and what an `ARG` or `ENV` in a stage makes of them.
 
 use super::parse::Instruction;
 use super::words::{self, Values};
@@ -39,6 +40,24 @@ pub(super) fn take_defaults(argument: &Instruction, known: &mut Values) {
             words::take(known, [(name, value)]);
         }
     }
+}
+
+/// What an `ARG` or `ENV` in a stage sets; `None` is a value that is not known here. Every value of a line is expanded
+/// before any of them is set. An `ARG` without a default has the value from `before` the first `FROM`, which no other
+/// line of a stage knows.
+pub(super) fn of_stage<'i>(
+    instruction: &'i Instruction,
+    before: &Values,
+    expand: impl Fn(&str) -> Option<String>,
+) -> Vec<(&'i str, Option<String>)> {
+    let is_argument = instruction.is("ARG");
+    let set = |(name, value): (&'i str, Option<&'i str>)| match value {
+        _ if is_argument && BUILD_ARGUMENTS.contains(&name) => Some((name, None)),
+        Some(value) => Some((name, expand(value))),
+        None if is_argument => Some((name, before.get(name)?.clone())),
+        None => Some((name, None)),
+    };
+    words::assigned(instruction).into_iter().filter_map(set).collect()
 }
 
 /// Those of the automatic variables that the platform decides.

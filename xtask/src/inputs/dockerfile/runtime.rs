@@ -67,22 +67,8 @@ fn base(from: &Instruction, known: &Values) -> Option<String> {
 /// before the first `FROM`, which apply in a stage that names it.
 fn take(runtime: &mut Runtime, variables: &mut Values, instruction: &Instruction, known: &Values) {
     match instruction.keyword().to_ascii_uppercase().as_str() {
-        "ARG" => {
-            let set: Vec<_> = words::assigned(instruction)
-                .into_iter()
-                .filter_map(|(name, default)| match default {
-                    _ if arguments::BUILD_ARGUMENTS.contains(&name) => Some((name, None)),
-                    Some(default) => Some((name, fully_expanded(default, variables))),
-                    None => Some((name, known.get(name)?.clone())),
-                })
-                .collect();
-            take_all(variables, set);
-        }
-        "ENV" => {
-            let assigned = words::assigned(instruction).into_iter();
-            let set = assigned
-                .map(|(name, value)| (name, value.and_then(|value| fully_expanded(value, variables))));
-            let set: Vec<_> = set.collect();
+        "ARG" | "ENV" => {
+            let set = arguments::of_stage(instruction, known, |value| fully_expanded(value, variables));
             take_all(variables, set);
         }
         "USER" => {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Findings;
-use super::arguments::{self, BUILD_ARGUMENTS};
+use super::arguments;
 use super::image::{BaseImage, BaseImages};
 use super::npm;
 use super::parse::Instruction;
@@ -69,21 +69,15 @@ impl<'a> Stages<'a> {
         }
     }
 
-    /// Sets variables of the current stage. An `ARG` without a default has that of the `ARG` before the first `FROM`,
-    /// which no other line of a stage knows.
+    /// Sets variables of the current stage.
     fn set(&mut self, instruction: &Instruction) {
         let Some((stage, before)) = self.stages.split_last_mut() else { return };
         let is_recorded = instruction.is("ENV");
         let mut known = vec![&stage.variables];
         let chain = || chain_of(before, stage);
         known.extend(chain().map(|stage| &stage.environment).chain(chain().map(|stage| &stage.variables)));
-        // Every value of a line is expanded before any of them is set.
-        let assigned = words::assigned(instruction).into_iter().filter_map(|(name, value)| match value {
-            _ if !is_recorded && BUILD_ARGUMENTS.contains(&name) => Some((name, None)),
-            Some(value) => Some((name, words::expand(value, &known).ok())),
-            None => Some((name, self.arguments.get(name)?.clone())),
-        });
-        let assigned: Vec<_> = assigned.collect();
+        let expand = |value: &str| words::expand(value, &known).ok();
+        let assigned = arguments::of_stage(instruction, &self.arguments, expand);
         for (name, value) in &assigned {
             if let Some(is_production) = value.as_ref().and_then(|value| npm::default_of(name, value)) {
                 stage.is_production = is_production;
