@@ -39,6 +39,7 @@ pub use image::{BaseImage, BaseImages, says_musl};
 pub use install::NPM_CPU;
 pub use network::NetworkedStep;
 pub use own::Own;
+pub(crate) use words::is_name as is_variable;
 
 /// The largest Dockerfile, in bytes. Each line is checked against the stages before it, so a file of a megabyte would
 /// take minutes.

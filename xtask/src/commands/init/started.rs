@@ -5,6 +5,7 @@ use super::base::is_distroless;
 use super::command::Origin;
 use super::package::Package;
 use crate::inputs::dockerfile::existing::{Existing, shell};
+use crate::inputs::dockerfile::is_variable;
 
 /// The most scripts that are followed: a script may call another one, or itself.
 const MOST_SCRIPTS: usize = 8;
@@ -111,9 +112,7 @@ fn unwrapped(words: Vec<String>) -> (Vec<(String, String)>, Vec<String>) {
 
 fn variable(word: &str) -> Option<(String, String)> {
     let (name, value) = word.split_once('=')?;
-    let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    is_name.then(|| (name.to_owned(), value.to_owned()))
+    is_variable(name).then(|| (name.to_owned(), value.to_owned()))
 }
 
 /// The script that a call of npm runs.

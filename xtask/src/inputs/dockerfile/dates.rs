@@ -19,7 +19,7 @@ fn is_written(instruction: &Instruction) -> bool {
 
 /// Whether `text` has `name` as a whole word: a program may read it from its environment in any way.
 fn names(text: &str, name: &str) -> bool {
-    text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).any(|word| word == name)
+    text.split(|c| !words::is_of_name(c)).any(|word| word == name)
 }
 
 pub(super) fn check(instructions: &[Instruction], findings: &mut Findings) {

@@ -54,8 +54,7 @@ pub(super) fn is_unclear(text: &str) -> bool {
 
 /// Whether what is between `${` and `}` is a name, perhaps with a modifier and plain characters.
 fn is_plain(inside: &str) -> bool {
-    let is_of_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let rest = inside.trim_start_matches(is_of_name);
+    let rest = inside.trim_start_matches(words::is_of_name);
     let word =
         [":-", ":+", ":?", "-", "+", "?", "%", "#"].iter().find_map(|modifier| rest.strip_prefix(modifier));
     rest.len() < inside.len()

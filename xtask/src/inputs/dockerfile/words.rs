@@ -67,9 +67,13 @@ pub(super) fn take<'a>(values: &mut Values, set: impl IntoIterator<Item = (&'a s
 }
 
 /// Whether `text` is the name of a variable.
-pub(super) fn is_name(text: &str) -> bool {
-    text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+pub(crate) fn is_name(text: &str) -> bool {
+    !text.is_empty() && !text.starts_with(|c: char| c.is_ascii_digit()) && text.chars().all(is_of_name)
+}
+
+/// Whether the name of a variable may have this character.
+pub(super) fn is_of_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_'
 }
 
 /// What a word means, with `$NAME`, `${NAME}`, `${NAME-default}` and `${NAME:-default}` replaced by the value in the
@@ -130,7 +134,7 @@ fn variable<'a>(text: &'a str, room: usize, known: &[&Values], depth: usize) -> 
     let unread = || format!("${}", &text[..text.find('}').map_or(text.len(), |end| end + 1)]);
     let inside = text.strip_prefix('{');
     let begin = inside.unwrap_or(text);
-    let end = begin.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(begin.len());
+    let end = begin.find(|c| !is_of_name(c)).unwrap_or(begin.len());
     let (name, after) = begin.split_at(end);
     // Names may have other letters there.
     if !is_name(name) || after.starts_with(|c: char| !c.is_ascii()) {
@@ -163,7 +167,7 @@ fn variable<'a>(text: &'a str, room: usize, known: &[&Values], depth: usize) -> 
 pub(super) fn names_used(text: &str) -> impl Iterator<Item = &str> {
     text.split('$').skip(1).map(|rest| {
         let rest = rest.strip_prefix('{').unwrap_or(rest);
-        &rest[..rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(rest.len())]
+        &rest[..rest.find(|c| !is_of_name(c)).unwrap_or(rest.len())]
     })
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, bail, ensure};
 
+use crate::inputs::dockerfile::is_variable;
 use crate::oci::reference::Digest;
 
 use super::{ALIAS, Companion, Smoke};
@@ -97,10 +98,10 @@ fn is_size(text: &str) -> bool {
 
 fn check_env(key: &str, env: &BTreeMap<String, String>) -> Result<()> {
     for (name, value) in env {
-        let is_name = !name.is_empty()
-            && !name.starts_with(|c: char| c.is_ascii_digit())
-            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-        ensure!(is_name, "`{key}` has `{name}`: expected the name of a variable, such as `DATABASE_URL`");
+        ensure!(
+            is_variable(name),
+            "`{key}` has `{name}`: expected the name of a variable, such as `DATABASE_URL`"
+        );
         ensure!(!value.contains('\0'), "`{key}.{name}` has a NUL character, which no variable can hold");
     }
     Ok(())
