@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::inputs::source::Source;
 use crate::inputs::version::ReleaseTag;
-use crate::oci::reference::Tag;
+use crate::oci::reference::{Tag, is_hex_digit};
 use crate::process::scratch::random_hex;
 
 /// The number of random digits. With them the longest release tag gives a tag of 128 characters, which is the maximum.
@@ -40,8 +40,7 @@ pub fn is_of_commit(source: &Source, name: &str) -> bool {
 /// The digits of the commit in `name`, if it is a candidate tag for `tag`.
 fn commit_of<'n>(tag: &ReleaseTag, name: &'n str) -> Option<&'n str> {
     // A registry may keep upper case, which none of our tags has.
-    let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-    let is_hex = |text: &str, length| text.len() == length && text.bytes().all(is_digit);
+    let is_hex = |text: &str, length| text.len() == length && text.bytes().all(is_hex_digit);
     let (commit, random) = name.strip_prefix(&prefix(tag))?.split_once('-')?;
     (is_hex(commit, COMMIT) && is_hex(random, RANDOM)).then_some(commit)
 }

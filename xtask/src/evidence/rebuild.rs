@@ -10,7 +10,7 @@ use crate::evidence::attached::TEST_RESULT_PREDICATE;
 use crate::evidence::attestation::predicate as signed_predicate;
 use crate::evidence::provenance::LOCAL_BUILDER;
 use crate::inputs::release::Release;
-use crate::oci::reference::{Digest, Tag};
+use crate::oci::reference::{Digest, Tag, is_hex_digit};
 
 /// The folder on the default branch with the rebuilders' public keys, one `<name>.pub` each.
 pub const KNOWN_KEYS: &str = "keys/rebuilders";
@@ -31,8 +31,7 @@ pub fn tag(digest: &Digest, fingerprint: &Digest) -> Tag {
 #[must_use]
 pub fn digits<'t>(tag: &'t str, digest: &Digest) -> Option<&'t str> {
     let digits = tag.strip_prefix(Tag::of(digest, KIND).as_str())?;
-    let is_hex = |c: u8| c.is_ascii_digit() || (b'a'..=b'f').contains(&c);
-    (digits.len() == DIGITS && digits.bytes().all(is_hex)).then_some(digits)
+    (digits.len() == DIGITS && digits.bytes().all(is_hex_digit)).then_some(digits)
 }
 
 /// The predicate: a build of the release's commit with `builder` gave the same content. The digest is the same too, or

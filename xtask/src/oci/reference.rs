@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use anyhow::{Result, bail, ensure};
 
-pub use digest::Digest;
+pub use digest::{Digest, is_hex_digit};
 pub use tag::{Reference, Tag};
 
 /// A registry's host and optional port, such as `forge.example.org` or `127.0.0.1:5000`, and whether connections use

@@ -53,12 +53,18 @@ impl Digest {
     }
 }
 
+/// Whether `byte` is a hexadecimal digit as digests and our tags have it, in lower case.
+#[must_use]
+pub const fn is_hex_digit(byte: u8) -> bool {
+    matches!(byte, b'0'..=b'9' | b'a'..=b'f')
+}
+
 impl FromStr for Digest {
     type Err = anyhow::Error;
 
     fn from_str(text: &str) -> Result<Self> {
         let hex = text.strip_prefix("sha256:").unwrap_or_default();
-        let is_hex = hex.len() == 64 && hex.chars().all(|c| c.is_ascii_digit() || ('a'..='f').contains(&c));
+        let is_hex = hex.len() == 64 && hex.bytes().all(is_hex_digit);
         ensure!(is_hex, "`{text}` is not a digest: expected `sha256:` and 64 lower-case hexadecimal digits");
         Ok(Self(text.to_owned()))
     }

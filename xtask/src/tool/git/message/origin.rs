@@ -1,6 +1,7 @@
 //! The change that a message says it undoes or repeats, in the wording of git and of forges. The words are hostile
 //! input: a commit that only mentions another one is a change of its own.
 
+use crate::oci::reference::is_hex_digit;
 use crate::tool::git::pull_request::squashed;
 
 /// What a commit undoes.
@@ -37,7 +38,7 @@ pub(super) fn is_revert(subject: &str) -> bool {
 pub(super) fn reverted(subject: &str, body: &str) -> Option<Reverted> {
     let first = first_line(body)?;
     let Some(rest) = first.strip_prefix(COMMIT) else { return reverted_pull_request(subject, first) };
-    let (id, after) = rest.split_at(rest.bytes().take_while(|byte| is_digit(*byte)).count());
+    let (id, after) = rest.split_at(rest.bytes().take_while(|byte| is_hex_digit(*byte)).count());
     let is_id = (SHORTEST..=LONGEST).contains(&id.len());
     let is_end = after.is_empty() || AFTER.iter().any(|words| after.starts_with(words));
     let is_only = body.lines().filter(|line| line.trim_start().starts_with(COMMIT)).count() == 1;
@@ -76,12 +77,7 @@ fn first_line(body: &str) -> Option<&str> {
 }
 
 fn is_whole_id(id: &str) -> bool {
-    matches!(id.len(), 40 | 64) && id.bytes().all(is_digit)
-}
-
-/// git writes ids in lower case.
-fn is_digit(byte: u8) -> bool {
-    matches!(byte, b'0'..=b'9' | b'a'..=b'f')
+    matches!(id.len(), 40 | 64) && id.bytes().all(is_hex_digit)
 }
 
 #[cfg(test)]
