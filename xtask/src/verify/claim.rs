@@ -104,29 +104,47 @@ pub fn is_away(claims: &[Claim]) -> bool {
     claims.iter().any(|claim| claim.is_transient)
 }
 
-/// Whether checking again may give another result: a claim is false, and every server answered.
-fn may_pass(claims: &[Claim]) -> bool {
-    claims.iter().any(|claim| claim.verdict == Verdict::False) && !is_away(claims)
+/// Whether another look may give another result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outlook {
+    /// Every server answered, and nothing is false.
+    Settled,
+    /// Something is false, and every server answered.
+    Doubtful,
+    /// A server did not answer, and may later.
+    Away,
 }
 
-/// The result of `look`; if one of its claims is false and every server answered, that of `again`. A release may be
-/// writing at the same time, and what is read before and after a write does not match
-/// (docs/decisions/0039-a-false-claim-is-looked-at-twice.md). If a server does not answer the second time, the first
-/// result counts. `claims` are those of a result.
+impl Outlook {
+    /// That of a look that found `claims`.
+    pub(super) fn of(claims: &[Claim]) -> Self {
+        if is_away(claims) {
+            Self::Away
+        } else if claims.iter().any(|claim| claim.verdict == Verdict::False) {
+            Self::Doubtful
+        } else {
+            Self::Settled
+        }
+    }
+}
+
+/// The result of `look`; if it is doubtful, that of `again`. A release may be writing at the same time, and what is read
+/// before and after a write does not match (docs/decisions/0039-a-false-claim-is-looked-at-twice.md). If a server does
+/// not answer the second time, the first result counts. `outlook` is that of a result.
 ///
 /// # Errors
 /// Those of `look` and `again`.
 pub(super) fn twice<T>(
     look: impl FnOnce() -> anyhow::Result<T>,
     again: impl FnOnce() -> anyhow::Result<T>,
-    claims: impl Fn(&T) -> &[Claim],
+    outlook: impl Fn(&T) -> Outlook,
 ) -> anyhow::Result<T> {
     let first = look()?;
-    if !may_pass(claims(&first)) {
+    if outlook(&first) != Outlook::Doubtful {
         return Ok(first);
     }
     let second = again()?;
-    Ok(if is_away(claims(&second)) { first } else { second })
+    Ok(if outlook(&second) == Outlook::Away { first } else { second })
 }
 
 impl Unseen {
@@ -149,7 +167,7 @@ impl fmt::Display for Unseen {
 
 #[cfg(test)]
 mod tests {
-    use super::{Claim, Unseen, Verdict, twice};
+    use super::{Claim, Outlook, Unseen, Verdict, twice};
     use crate::verify::broken;
     use anyhow::bail;
 
@@ -182,6 +200,7 @@ mod tests {
 
     #[test]
     fn a_false_claim_is_looked_at_again_unless_a_server_is_away() {
+        let outlook = |claims: &Vec<Claim>| Outlook::of(claims);
         let holds = || Claim::judge("x", &Ok(()), |()| Ok(String::new()));
         let of = |unseen| Claim::unseen("x", &unseen);
         let wrong = || of(Unseen::Wrong("it is another".to_owned()));
@@ -198,7 +217,7 @@ mod tests {
             (vec![wrong(), away()], false),
         ] {
             let again = || Ok(vec![holds(), holds()]);
-            let found = twice(|| Ok(claims.clone()), again, Vec::as_slice).unwrap();
+            let found = twice(|| Ok(claims.clone()), again, outlook).unwrap();
             assert_eq!(found != claims, expected, "{claims:?}");
         }
         // Whether this second look counts after a false claim.
@@ -209,12 +228,12 @@ mod tests {
             (vec![away()], false),
             (vec![wrong(), away()], false),
         ] {
-            let found = twice(|| Ok(vec![wrong()]), || Ok(claims.clone()), Vec::as_slice).unwrap();
+            let found = twice(|| Ok(vec![wrong()]), || Ok(claims.clone()), outlook).unwrap();
             assert_eq!(found == claims, expected, "{claims:?}");
         }
         let stopped = || bail!("a signal");
-        assert!(twice(stopped, || Ok(vec![holds()]), Vec::as_slice).is_err(), "it is not an answer");
-        assert!(twice(|| Ok(vec![wrong()]), stopped, Vec::as_slice).is_err());
+        assert!(twice(stopped, || Ok(vec![holds()]), outlook).is_err(), "it is not an answer");
+        assert!(twice(|| Ok(vec![wrong()]), stopped, outlook).is_err());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::evidence::provenance::Smoked;
 use crate::oci::reference::Digest;
 use crate::process::parallel::both;
 
-use super::claim::{Claim, Unseen, Verdict, twice};
+use super::claim::{Claim, Outlook, Verdict, twice};
 use super::judge::{assets, image, public, unchanged};
 use super::observe::{self, ImageSeen, Place, seen};
 use super::proven::{Disproved, Proven};
@@ -24,24 +24,23 @@ pub type Gate = Result<Proven, (Verdict, String)>;
 /// A [`Disproved`] when a claim does not hold; other errors when one could not be checked.
 pub fn fresh(verifier: &Verifier<'_>, digest: &Digest, attestations: &Attestations) -> Result<Proven> {
     let look = || {
-        let (seen, mut claims) = image(verifier, digest)?;
+        let (seen, claims) = image(verifier, digest)?;
         let gate = match broken(&claims) {
             Some((verdict, text)) => {
                 Err((verdict, format!("the image that was just made does not verify: {text}")))
             }
             None => match unchanged::check_unchanged(&seen, digest, attestations) {
                 Ok(()) => Ok(proven(verifier, &seen, digest)?),
-                Err(error) => {
-                    let text = format!("{error:#}");
-                    // Only so that it is looked at twice: nobody else can check this.
-                    claims.push(Claim::unseen("unchanged", &Unseen::Wrong(text.clone())));
-                    Err((Verdict::False, text))
-                }
+                Err(error) => Err((Verdict::False, format!("{error:#}"))),
             },
         };
         Ok((claims, gate))
     };
-    let (claims, gate) = twice(look, look, |(claims, _)| claims)?;
+    // That attestations have changed is no claim, because only this run can check it.
+    let (claims, gate) = twice(look, look, |(claims, gate)| match Outlook::of(claims) {
+        Outlook::Settled if matches!(gate, Err((Verdict::False, _))) => Outlook::Doubtful,
+        outlook => outlook,
+    })?;
     gate.map_err(|(verdict, text)| match verdict {
         Verdict::False => Disproved::of(&claims, text).into(),
         _ => unchecked(&claims, text),
@@ -56,7 +55,7 @@ pub fn fresh(verifier: &Verifier<'_>, digest: &Digest, attestations: &Attestatio
 /// When the checks could not be completed, for example because a signal interrupted them.
 pub fn of_public(verifier: &Verifier<'_>, digest: &Digest) -> Result<(Vec<Claim>, Gate)> {
     let look = || public_once(verifier, digest);
-    twice(look, look, |(claims, _)| claims)
+    twice(look, look, |(claims, _)| Outlook::of(claims))
 }
 
 fn public_once(verifier: &Verifier<'_>, digest: &Digest) -> Result<(Vec<Claim>, Gate)> {

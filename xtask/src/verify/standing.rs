@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::oci::reference::Digest;
 use crate::process::parallel::both;
 
-use super::claim::{Claim, Seen, twice};
+use super::claim::{Claim, Outlook, Seen, twice};
 use super::judge::{image, public};
 use super::observe::{self, BundleSeen, ImageSeen, Place, seen};
 use super::{Verifier, broken, others};
@@ -28,8 +28,8 @@ pub enum Standing {
 pub fn standing(verifier: &Verifier<'_>, digest: &Digest) -> Result<Standing> {
     let once = || look(verifier, digest);
     twice(once, once, |found| match found {
-        Standing::Broken(claims) => claims,
-        Standing::Bundled | Standing::Lacking => &[],
+        Standing::Broken(claims) => Outlook::of(claims),
+        Standing::Bundled | Standing::Lacking => Outlook::Settled,
     })
 }
 

@@ -16,7 +16,7 @@ use crate::oci::registry::{Client, Manifest};
 use crate::process::parallel::{both, joined};
 use crate::tool::git::Git;
 
-use super::claim::{Claim, Seen, Unseen, twice};
+use super::claim::{Claim, Outlook, Seen, Unseen, twice};
 use super::judge::run::{self, Named};
 use super::judge::{assets, image, public};
 use super::observe::store::Layout;
@@ -108,7 +108,7 @@ pub fn run(verifier: &Verifier<'_>, asked: &Asked<'_>, shared: &Shared<'_>) -> R
     let once = || look(verifier, asked, shared);
     match asked {
         Asked::Layout(_) => once(),
-        _ => twice(once, || look(verifier, asked, shared.again()), |survey| &survey.claims),
+        _ => twice(once, || look(verifier, asked, shared.again()), |survey| Outlook::of(&survey.claims)),
     }
 }
 
