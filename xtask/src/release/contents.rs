@@ -55,7 +55,7 @@ pub(super) fn run(context: &Context<'_>, candidate: &Candidate) -> Result<Vec<u8
     }
     let sbom = sbom::of(release, &contents).map_err(|error| {
         match error.downcast::<installed::LockfileMismatch>() {
-            Ok(unlike) => Refusal::new(format!("{unlike}; {REMAINS}")).into(),
+            Ok(mismatch) => Refusal::new(format!("{mismatch}; {REMAINS}")).into(),
             Err(error) => error,
         }
     })?;

@@ -16,7 +16,7 @@ pub(super) struct Revert<'a> {
     pub(super) whole: &'a str,
     /// That number.
     pub(super) pull: Option<u32>,
-    /// Whether it reverts or restores something that announced a breaking change: whoever adapted to that has to
+    /// Whether it reverts or restores something that announced a breaking change: users who adapted to that have to
     /// adapt again.
     pub(super) breaks: bool,
 }

@@ -16,8 +16,8 @@ const LONGEST_PATTERN: usize = 256;
 const MOST_STEPS: usize = 20_000_000;
 
 /// The folder of each workspace. If a pattern uses a part of npm's grammar that is not read here, such as
-/// `packages/!(old)` or `packages/{1..3}`, these are all linked folders on which no package depends by `file:`, because npm links to no
-/// others.
+/// `packages/!(old)` or `packages/{1..3}`, these are all linked folders on which no package depends by `file:`, because
+/// npm links to no others.
 pub(super) fn of<'a>(lock: &'a Lock, patterns: &[String]) -> Result<BTreeSet<&'a str>> {
     let longest = patterns.iter().map(String::len).max().unwrap_or_default();
     ensure!(

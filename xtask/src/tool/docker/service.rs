@@ -39,6 +39,7 @@ impl Docker<'_> {
     pub fn service_image(&self, name: &str) -> Result<Option<String>> {
         let format = "{{if .State.Running}}{{.Config.Image}}{{end}}";
         let output = self.call(&["container", "inspect", "--format", format, name])?.output()?;
+        // docker fails if there is no container. If it failed for another reason, `service` reports that.
         let image = if output.status.success() { output.text()?.trim().to_owned() } else { String::new() };
         Ok(Some(image).filter(|image| !image.is_empty()))
     }

@@ -1,6 +1,6 @@
 //! What the clone and cosign say about the project's keys: the key that the release's signatures are checked with,
 //! the history of keys, and the keys of earlier releases. The history is read at the forge's default branch, not at
-//! the released commit, because whoever tags a commit also supplies its `cosign.pub`.
+//! the released commit, because the person who tags a commit also supplies its `cosign.pub`.
 
 use std::collections::BTreeSet;
 
@@ -154,8 +154,8 @@ fn check_new_enough(
 }
 
 /// The tags of lower versions than that of `source`. All of the clone's tags count, not only those in the commit's
-/// history, because whoever tags a commit also decides what it descends from. A tag at the same commit says nothing
-/// about an earlier holder of the key.
+/// history, because the person who tags a commit also decides what it descends from. A tag at the same commit says
+/// nothing about an earlier holder of the key.
 fn before(git: &Git, source: &Source, shared: &SharedClone) -> Seen<Vec<Before>> {
     let known = shared.tagged.get_or_init(|| seen(tagged(git))).as_ref().map_err(Clone::clone)?;
     let within: BTreeSet<_> = release_tags(&seen(git.tags_within(&source.commit))?).into_iter().collect();

@@ -66,8 +66,8 @@ fn age(file: &Value, rules: &[Value], datasource: &str, managers: &[&str]) -> Ag
 /// Whether a rule applies to all packages of a datasource: it names that, and has no condition that excludes some.
 fn is_about_all(rule: &Value, datasource: &str, managers: &[&str]) -> bool {
     let names = |key: &str, known: &[&str]| {
-        let list = rule[key].as_array().into_iter().flatten().filter_map(Value::as_str);
-        list.into_iter().any(|name| known.contains(&name))
+        let mut list = rule[key].as_array().into_iter().flatten().filter_map(Value::as_str);
+        list.any(|name| known.contains(&name))
     };
     let is_met = |(key, value): (&String, &Value)| match key.as_str() {
         "matchDatasources" => names(key, &[datasource]),
