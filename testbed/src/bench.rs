@@ -21,7 +21,7 @@ use anyhow::{Context as _, Result, bail};
 use xshell::cmd;
 use xtask::process::Runner;
 use xtask::process::environment::Environment;
-use xtask::process::scratch::random_hex;
+use xtask::process::temp_dir::random_hex;
 
 use crate::exports::State;
 use crate::forge_client::Client;
@@ -36,7 +36,7 @@ use report::{Runs, spread};
 use rounds::Bench;
 
 /// A cold round takes more than a minute, most of it for downloads.
-const MOST_COLD_ROUNDS: u16 = 3;
+const MAX_COLD_ROUNDS: u16 = 3;
 
 /// What is measured, and how often.
 #[derive(clap::Args)]
@@ -103,7 +103,7 @@ pub(crate) fn run(environment: &Environment, options: &Options) -> Result<()> {
         None => Vec::new(),
     };
     let cold =
-        if options.cold { Some(bench.rounds(options.rounds.min(MOST_COLD_ROUNDS), true)?) } else { None };
+        if options.cold { Some(bench.rounds(options.rounds.min(MAX_COLD_ROUNDS), true)?) } else { None };
     bench.clean_up()?;
     let cargo = what_cargo_adds(&runner, &xtask, &target, options.rounds)?;
     let text = render(&machine, seed, &warm, cold.as_ref(), &verifying::render(&verified, &all), &cargo);

@@ -79,7 +79,7 @@ fn dispatch(command: Command) -> Result<ExitCode> {
         return faults::shim::run(options);
     }
     interrupt::watch()?;
-    let environment = Environment::of_this_process();
+    let environment = Environment::from_process();
     match command {
         Command::Up { purpose, forge } => commands::up(&environment, purpose == "tests", forge.is_some()),
         Command::Down { purge } => commands::down(&environment, purge),

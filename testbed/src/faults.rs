@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail, ensure};
 use xtask::process::Runner;
 use xtask::process::environment::Environment;
-use xtask::process::scratch::random_hex;
+use xtask::process::temp_dir::random_hex;
 use xtask::tool::git::Git;
 
 use crate::bench;

@@ -19,8 +19,8 @@ use xtask::http::{Authorization, Curl, Method, Request, Response};
 use xtask::oci::reference::Image;
 use xtask::process::Runner;
 use xtask::process::environment::Environment;
-use xtask::process::scratch::random_hex;
 use xtask::process::secret::Secret;
+use xtask::process::temp_dir::random_hex;
 
 pub use answers::{Asset, Release, Run, State, Status};
 pub use repository::Repository;
@@ -28,7 +28,7 @@ pub use repository::Repository;
 use crate::services::forge::{ADMIN_TOKEN, URL};
 
 /// Enough for one request while the machine also builds images.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A forge, with the right to administer it.
 #[derive(Clone)]
@@ -59,7 +59,7 @@ impl Client {
         let token = environment.token(ADMIN_TOKEN)?.with_context(|| missing(ADMIN_TOKEN))?;
         let runner = Runner::new(environment);
         let url = url.trim_end_matches('/').to_owned();
-        Ok(Self { curl: Curl::new(&runner, PATIENCE), runner, url, token })
+        Ok(Self { curl: Curl::new(&runner, TIMEOUT), runner, url, token })
     }
 
     /// Its address, without a trailing slash.

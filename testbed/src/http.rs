@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 
 /// How long a service on this machine may take to answer.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// More than the headers of any answer that is expected here.
 const LIMIT: u64 = 64 << 10;
@@ -33,17 +33,17 @@ impl Answer {
 
 /// Sends a request to a TCP service on this machine. `None` while nothing answers there.
 pub(crate) fn over_tcp(address: SocketAddr, method: &str, path: &str) -> Result<Option<Answer>> {
-    let Ok(stream) = TcpStream::connect_timeout(&address, PATIENCE) else { return Ok(None) };
-    stream.set_read_timeout(Some(PATIENCE)).context("setting a timeout on a socket")?;
-    stream.set_write_timeout(Some(PATIENCE)).context("setting a timeout on a socket")?;
+    let Ok(stream) = TcpStream::connect_timeout(&address, TIMEOUT) else { return Ok(None) };
+    stream.set_read_timeout(Some(TIMEOUT)).context("setting a timeout on a socket")?;
+    stream.set_write_timeout(Some(TIMEOUT)).context("setting a timeout on a socket")?;
     ask(stream, method, path)
 }
 
 /// Sends a request to a service behind a unix socket. `None` while nothing answers there.
 pub(crate) fn over_unix(socket: &Path, method: &str, path: &str) -> Result<Option<Answer>> {
     let Ok(stream) = UnixStream::connect(socket) else { return Ok(None) };
-    stream.set_read_timeout(Some(PATIENCE)).context("setting a timeout on a socket")?;
-    stream.set_write_timeout(Some(PATIENCE)).context("setting a timeout on a socket")?;
+    stream.set_read_timeout(Some(TIMEOUT)).context("setting a timeout on a socket")?;
+    stream.set_write_timeout(Some(TIMEOUT)).context("setting a timeout on a socket")?;
     ask(stream, method, path)
 }
 

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use xtask::process::environment::Environment;
 
 /// The kernel's limit for the path of a unix socket, less what containerd appends to its own.
-const LONGEST_SOCKET_PATH: usize = 107 - ".ttrpc".len();
+const MAX_SOCKET_PATH_LEN: usize = 107 - ".ttrpc".len();
 
 /// The paths below the state directory.
 #[derive(Clone)]
@@ -34,9 +34,9 @@ impl Layout {
         }
         let layout = Self { root };
         let longest = layout.run("containerd-2.sock");
-        if longest.as_os_str().len() > LONGEST_SOCKET_PATH {
+        if longest.as_os_str().len() > MAX_SOCKET_PATH_LEN {
             bail!(
-                "`{}` is longer than the {LONGEST_SOCKET_PATH} bytes that a socket's path may have; \
+                "`{}` is longer than the {MAX_SOCKET_PATH_LEN} bytes that a socket's path may have; \
                  set `TESTBED_DIR` to a shorter directory",
                 longest.display()
             );

@@ -81,11 +81,11 @@ mod tests {
     use std::thread;
     use std::time::Duration;
     use xtask::process::environment::Environment;
-    use xtask::process::scratch::Scratch;
+    use xtask::process::temp_dir::TempDir;
 
     #[test]
     fn the_second_holder_waits_until_the_first_drops_the_lock() {
-        let scratch = Scratch::new().unwrap();
+        let scratch = TempDir::new().unwrap();
         let dir = scratch.path().join("t");
         let environment = Environment::from_pairs([("TESTBED_DIR", dir.as_os_str())]);
         let layout = Layout::from_environment(&environment).unwrap();

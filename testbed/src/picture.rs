@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use xshell::cmd;
 use xtask::process::Runner;
 use xtask::process::environment::Environment;
-use xtask::process::scratch::Scratch;
+use xtask::process::temp_dir::TempDir;
 
 use crate::context::Context;
 use crate::parts::pages;
@@ -23,7 +23,7 @@ const PICTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/images/relea
 const SIZE: &str = "--window-size=1280,2140";
 
 /// Enough for a release of two platforms, or a browser's start, on a slow machine.
-const PATIENCE: Duration = Duration::from_secs(600);
+const TIMEOUT: Duration = Duration::from_secs(600);
 
 /// The previous release, where the notes begin.
 const BEFORE: &str = "v1.3.0";
@@ -68,12 +68,12 @@ pub(crate) fn run(environment: &Environment) -> Result<()> {
     commands::up(environment, true, false)?;
     let environment = &bench::of_testbed(environment)?;
     let (xtask, _target) = bench::build_xtask(&Runner::new(environment))?;
-    let scratch = Scratch::new()?;
+    let scratch = TempDir::new()?;
     let project = Project::new(environment, scratch.path(), &[BEFORE], |manifest| Ok(manifest.to_owned()))?;
     project.add(&COMMITS, TAG)?;
     let shell = project.runner.shell()?;
     let release = project.runner.call(cmd!(shell, "{xtask} release {TAG}")).dir(&project.checkout);
-    project.trusted(release)?.timeout(PATIENCE).run().context("making the release that is shown")?;
+    project.trusted(release)?.timeout(TIMEOUT).run().context("making the release that is shown")?;
     let page = format!("{}/releases/tag/{TAG}", project.repository.url());
     take(&project, &browser, &page)?;
     project.remove_containers()?;
@@ -83,12 +83,12 @@ pub(crate) fn run(environment: &Environment) -> Result<()> {
 /// Makes `browser` show `page` and write a picture of it.
 fn take(project: &Project, browser: &Path, page: &str) -> Result<()> {
     let shell = project.runner.shell()?;
-    let profile = Scratch::new()?;
+    let profile = TempDir::new()?;
     let (data, picture) =
         (format!("--user-data-dir={}", text(profile.path())?), format!("--screenshot={PICTURE}"));
     // The browser's sandbox does not start in a container or as root. The browser only shows a page of this machine's
     // own forge.
     let fixed = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", SIZE];
     let call = project.runner.call(cmd!(shell, "{browser} {fixed...} {data} {picture} {page}"));
-    call.timeout(PATIENCE).run().context("taking the picture")
+    call.timeout(TIMEOUT).run().context("taking the picture")
 }

@@ -109,11 +109,11 @@ mod tests {
     use std::time::Duration;
     use xtask::process::Runner;
     use xtask::process::environment::Environment;
-    use xtask::process::scratch::Scratch;
+    use xtask::process::temp_dir::TempDir;
 
     #[test]
     fn a_service_runs_in_the_directory_of_its_log() {
-        let scratch = Scratch::new().unwrap();
+        let scratch = TempDir::new().unwrap();
         let log = scratch.path().join("log");
         let service = Service {
             name: "pwd",
@@ -123,7 +123,7 @@ mod tests {
             environment: BTreeMap::new(),
             log: log.clone(),
         };
-        service.start(&Runner::new(&Environment::of_this_process())).unwrap();
+        service.start(&Runner::new(&Environment::from_process())).unwrap();
         let expected = format!("{}\n", scratch.path().display());
         assert!(poll(Duration::from_secs(30), || Ok(fs::read_to_string(&log)? == expected)).unwrap());
     }

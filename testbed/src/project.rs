@@ -35,7 +35,7 @@ const NAME: &str = "carol";
 const NOTICED: Duration = Duration::from_secs(30);
 
 /// How many restarts of the engine in a row are tolerated.
-const MOST_ENGINES: usize = 6;
+const MAX_ENGINES: usize = 6;
 
 /// How long an engine that is being restarted may take to answer.
 const ENGINE: Duration = Duration::from_secs(300);
@@ -228,7 +228,7 @@ impl Project {
     /// nothing about releases, and `work` is repeated.
     pub(crate) fn on_one_engine<T>(&self, work: impl Fn() -> Result<T>) -> Result<T> {
         let engine = || services::processes(&Layout::from_environment(&self.environment)?, FIRST.dockerd);
-        for _ in 0..MOST_ENGINES {
+        for _ in 0..MAX_ENGINES {
             let answers = poll(ENGINE, || Ok(self.docker(&["version"]).is_ok()))?;
             ensure!(answers, "docker's engine does not answer");
             let before = engine()?;
@@ -239,7 +239,7 @@ impl Project {
             xtask::process::interrupt::check()?;
             eprintln!("testbed: docker's engine was restarted meanwhile; trying again");
         }
-        bail!("docker's engine was restarted {MOST_ENGINES} times in a row")
+        bail!("docker's engine was restarted {MAX_ENGINES} times in a row")
     }
 
     /// Removes containers of this project's images, and their networks.

@@ -114,11 +114,11 @@ pub(crate) fn text(path: &Path) -> Result<&str> {
 mod tests {
     use super::{key, partial, sweep};
     use std::path::Path;
-    use xtask::process::scratch::Scratch;
+    use xtask::process::temp_dir::TempDir;
 
     #[test]
     fn leftovers_of_killed_runs_are_swept_and_finished_parts_stay() {
-        let scratch = Scratch::new().unwrap();
+        let scratch = TempDir::new().unwrap();
         for name in ["docker-1", "docker-1.partial-42"] {
             std::fs::create_dir(scratch.path().join(name)).unwrap();
         }

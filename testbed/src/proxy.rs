@@ -22,7 +22,7 @@ pub use hold::Hold;
 
 /// A request, before the rule decides about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RequestSeen {
+pub struct ObservedRequest {
     /// Its number since the last [`Proxy::take`], from 1.
     pub n: u64,
     /// Such as `GET`.
@@ -35,7 +35,7 @@ pub struct RequestSeen {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exchange {
     /// The request.
-    pub request: RequestSeen,
+    pub request: ObservedRequest,
     /// When it arrived.
     pub at: SystemTime,
     /// When the server answered, and with which status. `None` if it has not answered yet, or did not get the
@@ -87,7 +87,7 @@ fn is_write(method: &str) -> bool {
 }
 
 /// Decides what is done to a request.
-type Rule = dyn Fn(&RequestSeen) -> Fault + Send + Sync;
+type Rule = dyn Fn(&ObservedRequest) -> Fault + Send + Sync;
 
 /// A running proxy. It ends when the value is dropped, except for connections that are still open.
 pub struct Proxy {
@@ -128,7 +128,7 @@ impl Proxy {
         let address = listener.local_addr().context("reading the proxy's port")?;
         let shared = Arc::new(Shared {
             upstream,
-            rule: Mutex::new(Arc::new(|_: &RequestSeen| Fault::Pass)),
+            rule: Mutex::new(Arc::new(|_: &ObservedRequest| Fault::Pass)),
             journal: Mutex::default(),
             stop: AtomicBool::new(false),
         });
@@ -158,7 +158,7 @@ impl Proxy {
     }
 
     /// From now on, `rule` decides about each request before it is passed on.
-    pub fn set_rule(&self, rule: impl Fn(&RequestSeen) -> Fault + Send + Sync + 'static) {
+    pub fn set_rule(&self, rule: impl Fn(&ObservedRequest) -> Fault + Send + Sync + 'static) {
         *lock(&self.shared.rule) = Arc::new(rule);
     }
 
@@ -177,7 +177,7 @@ impl Proxy {
         Log { exchanges, connections: std::mem::take(&mut journal.connections) }
     }
 
-    /// How many requests of `line`, as [`RequestSeen::is`] reads it, were answered since the last [`Proxy::take`].
+    /// How many requests of `line`, as [`ObservedRequest::is`] reads it, were answered since the last [`Proxy::take`].
     #[must_use]
     pub fn answered(&self, line: &str) -> usize {
         let journal = lock(&self.shared.journal);
@@ -211,8 +211,11 @@ impl Shared {
             let mut journal = lock(&self.journal);
             journal.count += 1;
             let number = journal.count;
-            let request =
-                RequestSeen { n: number - journal.before, method: method.to_owned(), path: path.to_owned() };
+            let request = ObservedRequest {
+                n: number - journal.before,
+                method: method.to_owned(),
+                path: path.to_owned(),
+            };
             let at = SystemTime::now();
             let exchange =
                 Exchange { request: request.clone(), at, answered: None, status: None, pushed: 0, fault: "" };

@@ -26,7 +26,7 @@ const DEFAULT: &str = "/usr/bin/env --default-signal=HUP,INT,TERM";
 const INTERVAL: Duration = Duration::from_millis(2);
 
 /// Longer than any run takes, even a disturbed one on a loaded machine.
-const PATIENCE: Duration = Duration::from_secs(600);
+const TIMEOUT: Duration = Duration::from_secs(600);
 
 /// The time that a run has to end after SIGTERM: it stops its children and removes their containers.
 const GRACE: Duration = Duration::from_secs(10);
@@ -92,7 +92,7 @@ impl Output {
         let began = Instant::now();
         let pid = call.detach(&self.shell)?;
         let pid = Pid::from_raw(i32::try_from(pid).context("a process id beyond 2^31")?);
-        Ok(Running { pid, output: self, began, limit: PATIENCE, status: None })
+        Ok(Running { pid, output: self, began, limit: TIMEOUT, status: None })
     }
 }
 
@@ -234,10 +234,10 @@ mod tests {
     use xshell::cmd;
     use xtask::process::Runner;
     use xtask::process::environment::Environment;
-    use xtask::process::scratch::Scratch;
+    use xtask::process::temp_dir::TempDir;
 
     fn start(dir: &Path, script: &str) -> Running {
-        let runner = Runner::new(&Environment::of_this_process());
+        let runner = Runner::new(&Environment::from_process());
         let output = Output::new(dir, "");
         let words = output.shell_arguments(":", "", Path::new("/bin/sh"), &["-c", script]).unwrap();
         let shell = runner.shell().unwrap();
@@ -246,7 +246,7 @@ mod tests {
 
     #[test]
     fn the_exit_code_and_the_output_of_a_run_are_read_after_its_end() {
-        let scratch = Scratch::new().unwrap();
+        let scratch = TempDir::new().unwrap();
         let script = "echo 'digest  sha256:x'; echo one >&2; echo two >&2; exit 3";
         let run = start(scratch.path(), script).wait().unwrap();
         assert_eq!((run.code, run.field("digest").unwrap()), (3, "sha256:x"));
@@ -258,7 +258,7 @@ mod tests {
 
     #[test]
     fn a_dropped_run_gets_sigterm_and_is_killed_only_if_it_does_not_end() {
-        let scratch = Scratch::new().unwrap();
+        let scratch = TempDir::new().unwrap();
         let on_term = |then: &str| {
             let script = format!("trap '{then}' TERM; echo ready >&2; while :; do sleep 0.01; done");
             let mut running = start(scratch.path(), &script);
@@ -275,7 +275,7 @@ mod tests {
 
     #[test]
     fn a_step_counts_once_its_line_is_complete_and_an_earlier_end_is_an_error() {
-        let scratch = Scratch::new().unwrap();
+        let scratch = TempDir::new().unwrap();
         let mut running = start(scratch.path(), "printf '1s build x\\n2s sign' >&2");
         assert!(running.until_step("build").unwrap().starts_with("1s build x\n"));
         let error = running.until_step("sign").unwrap_err().to_string();

@@ -52,12 +52,12 @@ pub(crate) fn processes(layout: &Layout, name: &str) -> Result<Vec<Process>> {
 }
 
 /// How long a service may take to end. dockerd gives its containers time.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Ends a service, even one that another run started, and reports it.
 pub(crate) fn end(cx: &Context, name: &str) -> Result<()> {
     for process in processes(&cx.layout, name)? {
-        process.end(PATIENCE)?;
+        process.end(TIMEOUT)?;
         cx.progress.line(name, &format!("stopped (process {})", process.pid));
     }
     Ok(())

@@ -16,7 +16,7 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use xshell::cmd;
 use xtask::process::environment::Environment;
-use xtask::process::scratch::Scratch;
+use xtask::process::temp_dir::TempDir;
 
 use crate::context::Context;
 use crate::files::private_dir;
@@ -30,7 +30,7 @@ use crate::services::registry::Deletes;
 use crate::services::{buildkit, registry};
 
 /// Each starts in less than a second on an idle machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How long one takes to end after SIGTERM, with room to spare.
 const ENDING: Duration = Duration::from_secs(5);
@@ -48,7 +48,7 @@ pub struct Spare {
     pid: Pid,
     /// Whether it has its own file system.
     is_small: bool,
-    scratch: Scratch,
+    scratch: TempDir,
 }
 
 impl Spare {
@@ -69,7 +69,7 @@ impl Spare {
     }
 
     fn registry_with(environment: &Environment, size: Option<&str>, deletes: Deletes) -> Result<Self> {
-        let (cx, scratch) = (Context::new(environment)?, Scratch::new()?);
+        let (cx, scratch) = (Context::new(environment)?, TempDir::new()?);
         let found = found(&cx, &Registry)?;
         // Bound and released. If the port is taken meanwhile, the start fails.
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
@@ -86,7 +86,7 @@ impl Spare {
     /// # Errors
     /// When it does not start, or the testbed only has one that runs elsewhere.
     pub fn builder(environment: &Environment, size: &str) -> Result<Self> {
-        let (cx, scratch) = (Context::new(environment)?, Scratch::new()?);
+        let (cx, scratch) = (Context::new(environment)?, TempDir::new()?);
         let found = found(&cx, &Buildkit)?;
         let shared = environment.get("TESTBED_REGISTRY")?.context("`TESTBED_REGISTRY` is not set")?;
         let shared = shared.parse().with_context(|| format!("`{shared}` is no address"))?;
@@ -107,7 +107,7 @@ impl Spare {
         configuration: &str,
         size: Option<&str>,
         is_ready: Box<dyn Fn() -> Result<bool> + Send + Sync>,
-        scratch: Scratch,
+        scratch: TempDir,
     ) -> Result<Self> {
         private_dir(&scratch.path().join("disk"))?;
         fs::write(&service.marker, configuration)
@@ -178,7 +178,7 @@ impl Spare {
 
     fn wait(&self) -> Result<()> {
         let pid = u32::try_from(self.pid.as_raw()).context("a process id below 0")?;
-        self.service.wait(pid, PATIENCE, || (self.is_ready)())
+        self.service.wait(pid, TIMEOUT, || (self.is_ready)())
     }
 
     fn end(&self) -> Result<()> {
@@ -217,7 +217,7 @@ fn found(cx: &Context, part: &dyn Part) -> Result<Found> {
 }
 
 /// The service that runs `program` with `words` and its configuration.
-fn service(name: &'static str, program: PathBuf, words: &[&str], scratch: &Scratch, path: String) -> Service {
+fn service(name: &'static str, program: PathBuf, words: &[&str], scratch: &TempDir, path: String) -> Service {
     let marker = scratch.path().join("configuration");
     let words = words.iter().map(OsString::from);
     Service {

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use xtask::process::Runner;
 use xtask::process::environment::Environment;
-use xtask::process::scratch::Scratch;
+use xtask::process::temp_dir::TempDir;
 
 use crate::bench::{self, Key};
 use crate::context::Context;
@@ -46,7 +46,7 @@ pub(crate) fn run(environment: &Environment, options: &Options) -> Result<()> {
         (tool::verifiers(&cx, environment)?, carrier::programs(&cx, environment)?)
     };
     let (xtask, _target) = bench::build_xtask(&Runner::new(environment))?;
-    let scratch = Scratch::new()?;
+    let scratch = TempDir::new()?;
     let round = Round {
         cx: &cx,
         environment,

@@ -102,14 +102,14 @@ pub struct RunRecord {
 
 /// The forge's answer about a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RunSaid {
+pub enum RunLookup {
     /// It has this record.
     Recorded(RunRecord),
     /// It lists runs, but has none with that id.
     Missing,
     /// It does not answer this caller, for this reason: it has no such API, Actions is disabled, or it requires a
     /// login.
-    Untold(String),
+    Refused(String),
 }
 
 /// What anyone may read from a forge.
@@ -118,7 +118,7 @@ pub trait Read: Sync {
     ///
     /// # Errors
     /// When the forge cannot be queried.
-    fn run(&self, id: u64) -> Result<RunSaid>;
+    fn run(&self, id: u64) -> Result<RunLookup>;
 
     /// CI's result for `commit`, as far as the configuration requires it.
     ///
@@ -263,5 +263,5 @@ pub trait Write: Read {
     ///
     /// # Errors
     /// When the forge refuses.
-    fn settle_latest(&self, highest: &ReleaseTag) -> Result<bool>;
+    fn fix_latest_mark(&self, highest: &ReleaseTag) -> Result<bool>;
 }

@@ -3,6 +3,7 @@
 //! another address, and with which credentials.
 
 mod address;
+mod batch;
 #[cfg(test)]
 mod hostile;
 mod method;
@@ -11,8 +12,6 @@ mod redirect;
 mod request;
 mod response;
 mod retry;
-mod silence;
-mod together;
 mod web_url;
 
 use std::fs::File;
@@ -35,17 +34,17 @@ use request::Sink;
 pub use request::{Authorization, Request};
 pub use response::Response;
 use response::parse_response;
+pub use retry::is_timeout;
 use retry::{RetryState, Tried};
-pub use silence::is_silent;
 pub use web_url::{FileUrl, WebUrl};
 
 const INSTALL: &str = "install it, for example with `apt-get install curl`";
 
 /// The largest total size of all pages of a list, in bytes: a server could send pages endlessly.
-pub const LARGEST_LISTING: usize = 64 << 20;
+pub const MAX_LISTING_SIZE: usize = 64 << 20;
 
 /// The most bytes of an answer's body that an error message needs.
-const MOST_WORDS: u64 = 64 << 10;
+const MAX_WORDS: u64 = 64 << 10;
 
 /// curl's exit code for an answer that cannot be written to its file (curl(1), "EXIT CODES").
 const NOT_WRITTEN: i32 = 23;
@@ -93,7 +92,7 @@ impl Curl {
         if response.status != 200 {
             let doing = || format!("reading `{}`", file.display());
             if let Some(body) = if_any(File::open(file)).with_context(doing)? {
-                body.take(MOST_WORDS).read_to_end(&mut response.body).with_context(doing)?;
+                body.take(MAX_WORDS).read_to_end(&mut response.body).with_context(doing)?;
             }
         }
         Ok(response)
@@ -130,7 +129,7 @@ impl Curl {
         let body = match &request.body {
             None => None,
             Some(bytes) => {
-                scratch = crate::process::scratch::Scratch::new()?;
+                scratch = crate::process::temp_dir::TempDir::new()?;
                 let path = scratch.path().join("body");
                 std::fs::write(&path, bytes).with_context(|| format!("writing `{}`", path.display()))?;
                 Some(path.display().to_string())
@@ -158,7 +157,7 @@ impl Curl {
             }
             let words = format!("{}: no answer: {words}{}", doing(), proxy::remedy(code, status));
             return Ok(match code {
-                _ if retry::is_silence(code) => Tried::NoAnswer(Transient::timeout(words).into()),
+                _ if retry::is_curl_timeout(code) => Tried::NoAnswer(Transient::timeout(words).into()),
                 _ if retry::is_no_answer(code, status) => Tried::NoAnswer(Transient::new(words).into()),
                 _ => Tried::Final(Error::msg(words)),
             });

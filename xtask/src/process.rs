@@ -17,12 +17,12 @@ pub mod parallel;
 mod pipes;
 pub mod problem;
 pub mod progress;
-pub mod scratch;
 mod search;
 pub mod secret;
 pub mod shown;
 pub mod stderr;
 pub mod stdout;
+pub mod temp_dir;
 pub mod time;
 mod wait;
 

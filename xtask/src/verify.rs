@@ -41,13 +41,13 @@ use crate::tool::cosign::Cosign;
 use crate::tool::docker::Docker;
 use crate::tool::git::Git;
 
-use claim::{Claim, Seen, Verdict, is_away};
+use claim::{Claim, Observed, Verdict, is_away};
 use judge::public;
 
 pub use gates::{Gate, fresh, of_public};
 pub use judge::assets::Required;
 pub use observe::SharedClone;
-pub use observe::keys::{KeysSeen, keys as observe_keys};
+pub use observe::keys::{ObservedKeys, keys as observe_keys};
 pub use observe::store::Layout;
 pub use observe::{base_manifests, in_words, labels_of, seen};
 pub use standing::{Standing, standing};
@@ -128,7 +128,7 @@ pub fn is_between_formats(claims: &[Claim]) -> bool {
 }
 
 /// Those of `tags` under which something is attached to `digest` in a format other than ours.
-fn others(tags: &Seen<Vec<String>>, digest: &Digest) -> Seen<Vec<String>> {
+fn others(tags: &Observed<Vec<String>>, digest: &Digest) -> Observed<Vec<String>> {
     let tags = tags.as_ref().map_err(Clone::clone)?;
     Ok(attached::other_tags(tags, digest))
 }
@@ -148,7 +148,7 @@ pub fn source(
 /// The claims about the key that the release's signatures are checked with, from what [`observe_keys`] saw. `listed` are
 /// the registry's tags; `None` if it is not the registry of the releases.
 #[must_use]
-pub fn keys(tag: &ReleaseTag, seen: &KeysSeen, listed: Option<&Seen<Vec<String>>>) -> Vec<Claim> {
+pub fn keys(tag: &ReleaseTag, seen: &ObservedKeys, listed: Option<&Observed<Vec<String>>>) -> Vec<Claim> {
     judge::keys::judge(tag, seen, listed)
 }
 
@@ -194,7 +194,7 @@ pub fn closed(
         let found = || Ok(registry.manifest(&tag)?.map(|found| found.digest));
         let version_tag = || Ok(seen(found()));
         let (version_tag, names) = both(version_tag, || Ok(observe::names(verifier, None)))?;
-        Ok(observe::PublicSeen { version_tag, names })
+        Ok(observe::ObservedPublic { version_tag, names })
     };
     // `latest` is judged below only if it belongs on this release, which has its git tag.
     let others = || both(attested, || Ok(observe::common(registry, None, |_own| Ok(true))));

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use xshell::cmd;
 use xtask::process::Runner;
 use xtask::process::environment::Environment;
-use xtask::process::scratch::Scratch;
+use xtask::process::temp_dir::TempDir;
 
 use super::measure::{self, Subject, Usage};
 use super::profile;
@@ -39,7 +39,7 @@ struct Measured {
 
 /// Measures both repositories and returns the figures as Markdown.
 pub(super) fn measure(environment: &Environment, xtask: &Path, rounds: u16) -> Result<String> {
-    let (runner, scratch) = (Runner::new(environment), Scratch::new()?);
+    let (runner, scratch) = (Runner::new(environment), TempDir::new()?);
     let own = clone(&runner, &scratch.path().join("own"))?;
     let large = clone(&runner, &scratch.path().join("large"))?;
     enlarge(&large)?;

@@ -7,8 +7,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use xtask::process::Runner;
 use xtask::process::environment::Environment;
-use xtask::process::scratch::random_hex;
 use xtask::process::secret::Secret;
+use xtask::process::temp_dir::random_hex;
 use xtask::tool::cosign::Cosign;
 use xtask::tool::docker::DockerConfig;
 

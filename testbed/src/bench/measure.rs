@@ -18,7 +18,7 @@ use xtask::process::secret::Secret;
 use crate::provision::text;
 
 /// Enough for a cold build with all of its downloads.
-const PATIENCE: Duration = Duration::from_secs(30 * 60);
+const TIMEOUT: Duration = Duration::from_secs(30 * 60);
 
 /// Variables that the contestants read, besides those that every child gets.
 const PASSED_ON: [&str; 12] = [
@@ -76,7 +76,7 @@ pub(super) fn run(runner: &Runner, subject: &Subject<'_>, scratch: &Path) -> Res
     for (name, secret) in subject.secrets {
         call = call.secret_env(name, secret);
     }
-    let answer = call.dir(subject.dir).timeout(PATIENCE).read()?;
+    let answer = call.dir(subject.dir).timeout(TIMEOUT).read()?;
     let usage = serde_json::from_str(&answer).context("reading what a command used")?;
     let said = fs::read_to_string(err).with_context(|| format!("reading `{err}`"))?;
     Ok((usage, said))
@@ -92,7 +92,7 @@ pub(super) fn stand_between(environment: &Environment, words: &[String]) -> Resu
     let shell = runner.shell()?;
     // `$0` and `$1` are the files.
     let script = "out=$0 err=$1; shift; exec \"$@\" >\"$out\" 2>\"$err\"";
-    let mut call = runner.call(cmd!(shell, "sh -c {script} {files...} {command...}")).timeout(PATIENCE);
+    let mut call = runner.call(cmd!(shell, "sh -c {script} {files...} {command...}")).timeout(TIMEOUT);
     for name in PASSED_ON {
         if let Some(value) = environment.secret(name)? {
             call = call.secret_env(name, &value);

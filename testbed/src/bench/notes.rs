@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use xshell::cmd;
 use xtask::process::Runner;
 use xtask::process::environment::Environment;
-use xtask::process::scratch::Scratch;
+use xtask::process::temp_dir::TempDir;
 use xtask::tool::git::log_format;
 
 use super::figures::Random;
@@ -68,7 +68,7 @@ struct Range {
 
 /// Measures all ranges and returns the figures as Markdown.
 pub(super) fn measure(environment: &Environment, xtask: &Path, rounds: u16, seed: u64) -> Result<String> {
-    let (runner, scratch, mut random) = (Runner::new(environment), Scratch::new()?, Random::new(seed));
+    let (runner, scratch, mut random) = (Runner::new(environment), TempDir::new()?, Random::new(seed));
     let (shell, cliff) = (runner.shell()?, environment.find_program(Path::new("git-cliff"))?);
     let version = match &cliff {
         Some(cliff) => runner.call(cmd!(shell, "{cliff} --version")).read()?,

@@ -131,10 +131,10 @@ mod tests {
     use super::{Run, Runs, spread};
     use crate::bench::measure::Usage;
     use crate::bench::steps::Step;
-    use crate::proxy::{Exchange, Log, RequestSeen};
+    use crate::proxy::{Exchange, Log, ObservedRequest};
 
     fn run(wall: f64, smoke: f64) -> Run {
-        let request = RequestSeen { n: 1, method: "GET".to_owned(), path: "/".to_owned() };
+        let request = ObservedRequest { n: 1, method: "GET".to_owned(), path: "/".to_owned() };
         let at = std::time::SystemTime::now();
         let answered = Some((at, 200));
         let exchange = Exchange { request, at, answered, status: Some(200), pushed: 512, fault: "" };

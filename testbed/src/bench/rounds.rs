@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 use xtask::process::Runner;
 use xtask::process::environment::Environment;
-use xtask::process::scratch::Scratch;
+use xtask::process::temp_dir::TempDir;
 
 use super::contestant::{Arena, Contestant};
 use super::figures::Random;
@@ -28,7 +28,7 @@ pub(super) struct Bench {
     uncached: Contestant,
     /// `xtask` with a repository of its own, for many releases.
     pub(super) many: Contestant,
-    pub(super) scratch: Scratch,
+    pub(super) scratch: TempDir,
     pub(super) random: Random,
     tags: u16,
 }
@@ -42,7 +42,7 @@ impl Bench {
         seed: u64,
     ) -> Result<Self> {
         let progress = Progress::start();
-        let scratch = Scratch::new()?;
+        let scratch = TempDir::new()?;
         let (url, host) = (client.url(), client.registry());
         if !url.starts_with("http://") {
             bail!("`{url}` is not `http://host:port`: requests can only be counted without TLS");

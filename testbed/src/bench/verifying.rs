@@ -16,7 +16,7 @@ use super::rounds::Bench;
 pub(super) const FEW: u16 = 10;
 
 /// The most rounds of `verify --all`. Over many releases, each takes as long as a whole round of the others.
-const MOST_ROUNDS: u16 = 3;
+const MAX_ROUNDS: u16 = 3;
 
 /// One release, verified both ways.
 pub(super) struct Round {
@@ -85,7 +85,7 @@ impl Bench {
             released.with_context(|| format!("releasing {tag} for `verify --all`"))?;
             if number == FEW || number == releases {
                 let check = |_round| self.check(many, &["verify", "--all"]);
-                let runs: Vec<_> = (0..rounds.min(MOST_ROUNDS)).map(check).collect::<Result<_>>()?;
+                let runs: Vec<_> = (0..rounds.min(MAX_ROUNDS)).map(check).collect::<Result<_>>()?;
                 let first = runs.first().map_or(0.0, |usage| usage.wall);
                 self.progress.line("bench", &format!("verify --all of {number} releases: {first:.2} s"));
                 done.push(All { releases: number, runs });

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, anyhow};
 use xtask::process::environment::Environment;
-use xtask::process::scratch::Scratch;
+use xtask::process::temp_dir::TempDir;
 
 use super::case::{Case, Target};
 use super::choice;
@@ -20,7 +20,7 @@ use crate::progress::Progress;
 pub struct Kit {
     lanes: Vec<(Mutex<Lane>, Baseline)>,
     /// Holds the lanes' files, unless they are in a directory that is kept.
-    _scratch: Option<Scratch>,
+    _scratch: Option<TempDir>,
 }
 
 impl Kit {
@@ -30,7 +30,7 @@ impl Kit {
     /// # Errors
     /// When a part of the testbed refuses, or the undisturbed release fails.
     pub fn set_up(environment: &Environment, xtask: &Path, testbed: &Path, lanes: usize) -> Result<Self> {
-        let scratch = Scratch::new()?;
+        let scratch = TempDir::new()?;
         let kit = Self::within(scratch.path(), environment, xtask, testbed, lanes)?;
         Ok(Self { _scratch: Some(scratch), ..kit })
     }

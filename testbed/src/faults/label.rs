@@ -5,7 +5,7 @@
 pub(super) type Names = [(String, String)];
 
 /// More characters than are needed to distinguish any two calls.
-const MOST: usize = 120;
+const MAX: usize = 120;
 
 /// A hexadecimal number with at least this many digits is a digest, a commit or random.
 const HEX: usize = 12;
@@ -16,7 +16,7 @@ const UUID: [usize; 5] = [8, 4, 4, 4, 12];
 /// A call of `program`. Arguments of these tools hold no secrets.
 pub(super) fn of_call(program: &str, arguments: &[String], names: &Names) -> String {
     let line = normal(&format!("{program} {}", arguments.join(" ")), names);
-    line.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MOST).collect()
+    line.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX).collect()
 }
 
 /// A call of curl, from its configuration: the method and the address, but no headers.

@@ -164,11 +164,11 @@ fn quoted(word: &str) -> String {
 mod tests {
     use super::{Action, Plan, Strike, read_calls};
     use std::time::Duration;
-    use xtask::process::scratch::Scratch;
+    use xtask::process::temp_dir::TempDir;
 
     #[test]
     fn only_the_call_with_the_given_label_and_occurrence_is_disturbed() {
-        let scratch = Scratch::new().unwrap();
+        let scratch = TempDir::new().unwrap();
         let strike = Strike { label: "git tag".to_owned(), occurrence: 2, action: Action::Fail };
         let (log, strike) = (scratch.path().join("calls"), Some(strike));
         let plan = Plan { xtask: "/x".into(), names: Vec::new(), log, measures: true, strike };

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use xtask::process::Runner;
 use xtask::process::environment::Environment;
-use xtask::process::scratch::Scratch;
+use xtask::process::temp_dir::TempDir;
 
 use super::choice::chance;
 use super::document;
@@ -71,7 +71,7 @@ pub struct Races {
     second: PathBuf,
     made: Vec<Made>,
     took: Duration,
-    _scratch: Scratch,
+    _scratch: TempDir,
 }
 
 impl Pair {
@@ -104,7 +104,7 @@ impl Races {
     /// # Errors
     /// When a part of the testbed refuses, or an undisturbed release fails.
     pub fn set_up(environment: &Environment, xtask: &Path, testbed: &Path) -> Result<Self> {
-        let scratch = Scratch::new()?;
+        let scratch = TempDir::new()?;
         let programs = Programs::copy(scratch.path(), xtask, testbed)?;
         let lane = Lane::new(environment, scratch.path(), &programs, &TAGS)?;
         let second = scratch.path().join("second");

@@ -103,7 +103,7 @@ pub(super) fn table(outcomes: &[Outcome]) -> Result<String> {
 mod tests {
     use super::{Results, table};
     use crate::faults::trial::{Looks, Outcome};
-    use xtask::process::scratch::Scratch;
+    use xtask::process::temp_dir::TempDir;
 
     fn outcome(case: &str, met: bool, violations: &[&str]) -> Outcome {
         let violations = violations.iter().map(|text| (*text).to_owned()).collect();
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn an_interrupted_matrix_continues_where_it_stopped() {
-        let scratch = Scratch::new().unwrap();
+        let scratch = TempDir::new().unwrap();
         let path = scratch.path().join("results");
         let (mut results, seed) = Results::open(&path, 7).unwrap();
         assert_eq!(seed, 7);
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn a_matrix_that_was_interrupted_in_its_first_line_begins_again() {
-        let scratch = Scratch::new().unwrap();
+        let scratch = TempDir::new().unwrap();
         let path = scratch.path().join("results");
         std::fs::write(&path, "{\"se").unwrap();
         let (mut results, seed) = Results::open(&path, 8).unwrap();

@@ -18,7 +18,7 @@ use super::label;
 use super::plan::{Action, Plan};
 
 /// Longer than anyone waits for a call that hangs.
-const LONGEST_HANG: Duration = Duration::from_secs(600);
+const MAX_HANG: Duration = Duration::from_secs(600);
 
 /// A call, as the shim's script passes it on.
 #[derive(clap::Args)]
@@ -80,7 +80,7 @@ impl Tool<'_> {
                 Ok(ExitCode::FAILURE)
             }
             Action::Hang => {
-                thread::sleep(LONGEST_HANG);
+                thread::sleep(MAX_HANG);
                 Ok(ExitCode::FAILURE)
             }
             Action::KillBefore => {

@@ -87,7 +87,7 @@ fn holds(exchange: &Exchange, at: SystemTime) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{Proof, too_early};
-    use crate::proxy::{Exchange, RequestSeen};
+    use crate::proxy::{Exchange, ObservedRequest};
     use std::collections::BTreeSet;
     use std::time::{Duration, SystemTime};
 
@@ -97,7 +97,7 @@ mod tests {
     fn exchange(n: usize, (line, status): (&str, Option<u16>)) -> Exchange {
         let line = line.replace("TAG:", "/v2/acme/carol/manifests/");
         let (method, path) = line.split_once(' ').unwrap();
-        let request = RequestSeen { n: n as u64, method: method.to_owned(), path: path.to_owned() };
+        let request = ObservedRequest { n: n as u64, method: method.to_owned(), path: path.to_owned() };
         let at = SystemTime::UNIX_EPOCH + Duration::from_secs(2 * n as u64);
         let answered = status.map(|status| (at + Duration::from_secs(1), status));
         Exchange { request, at, answered, status: None, pushed: 0, fault: "" }

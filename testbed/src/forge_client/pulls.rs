@@ -11,7 +11,7 @@ use xtask::http::Method;
 use super::Repository;
 
 /// The forge checks a new pull request in the background and merges it only after that.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 const INTERVAL: Duration = Duration::from_millis(100);
 
 /// `POST /repos/{o}/{r}/pulls`
@@ -31,7 +31,7 @@ impl Repository {
         let pull: Pull =
             self.client.expect(&[201], Method::Post, &self.path("pulls"), Some(&body))?.json()?;
         let (path, body) = (self.path(&format!("pulls/{}/merge", pull.number)), json!({ "Do": style }));
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         loop {
             let response = self.client.api(Method::Post, &path, Some(&body))?;
             if response.status == 200 {

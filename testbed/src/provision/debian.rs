@@ -16,7 +16,7 @@ use crate::files::remove_dir;
 use crate::process;
 
 /// Enough for a slow mirror.
-const PATIENCE: Duration = Duration::from_secs(15 * 60);
+const TIMEOUT: Duration = Duration::from_secs(15 * 60);
 
 /// One release for one architecture.
 pub(crate) struct Archive<'a> {
@@ -57,7 +57,7 @@ impl<'a> Archive<'a> {
         archive.write("apt.conf", &configuration(text(&archive.dir)?, architecture))?;
         let (shell, conf) = (cx.runner.shell()?, &archive.configuration);
         let update = cmd!(shell, "apt-get --config-file {conf} --quiet=2 update");
-        cx.runner.call(update).timeout(PATIENCE).run().context("fetching Debian's package lists")?;
+        cx.runner.call(update).timeout(TIMEOUT).run().context("fetching Debian's package lists")?;
         Ok(archive)
     }
 
@@ -85,11 +85,11 @@ impl<'a> Archive<'a> {
         let cache = self.dir.join("cache/archives");
         let fetch =
             cmd!(shell, "apt-get --config-file {conf} {options...} --quiet=2 {action...} {packages...}");
-        let fetch = runner.call(fetch).dir(&cache).timeout(PATIENCE);
+        let fetch = runner.call(fetch).dir(&cache).timeout(TIMEOUT);
         fetch.run().with_context(|| format!("fetching {}", packages.join(", ")))?;
         let files: Vec<_> = names.into_iter().map(|name| cache.join(name)).collect();
         for package in &files {
-            runner.call(cmd!(shell, "dpkg-deb --extract {package} {into}")).timeout(PATIENCE).run()?;
+            runner.call(cmd!(shell, "dpkg-deb --extract {package} {into}")).timeout(TIMEOUT).run()?;
         }
         Ok(files)
     }

@@ -7,14 +7,14 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 use xshell::cmd;
-use xtask::process::scratch::Scratch;
+use xtask::process::temp_dir::TempDir;
 
 use crate::context::Context;
 use crate::files::private_dir;
 use crate::provision;
 
 /// Enough for the largest program on a slow machine.
-const PATIENCE: Duration = Duration::from_secs(45 * 60);
+const TIMEOUT: Duration = Duration::from_secs(45 * 60);
 
 /// If a part that is built from its Go module cannot be provisioned, the reason.
 pub(crate) fn obstacle(cx: &Context) -> Option<String> {
@@ -27,14 +27,14 @@ pub(crate) fn install(cx: &Context, package: &str, version: &str, into: &Path) -
     let shell = cx.runner.shell()?;
     let call = cx.runner.call(cmd!(shell, "{go} install -trimpath {package}@{version}"));
     // Without cgo no C compiler is needed, and the program runs on any Linux.
-    let call = call.env("GOBIN", into).env("CGO_ENABLED", "0").env("GOFLAGS", "").timeout(PATIENCE);
+    let call = call.env("GOBIN", into).env("CGO_ENABLED", "0").env("GOFLAGS", "").timeout(TIMEOUT);
     cx.with_package_settings(call)?.run().with_context(|| format!("building `{package}` {version}"))
 }
 
 /// Builds the one-file program `source` against `requirement`, a module with its version, into the file `into`.
 /// That module decides all other versions.
 pub(crate) fn program(cx: &Context, source: &str, requirement: &str, into: &Path) -> Result<()> {
-    let (go, dir) = (cx.required("go")?, Scratch::new()?);
+    let (go, dir) = (cx.required("go")?, TempDir::new()?);
     let file = dir.path().join("main.go");
     std::fs::write(&file, source).with_context(|| format!("writing `{}`", file.display()))?;
     let require = format!("-require={requirement}");
@@ -46,7 +46,7 @@ pub(crate) fn program(cx: &Context, source: &str, requirement: &str, into: &Path
     ];
     let shell = cx.runner.shell()?;
     for words in steps {
-        let call = cx.runner.call(cmd!(shell, "{go} {words...}")).dir(dir.path()).timeout(PATIENCE);
+        let call = cx.runner.call(cmd!(shell, "{go} {words...}")).dir(dir.path()).timeout(TIMEOUT);
         let call = call.env("GOFLAGS", "").env("CGO_ENABLED", "0");
         let built = cx.with_package_settings(call)?.run();
         built.with_context(|| format!("building a program against `{requirement}`"))?;
@@ -96,7 +96,7 @@ impl Module {
         let go = cx.required("go")?;
         let (shell, module) = (cx.runner.shell()?, format!("{}@{}", self.path, self.version));
         let call = cx.runner.call(cmd!(shell, "{go} mod download -json {module}"));
-        let call = call.env("GOFLAGS", "").timeout(PATIENCE);
+        let call = call.env("GOFLAGS", "").timeout(TIMEOUT);
         let answer = cx.with_package_settings(call)?.output()?;
         // On failure, it prints JSON as well, which has the reason.
         let text = answer.text()?;
@@ -119,7 +119,7 @@ impl Module {
             "{go} -C {source} build -p 2 -trimpath -tags {tags} -ldflags {flags} -o {into} {package}"
         );
         let cgo = if self.cgo { "1" } else { "0" };
-        let call = cx.runner.call(build).env("GOFLAGS", "").env("CGO_ENABLED", cgo).timeout(PATIENCE);
+        let call = cx.runner.call(build).env("GOFLAGS", "").env("CGO_ENABLED", cgo).timeout(TIMEOUT);
         cx.with_package_settings(call)?
             .run()
             .with_context(|| format!("building `{}` {}", self.path, self.version))

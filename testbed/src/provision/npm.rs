@@ -12,7 +12,7 @@ use crate::files::private_dir;
 use crate::files::remove_dir;
 
 /// Enough for a slow registry.
-const PATIENCE: Duration = Duration::from_secs(10 * 60);
+const TIMEOUT: Duration = Duration::from_secs(10 * 60);
 
 /// Fetches `name@version` unless it is there, and unpacks its content into `into`, which must exist.
 pub(crate) fn unpack(cx: &Context, name: &str, version: &str, into: &Path) -> Result<()> {
@@ -23,7 +23,7 @@ pub(crate) fn unpack(cx: &Context, name: &str, version: &str, into: &Path) -> Re
         shell,
         "tar --extract --gzip --file {package} --directory {into} --strip-components=1 --no-same-owner"
     );
-    cx.runner.call(call).timeout(PATIENCE).run()
+    cx.runner.call(call).timeout(TIMEOUT).run()
 }
 
 fn fetch(cx: &Context, name: &str, version: &str) -> Result<PathBuf> {
@@ -41,7 +41,7 @@ fn fetch(cx: &Context, name: &str, version: &str) -> Result<PathBuf> {
         shell,
         "{npm} pack {name}@{version} --pack-destination {partial} --ignore-scripts --silent --no-update-notifier"
     );
-    let call = cx.runner.call(pack).dir(&partial).timeout(PATIENCE);
+    let call = cx.runner.call(pack).dir(&partial).timeout(TIMEOUT);
     cx.with_package_settings(call)?
         .run()
         .with_context(|| format!("fetching npm package `{name}@{version}`"))?;

@@ -21,7 +21,7 @@ const OF_A_CONNECTION: [&str; 4] = ["Connection", "Keep-Alive", "Proxy-Connectio
 const ANSWER_LIMIT: u64 = 256 << 20;
 
 /// No client waits longer for an answer.
-const LONGEST_HANG: Duration = Duration::from_secs(120);
+const MAX_HANG: Duration = Duration::from_secs(120);
 
 /// Whether the client may send another request on the connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -232,7 +232,7 @@ fn is_gone(client: &Client<'_>) -> io::Result<bool> {
 
 /// Reads until the client hangs up, or has not sent anything for too long.
 fn hang(client: &mut Client<'_>) -> io::Result<()> {
-    client.get_ref().set_read_timeout(Some(LONGEST_HANG))?;
+    client.get_ref().set_read_timeout(Some(MAX_HANG))?;
     match io::copy(client, &mut io::sink()) {
         Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => Ok(()),
         read => read.map(|_| ()),

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Fault, Proxy, RequestSeen};
+use super::{Fault, ObservedRequest, Proxy};
 
 /// A request that is held until this value is dropped.
 #[must_use = "the request is held for as long as this value lives"]
@@ -24,7 +24,7 @@ impl Hold {
 
 impl Proxy {
     /// Waits for `requests` in this order, and holds the last one before the server sees it. If its client gives up,
-    /// the server never sees it. All others pass. Each is written as [`RequestSeen::is`] reads it. This replaces the
+    /// the server never sees it. All others pass. Each is written as [`ObservedRequest::is`] reads it. This replaces the
     /// rule; requests that are already held remain so.
     pub fn hold(&self, requests: &[&str]) -> Hold {
         let is_reached = Arc::new(AtomicBool::new(false));
@@ -49,7 +49,7 @@ impl Proxy {
     }
 }
 
-impl RequestSeen {
+impl ObservedRequest {
     /// Whether it matches `line`: its method and the end of its path. One `*` in it stands for letters, digits
     /// and dashes, such as those of a digest: `PUT manifests/sha256-*.att`.
     #[must_use]
@@ -73,12 +73,13 @@ fn ends_with(path: &str, end: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::RequestSeen;
+    use super::ObservedRequest;
 
     #[test]
     fn a_request_matches_by_its_method_and_the_end_of_its_path() {
         let is = |path: &str, line: &str| {
-            RequestSeen { n: 1, method: "PUT".to_owned(), path: format!("/v2/acme/carol/{path}") }.is(line)
+            ObservedRequest { n: 1, method: "PUT".to_owned(), path: format!("/v2/acme/carol/{path}") }
+                .is(line)
         };
         let digest = "ab12".repeat(16);
         let [index, attestations] = ["", ".att"].map(|end| format!("manifests/sha256-{digest}{end}"));

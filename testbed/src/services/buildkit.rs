@@ -25,7 +25,7 @@ pub(crate) const NAME: &str = "buildkit";
 pub(crate) const ADDRESS: &str = "TESTBED_BUILDKIT";
 
 /// It takes half a second to start.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The address of one that already runs, if the user names one. A shell may have our own exports, which name the one
 /// that we start; these do not count.
@@ -84,7 +84,7 @@ fn start(cx: &Context, buildkit: &Found, docker: &Found) -> Result<()> {
         log: cx.layout.log(NAME),
     };
     let pid = service.start(&cx.runner)?;
-    service.wait(pid, PATIENCE, || Ok(is_ready(cx)))
+    service.wait(pid, TIMEOUT, || Ok(is_ready(cx)))
 }
 
 /// The PATH on which it finds runc. A provisioned engine has runc too.

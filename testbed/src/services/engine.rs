@@ -29,7 +29,7 @@ use crate::process::Service;
 use crate::provision::text;
 
 /// The start takes a second on an idle machine. A loaded one gets much more time.
-const PATIENCE: Duration = Duration::from_secs(90);
+const TIMEOUT: Duration = Duration::from_secs(90);
 
 /// One of the two engines: the names of its parts, and the suffix of its files.
 pub(crate) struct Engine {
@@ -132,10 +132,10 @@ impl Engine {
         };
         let (containerd, pid) =
             start(self.containerd, "containerd", "--config", &self.containerd_configuration(cx)?)?;
-        containerd.wait(pid, PATIENCE, || Ok(UnixStream::connect(self.store(&cx.layout)).is_ok()))?;
+        containerd.wait(pid, TIMEOUT, || Ok(UnixStream::connect(self.store(&cx.layout)).is_ok()))?;
         let configuration = self.dockerd_configuration(cx, prefix, settings)?;
         let (dockerd, pid) = start(self.dockerd, "dockerd", "--config-file", &configuration)?;
-        dockerd.wait(pid, PATIENCE, || self.is_ready(cx))?;
+        dockerd.wait(pid, TIMEOUT, || self.is_ready(cx))?;
         cx.progress.line(self.dockerd, &format!("started on `{}`", self.socket(&cx.layout).display()));
         Ok(())
     }

@@ -26,7 +26,7 @@ const PREFERRED_PORT: u16 = 5055;
 const HEADER: &str = "X-Testbed";
 
 /// It takes a tenth of a second to start.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Starts it unless it runs and answers, and exports its address.
 pub(crate) fn ensure(cx: &Context, registry: &Found, state: &mut State) -> Result<SocketAddr> {
@@ -59,7 +59,7 @@ fn start(cx: &Context, registry: &Found, wanted: SocketAddr) -> Result<SocketAdd
     fs::write(&service.marker, configuration)
         .with_context(|| format!("writing `{}`", service.marker.display()))?;
     let pid = service.start(&cx.runner)?;
-    service.wait(pid, PATIENCE, || is_ready(cx, address))?;
+    service.wait(pid, TIMEOUT, || is_ready(cx, address))?;
     Ok(address)
 }
 

@@ -29,10 +29,10 @@ use crate::provision::text;
 pub(crate) const NAME: &str = "runner";
 
 /// It announces itself to the forge within a second.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long a job's processes may take to clean up when the runner is stopped.
-const JOB_PATIENCE: Duration = Duration::from_secs(20);
+const JOB_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Starts it unless it already runs with the right configuration.
 pub(crate) fn ensure(cx: &Context, found: &Found, forge: &Forge, state: &mut State) -> Result<()> {
@@ -68,7 +68,7 @@ pub(crate) fn ensure(cx: &Context, found: &Found, forge: &Forge, state: &mut Sta
     };
     // This process's own environment is left out, even its allow-listed part: that is for our children, not for jobs.
     let pid = service.start(&Runner::new(&Environment::default()))?;
-    service.wait(pid, PATIENCE, || is_ready(cx, state))?;
+    service.wait(pid, TIMEOUT, || is_ready(cx, state))?;
     cx.progress.line(NAME, "started, label `docker`");
     Ok(())
 }
@@ -84,7 +84,7 @@ pub(crate) fn stop(cx: &Context) -> Result<()> {
             return Ok(());
         }
         for process in leftovers {
-            process.end(JOB_PATIENCE)?;
+            process.end(JOB_TIMEOUT)?;
             cx.progress.line(NAME, &format!("ended a job's process {}", process.pid));
         }
     }
@@ -125,7 +125,7 @@ fn is_ready(cx: &Context, state: &State) -> Result<bool> {
     let token = Secret::single_line(forge::ADMIN_TOKEN, exported(forge::ADMIN_TOKEN)?)?;
     let url = format!("{}/api/v1/admin/actions/runners", exported(forge::URL)?);
     let request = Request::new(Method::Get, url).authorization(Authorization::Token(token));
-    let response = Curl::new(&cx.runner, PATIENCE).send(&request)?;
+    let response = Curl::new(&cx.runner, TIMEOUT).send(&request)?;
     if response.status != 200 {
         return Err(response.unexpected());
     }

@@ -14,7 +14,7 @@ use super::tool::Found;
 use crate::provision::text;
 
 /// Enough for one question on a loaded machine.
-const PATIENCE: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// How a program is asked.
 #[derive(Clone, Copy)]
@@ -103,7 +103,7 @@ pub(super) fn ask(runner: &Runner, found: &Found, question: &Question<'_>) -> Re
     let mut answers = Vec::new();
     for words in commands {
         let (shell, program) = (runner.shell()?, &found.program);
-        let call = runner.call(cmd!(shell, "{program} {words...}")).dir(question.dir).timeout(PATIENCE);
+        let call = runner.call(cmd!(shell, "{program} {words...}")).dir(question.dir).timeout(TIMEOUT);
         let output = call.output().with_context(|| format!("asking {}", found.tool.name))?;
         answers.push(answer(method, &output)?);
     }

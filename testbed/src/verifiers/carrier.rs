@@ -11,7 +11,7 @@ use xtask::http::Curl;
 use xtask::oci::reference::{Digest, Image, Tag};
 use xtask::oci::registry;
 use xtask::process::environment::Environment;
-use xtask::process::scratch::random_hex;
+use xtask::process::temp_dir::random_hex;
 
 use super::subject::{self, Subject, TAG};
 use super::tool::{COSIGN_2_6, From, program};
@@ -20,7 +20,7 @@ use crate::progress::Progress;
 use crate::provision::text;
 
 /// Enough for a copy of some hundred megabytes between two registries on this machine.
-const PATIENCE: Duration = Duration::from_secs(300);
+const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// One program and its command.
 pub(super) struct Carrier {
@@ -163,7 +163,7 @@ pub(super) fn all(
             let (runner, shell) = (&project.runner, project.runner.shell()?);
             // regctl keeps its settings in the home directory.
             let call = runner.call(cmd!(shell, "{program} {words...}")).env("HOME", text(scratch)?);
-            call.timeout(PATIENCE).run().with_context(|| format!("copying with {}", carrier.name))?;
+            call.timeout(TIMEOUT).run().with_context(|| format!("copying with {}", carrier.name))?;
         }
         carried.push(arrived(subject, &to, carrier)?);
         progress.line(carrier.name, "copied");
@@ -174,7 +174,7 @@ pub(super) fn all(
 /// Compares what is beside the image in both registries.
 fn arrived(subject: &Subject, to: &Image, carrier: &Carrier) -> Result<Carried> {
     let (here, digest) = (subject.project().repository.registry(), subject.digest());
-    let there = registry::Client::new(Curl::new(&subject.project().runner, PATIENCE), to.clone(), None);
+    let there = registry::Client::new(Curl::new(&subject.project().runner, TIMEOUT), to.clone(), None);
     ensure!(
         there.digest_of(&TAG.parse::<Tag>()?)?.as_ref() == Some(digest),
         "{} did not copy the image",

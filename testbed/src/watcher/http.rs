@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 
 /// How long an answer may take while the machine also builds images.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The server that gets the requests.
 #[derive(Clone)]
@@ -50,9 +50,9 @@ impl Server {
     }
 
     fn exchange(&self, method: &str, path: &str, headers: &[&str]) -> Result<Answer> {
-        let mut stream = TcpStream::connect_timeout(&self.address, PATIENCE)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_write_timeout(Some(PATIENCE))?;
+        let mut stream = TcpStream::connect_timeout(&self.address, TIMEOUT)?;
+        stream.set_read_timeout(Some(TIMEOUT))?;
+        stream.set_write_timeout(Some(TIMEOUT))?;
         let lines: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
         // HTTP/1.0, so that the answer is not cut into chunks and ends with the connection.
         let request = format!("{method} {path} HTTP/1.0\r\nHost: {}\r\n{lines}\r\n", self.host);

@@ -56,7 +56,7 @@ fn cosign_is_an_untested_major_version() -> Result<()> {
         );
         fs::write(bin.join("cosign"), script)?;
         fs::set_permissions(bin.join("cosign"), fs::Permissions::from_mode(0o755))?;
-        let environment = Environment::of_this_process();
+        let environment = Environment::from_process();
         let path = format!("{}:{}", text(&bin)?, environment.get("PATH")?.unwrap_or_default());
         let run = Xtask::new(&checkout, &["rehearse"]).env("PATH", path);
         let words = [

@@ -1,7 +1,7 @@
 //! An image that is copied to another registry keeps its signature and attestations, with either cosign.
 
 use anyhow::{Context as _, Result, ensure};
-use xtask::process::scratch::Scratch;
+use xtask::process::temp_dir::TempDir;
 
 use crate::harness::checkout::text;
 use crate::harness::shared::{Shared, rehearsal};
@@ -14,7 +14,7 @@ fn an_image_copied_by_cosign_save_and_load_passes_the_printed_commands() -> Resu
         let pinned = run.pinned()?;
         let (name, digest) = pinned.split_once('@').context("no digest")?;
         for cosign in ["TESTBED_COSIGN_2", "TESTBED_COSIGN_3"] {
-            let (scratch, program) = (Scratch::new()?, export(cosign)?);
+            let (scratch, program) = (TempDir::new()?, export(cosign)?);
             let dir = scratch.path().join("image");
             let elsewhere = format!("{name}-{}", cosign.to_lowercase());
             call(&program, &["save", "--dir", text(&dir)?, &pinned])?.run()?;

@@ -96,7 +96,7 @@ fn provenance_names_the_stand_in_if_one_replaces_the_base_image() -> Result<()> 
         let Shared { checkout, run, .. } = rehearsal()?;
         let provenance = provenance(checkout, run)?;
         let inputs = &provenance["buildDefinition"]["resolvedDependencies"];
-        let used = Environment::of_this_process().get("TESTBED_BASE_STAND_IN")?.map(str::to_owned);
+        let used = Environment::from_process().get("TESTBED_BASE_STAND_IN")?.map(str::to_owned);
         match used {
             Some(stand_in) => {
                 let input = named(inputs, "stand-in-image")?;

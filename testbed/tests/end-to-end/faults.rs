@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use anyhow::{Context as _, Result, anyhow, ensure};
 use nix::fcntl::Flock;
 use testbed::faults::{Case, Injury, Kind, Kit, Outcome, Pair, Races, Target};
-use xtask::process::scratch::random_hex;
+use xtask::process::temp_dir::random_hex;
 
 use crate::harness::run::{program, program_with};
 use crate::harness::shared::lasting_directory;

@@ -29,7 +29,7 @@ use xtask::process::{Call, Runner};
 const INTERVAL: Duration = Duration::from_millis(2);
 
 /// Longer than anything that a test waits for on a loaded machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Tests that may run side by side hold this lock shared; the others hold it exclusively. A test that waits for the
 /// exclusive lock keeps later tests from starting, so both kinds get their turn. No test takes the lock twice.
@@ -72,7 +72,7 @@ fn marked<T: FnOnce() -> Result<()>>(body: T) -> Result<()> {
 
 /// The environment of the tests.
 pub(crate) fn environment() -> Environment {
-    Environment::of_this_process()
+    Environment::from_process()
 }
 
 /// One of the testbed's exports. Without them a test fails, so that it never passes because there was nothing to test
@@ -89,7 +89,7 @@ pub(crate) fn call(program: impl AsRef<Path>, arguments: &[&str]) -> Result<Call
     let runner = Runner::new(&environment());
     let sh = runner.shell()?;
     let program = program.as_ref();
-    let call = runner.call(cmd!(sh, "{program} {arguments...}")).timeout(PATIENCE);
+    let call = runner.call(cmd!(sh, "{program} {arguments...}")).timeout(TIMEOUT);
     match environment().get("DOCKER_CONFIG")? {
         Some(config) => Ok(call.env("DOCKER_CONFIG", config)),
         None => Ok(call),
@@ -103,13 +103,13 @@ pub(crate) fn read(program: impl AsRef<Path>, arguments: &[&str]) -> Result<Stri
 
 /// Calls `ask` until it returns an answer. `what` says in the error what was waited for.
 pub(crate) fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Result<Option<T>>) -> Result<T> {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     loop {
         if let Some(answer) = ask()? {
             return Ok(answer);
         }
         if Instant::now() > deadline {
-            bail!("waited {} s for {what}", PATIENCE.as_secs());
+            bail!("waited {} s for {what}", TIMEOUT.as_secs());
         }
         thread::sleep(INTERVAL);
     }

@@ -11,7 +11,7 @@ use xtask::contents::image::Contents;
 use xtask::contents::layer::{self, Compression};
 use xtask::oci::reference::Digest;
 use xtask::process::Call;
-use xtask::process::scratch::{Scratch, random_hex};
+use xtask::process::temp_dir::{TempDir, random_hex};
 
 use crate::harness::checkout::text;
 use crate::harness::engine::second;
@@ -220,7 +220,7 @@ fn docker(arguments: &[&str], engine: &[(&'static str, String)]) -> Result<Call>
 
 /// The packages that a container of the layers has; `None` if the engine refuses them.
 fn unpacked(layers: &[Vec<u8>], engine: &[(&'static str, String)]) -> Result<Option<BTreeSet<String>>> {
-    let (scratch, name) = (Scratch::new()?, format!("layers-{}", &random_hex()?[..12]));
+    let (scratch, name) = (TempDir::new()?, format!("layers-{}", &random_hex()?[..12]));
     let architecture = if cfg!(target_arch = "x86_64") { "amd64" } else { "arm64" };
     let diff_ids: Vec<_> = layers.iter().map(|tar| Digest::of(tar)).collect();
     let config = json!({"architecture": architecture, "os": "linux", "rootfs": {"type": "layers", "diff_ids": diff_ids}});

@@ -16,7 +16,7 @@ use serde_json::Value;
 use xtask::inputs::config::Folder;
 use xtask::inputs::lockfile::{self, Libc, Registries, Target};
 use xtask::oci::platform::Platform;
-use xtask::process::scratch::Scratch;
+use xtask::process::temp_dir::TempDir;
 
 use crate::harness::{environment, test};
 use graph::{Dice, Project};
@@ -157,7 +157,7 @@ fn both_npms_install_the_lockfiles_that_we_accept_to_the_same_bytes() -> Result<
     test(|| {
         let seeds = seeds()?;
         let wanted = seeds.end - seeds.start;
-        let (scratch, registry) = (Scratch::new()?, Registry::start()?);
+        let (scratch, registry) = (TempDir::new()?, Registry::start()?);
         let npms = [Npm::fetch("10.9.4", scratch.path())?, Npm::fetch("11.6.2", scratch.path())?];
         let (mut honest, mut hostile, mut refused) = (Vec::new(), Vec::new(), 0);
         for seed in seeds {

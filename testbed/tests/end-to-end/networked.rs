@@ -7,7 +7,7 @@ use std::fs;
 use anyhow::{Context as _, Result, ensure};
 use xtask::inputs::dockerfile;
 use xtask::process::Runner;
-use xtask::process::scratch::{Scratch, random_hex};
+use xtask::process::temp_dir::{TempDir, random_hex};
 use xtask::tool::docker::{Docker, DockerConfig};
 
 use crate::bad_input::REFUSED;
@@ -65,14 +65,14 @@ const INPUTS: &[Input] = &[
 #[ignore = "long: `cargo xtask ci --all`"]
 fn buildkit_gives_no_network_to_a_step_that_we_do_not_name() -> Result<()> {
     test(|| {
-        let users = Scratch::new()?;
+        let users = TempDir::new()?;
         let environment = environment().with([("DOCKER_CONFIG", newest_buildx(&users)?)]);
         let (runner, config) =
             (Runner::new(&environment), DockerConfig::for_builds(&environment, None, &[])?);
         let (docker, base) = (Docker::new(&runner, &config), base()?);
         let mut wrong = Vec::new();
         for input in INPUTS {
-            let scratch = Scratch::new()?;
+            let scratch = TempDir::new()?;
             let recipe = input.recipe.replace("FROM P", &format!("FROM {}", base.0));
             fs::create_dir(scratch.path().join("context"))?;
             fs::write(scratch.path().join("context/Dockerfile"), &recipe)?;
@@ -98,7 +98,7 @@ fn buildkit_gives_no_network_to_a_step_that_we_do_not_name() -> Result<()> {
 
 /// Makes a base image with the `ONBUILD` instruction `words`, on the stand-in, and returns its reference by digest.
 fn base_with_onbuild(words: &str) -> Result<String> {
-    let scratch = Scratch::new()?;
+    let scratch = TempDir::new()?;
     let (_, stand_in) = base()?;
     fs::write(scratch.path().join("Dockerfile"), format!("FROM {stand_in}\nONBUILD {words}\n"))?;
     let name = format!("{}/{}/node:22-slim", export("TESTBED_REGISTRY")?, random_hex()?);
@@ -116,7 +116,7 @@ fn base_with_onbuild(words: &str) -> Result<String> {
 #[test]
 fn an_onbuild_step_with_a_network_is_refused() -> Result<()> {
     test(|| {
-        let users = Scratch::new()?;
+        let users = TempDir::new()?;
         let checkout = Checkout::as_committed()?;
         let run = Xtask::new(&checkout, &["rehearse"])
             .env("DOCKER_CONFIG", newest_buildx(&users)?)

@@ -9,7 +9,7 @@ use std::thread;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
-use xtask::process::scratch::random_hex;
+use xtask::process::temp_dir::random_hex;
 use xtask::process::time::{now, rfc3339};
 
 use crate::bad_input::REFUSED;

@@ -9,7 +9,7 @@ mod write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
-use xtask::process::scratch::Scratch;
+use xtask::process::temp_dir::TempDir;
 
 use crate::forge::released::{released, with_one_commit};
 use crate::harness::{environment, test};
@@ -31,7 +31,7 @@ fn newest() -> Result<PathBuf> {
 #[test]
 fn a_new_release_has_the_form_of_the_newest_recording() -> Result<()> {
     test(|| {
-        let scratch = Scratch::new()?;
+        let scratch = TempDir::new()?;
         if let Some(place) = environment().get("TESTBED_RECORD")? {
             write::record(&with_one_commit()?, scratch.path())?;
             return shape::copy(scratch.path(), Path::new(place));

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use testbed::committed::REPOSITORY;
 use xtask::process::Output;
 use xtask::process::environment::Environment;
-use xtask::process::scratch::Scratch;
+use xtask::process::temp_dir::TempDir;
 
 use crate::evidence::provenance;
 use crate::harness::checkout::{Checkout, text};
@@ -79,9 +79,9 @@ fn the_printed_commands_work_unchanged_with_both_major_versions_of_cosign() -> R
 
 /// Runs `commands` in a shell at the top of the clone, with the given cosign first on the PATH.
 fn paste(commands: &str, cosign: &str) -> Result<Output> {
-    let bin = Scratch::new()?;
+    let bin = TempDir::new()?;
     symlink(export(cosign)?, bin.path().join("cosign")).context("linking cosign")?;
-    let environment = Environment::of_this_process();
+    let environment = Environment::from_process();
     let path = format!("{}:{}", text(bin.path())?, environment.get("PATH")?.unwrap_or_default());
     let shell = call("sh", &["-e"])?.stdin(commands).dir(rehearsal()?.checkout.top());
     shell.env("PATH", path).output()

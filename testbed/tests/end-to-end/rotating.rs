@@ -10,8 +10,8 @@ use xtask::commands::rotate::{Options, STEPS, run_steps};
 use xtask::inputs::keys::Keys;
 use xtask::process::Runner;
 use xtask::process::environment::Environment;
-use xtask::process::scratch::random_hex;
 use xtask::process::secret::Secret;
+use xtask::process::temp_dir::random_hex;
 use xtask::tool::git::Git;
 
 use crate::bad_input::{REFUSED, ensure_refused};
@@ -53,7 +53,7 @@ impl Repository {
         let secrets =
             [("COSIGN_PRIVATE_KEY", self.key.expose()), ("COSIGN_PASSWORD", self.password.expose())];
         let environment = environment().with(secrets);
-        let git = Git::discover(&Runner::new(&Environment::of_this_process()), self.checkout.top())?;
+        let git = Git::discover(&Runner::new(&Environment::from_process()), self.checkout.top())?;
         let options = Options { directory: self.directory(), lost: None };
         run_steps(&environment, &git, &options, most)
     }

@@ -1,7 +1,7 @@
 //! The same commit gives the same digest, whatever surrounds it on the machine.
 
 use anyhow::Result;
-use xtask::process::scratch::Scratch;
+use xtask::process::temp_dir::TempDir;
 
 use crate::harness::checkout::Checkout;
 use crate::harness::engine::newest_buildx;
@@ -66,7 +66,7 @@ fn with_an_uncommitted_change_of_the_configuration() -> Result<()> {
 fn with_the_newest_buildx() -> Result<()> {
     test(|| {
         let checkout = Checkout::as_committed()?;
-        let configuration = Scratch::new()?;
+        let configuration = TempDir::new()?;
         let rehearse = Xtask::new(&checkout, &["rehearse"]);
         let run = rehearse.env("DOCKER_CONFIG", newest_buildx(&configuration)?).run()?.success()?;
         assert_eq!(run.digest()?, rehearsal()?.run.digest()?);

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use testbed::readable::{payloads, telling_lines};
-use xtask::process::scratch::random_hex;
+use xtask::process::temp_dir::random_hex;
 
 use crate::evidence::{predicate, provenance};
 use crate::harness::checkout::{Checkout, text};

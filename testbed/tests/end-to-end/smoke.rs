@@ -7,7 +7,7 @@ use std::fs;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
-use xtask::process::scratch::random_hex;
+use xtask::process::temp_dir::random_hex;
 
 use crate::bad_input::REFUSED;
 use crate::evidence::provenance;

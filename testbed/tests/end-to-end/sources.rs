@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 use xtask::inputs::dockerfile;
 use xtask::inputs::finding::Finding;
 use xtask::process::Runner;
-use xtask::process::scratch::Scratch;
+use xtask::process::temp_dir::TempDir;
 use xtask::tool::docker::sources::{Sources, denied};
 use xtask::tool::docker::{Build, Cache, Docker, DockerConfig, Output};
 
@@ -149,7 +149,7 @@ pub(crate) fn base() -> Result<(String, String)> {
 }
 
 /// The build of `context` in `scratch`, on the stand-in of the base image.
-pub(crate) fn build(scratch: &Scratch, (pinned, stand_in): &(String, String)) -> Build {
+pub(crate) fn build(scratch: &TempDir, (pinned, stand_in): &(String, String)) -> Build {
     Build {
         context: scratch.path().join("context"),
         platforms: vec!["linux/amd64".to_owned()],
@@ -179,7 +179,7 @@ fn the_builder_denies_every_source_that_is_not_pinned() -> Result<()> {
             (Docker::new(&runner, &config), base()?, format!("sha256:{}", "0".repeat(64)));
         let mut wrong = Vec::new();
         for input in INPUTS {
-            let scratch = Scratch::new()?;
+            let scratch = TempDir::new()?;
             let recipe = input.recipe.replace("FROM P", &format!("FROM {}", base.0)).replace("OTHER", &other);
             fs::create_dir(scratch.path().join("context"))?;
             fs::write(scratch.path().join("context/Dockerfile"), &recipe)?;
@@ -205,7 +205,7 @@ fn a_failing_step_cannot_fake_a_denied_source() -> Result<()> {
         let environment = environment();
         let (runner, config) =
             (Runner::new(&environment), DockerConfig::for_builds(&environment, None, &[])?);
-        let (docker, base, scratch) = (Docker::new(&runner, &config), base()?, Scratch::new()?);
+        let (docker, base, scratch) = (Docker::new(&runner, &config), base()?, TempDir::new()?);
         let words = r#"ERROR: source "docker-image://x" denied by policy: source denied by policy"#;
         let recipe = format!("FROM {}\nRUN echo '{words}' >&2; printf '{words}' >&2; exit 1\n", base.0);
         fs::create_dir(scratch.path().join("context"))?;

@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 
-use crate::process::scratch::{Scratch, random_hex};
+use crate::process::temp_dir::{TempDir, random_hex};
 use crate::tool::git::{Commit, Git};
 
 /// The exported commit. Dropping this removes the files.
 pub(super) struct Export {
     tree: PathBuf,
-    _scratch: Scratch,
+    _scratch: TempDir,
 }
 
 impl Export {
@@ -20,7 +20,7 @@ impl Export {
     /// # Errors
     /// When git fails or the disk is full.
     pub(super) fn of(git: &Git, commit: &Commit) -> Result<Self> {
-        let scratch = Scratch::new()?;
+        let scratch = TempDir::new()?;
         // BuildKit caches the files of a context under the name of its directory, and reuses those with the same size
         // and time (docs/facts.md#contexts). So no two contexts have the same name.
         let tree = scratch.path().join(random_hex()?);

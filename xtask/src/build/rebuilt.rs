@@ -9,12 +9,12 @@ use crate::build::ImageBuild;
 use crate::oci::index::Content;
 use crate::oci::reference::Digest;
 use crate::process::Runner;
-use crate::process::scratch::Scratch;
+use crate::process::temp_dir::TempDir;
 use crate::tool::tar;
 
 /// The image as an unpacked OCI layout (image specification v1.1, "Image Layout"). Dropping this removes the files.
 pub struct Rebuilt {
-    scratch: Scratch,
+    scratch: TempDir,
     /// The digest of the image's index, as compressed by this engine.
     pub digest: Digest,
     /// The image's content, which does not depend on the engine.
@@ -27,7 +27,7 @@ impl Rebuilt {
     /// # Errors
     /// When the build fails, or its output cannot be read.
     pub fn of(build: &ImageBuild<'_>, runner: &Runner) -> Result<Self> {
-        let scratch = Scratch::new()?;
+        let scratch = TempDir::new()?;
         let archive = scratch.path().join("image.tar");
         let digest = build.to_layout(&archive)?;
         tar::unpack_layout(runner, &archive, scratch.path())?;
@@ -52,11 +52,11 @@ impl Rebuilt {
     }
 }
 
-fn file(scratch: &Scratch, digest: &Digest) -> PathBuf {
+fn file(scratch: &TempDir, digest: &Digest) -> PathBuf {
     scratch.path().join("blobs/sha256").join(digest.hex())
 }
 
-fn blob(scratch: &Scratch, digest: &Digest) -> Result<Vec<u8>> {
+fn blob(scratch: &TempDir, digest: &Digest) -> Result<Vec<u8>> {
     let file = file(scratch, digest);
     let bytes = fs::read(&file).with_context(|| format!("reading `{}`", file.display()))?;
     // This says nothing about the published image, so it is not one of the errors that make a claim false.

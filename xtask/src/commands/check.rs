@@ -170,7 +170,7 @@ mod tests {
     use super::findings;
     use crate::inputs::finding::Rule;
     use crate::inputs::keys::tests::{PEM, repository};
-    use crate::process::scratch::Scratch;
+    use crate::process::temp_dir::TempDir;
 
     const MANIFEST: &str = "[workspace.metadata.release]\nforge = \"https://forge.example.org\"\nrepository = \"acme/carol\"\n\
         title = \"t\"\ndescription = \"d\"\nlicenses = \"MIT\"\nplatforms = [\"linux/amd64\"]\nbranches = [\"main\"]\n\
@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn an_unpinned_base_image_is_reported_with_its_line_and_not_as_unreadable() {
-        let scratch = Scratch::new().unwrap();
+        let scratch = TempDir::new().unwrap();
         let write = |name: &str, text: &str| fs::write(scratch.path().join(name), text).unwrap();
         write("Cargo.toml", MANIFEST);
         write("package.json", "{}");
@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn an_unusable_lockfile_is_reported_with_its_path_and_its_rule() {
-        let scratch = Scratch::new().unwrap();
+        let scratch = TempDir::new().unwrap();
         let write = |name: &str, text: &str| fs::write(scratch.path().join(name), text).unwrap();
         fs::create_dir(scratch.path().join("api")).unwrap();
         write("Cargo.toml", &MANIFEST.replace("service = \".\"", "service = \"api\""));
@@ -226,7 +226,7 @@ mod tests {
 
     #[test]
     fn a_public_key_is_parsed_and_not_only_its_pem_frame() {
-        let scratch = Scratch::new().unwrap();
+        let scratch = TempDir::new().unwrap();
         let found = |pem: &str| {
             fs::write(scratch.path().join("cosign.pub"), pem).unwrap();
             findings(scratch.path(), None).into_iter().find(|finding| finding.rule == Rule::PublicKey)
@@ -241,7 +241,7 @@ mod tests {
 
     #[test]
     fn a_history_whose_last_key_is_not_the_public_key_is_reported() {
-        let scratch = Scratch::new().unwrap();
+        let scratch = TempDir::new().unwrap();
         fs::create_dir(scratch.path().join("keys")).unwrap();
         let found = |rule| findings(scratch.path(), None).into_iter().find(|finding| finding.rule == rule);
         fs::write(scratch.path().join("Cargo.toml"), MANIFEST).unwrap();

@@ -38,10 +38,10 @@ const SIDE_BY_SIDE: &str = "--test-threads=2";
 
 /// The timeout of a stage. It allows for a cold build, and for tests on a slow or busy machine. It is shorter than
 /// the job's timeout in the workflow, which would not say which stage hung.
-const PATIENCE: Duration = Duration::from_secs(60 * 60);
+const TIMEOUT: Duration = Duration::from_secs(60 * 60);
 
 /// The same, if the tests that are too long for every change run as well.
-const LONG_PATIENCE: Duration = Duration::from_secs(120 * 60);
+const LONG_TIMEOUT: Duration = Duration::from_secs(120 * 60);
 
 /// Which tests of a stage run.
 #[derive(Clone, Copy, Debug, Default)]
@@ -58,7 +58,7 @@ impl Extent<'_> {
     }
 
     fn patience(self) -> Duration {
-        if self.has_long_ones() { LONG_PATIENCE } else { PATIENCE }
+        if self.has_long_ones() { LONG_TIMEOUT } else { TIMEOUT }
     }
 }
 
@@ -121,7 +121,7 @@ fn one(
         "--deny=warnings",
     ];
     let runner = Runner::new(environment);
-    let cargo = |arguments: &[&str]| cargo(&runner, root, PATIENCE, arguments)?.inherit();
+    let cargo = |arguments: &[&str]| cargo(&runner, root, TIMEOUT, arguments)?.inherit();
     match stage {
         Stage::Format => steps.run("format", "cargo fmt", || cargo(&["fmt", "--all", "--check"]))?,
         Stage::Lint => steps.run("lint", "cargo clippy", || cargo(&CLIPPY))?,
@@ -140,7 +140,7 @@ fn one(
 fn unit_tests(runner: &Runner, root: &Path, name: Option<&str>) -> Result<bool> {
     let tests = |argument: &str| {
         let words = ["test", "--quiet", "--locked", "--workspace"].into_iter().chain(name);
-        cargo(runner, root, PATIENCE, &words.chain(["--", argument]).collect::<Vec<_>>())
+        cargo(runner, root, TIMEOUT, &words.chain(["--", argument]).collect::<Vec<_>>())
     };
     if name.is_some() && parse_list(&tests("--list")?.read()?).is_empty() {
         return Ok(false);
@@ -159,7 +159,7 @@ fn service_tests(environment: &Environment, root: &Path) -> Result<()> {
     install(&runner, service, &config::set_secrets(&config.build_secrets, environment)?)?;
     // Test runners read `CI`: without it, some watch for changes and never end.
     let ci = environment.get("CI")?.map(|value| ("CI", value));
-    let test = runner.call(cmd!(sh, "npm test")).dir(service).timeout(PATIENCE);
+    let test = runner.call(cmd!(sh, "npm test")).dir(service).timeout(TIMEOUT);
     ci.into_iter().fold(test, |call, (name, value)| call.env(name, value)).inherit()
 }
 
@@ -167,7 +167,7 @@ fn service_tests(environment: &Environment, root: &Path) -> Result<()> {
 /// afterwards.
 fn install(runner: &Runner, service: &Path, secrets: &NamedSecrets) -> Result<()> {
     let sh = runner.shell()?;
-    let call = |command| runner.call(command).dir(service).timeout(PATIENCE);
+    let call = |command| runner.call(command).dir(service).timeout(TIMEOUT);
     let install = cmd!(sh, "npm ci --no-audit --no-fund --logs-max=0");
     if secrets.is_empty() {
         return call(install).run();

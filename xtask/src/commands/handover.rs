@@ -42,7 +42,7 @@ const MARKER: &str = "XTASK_SECRETS_ON_STDIN";
 
 /// The largest capacity that an unprivileged user may give a pipe (pipe(7)). A shell or a cluster may set large
 /// variables that have nothing to do with a release, but that a configuration could name.
-const MOST_BYTES: usize = 1 << 20;
+const MAX_BYTES: usize = 1 << 20;
 
 /// The environment of this process including the secrets, which are then nowhere in `/proc`. If there are secrets, this
 /// function returns in a second process that replaces this one.
@@ -54,7 +54,7 @@ pub fn environment(named: Named) -> Result<Environment> {
     // Executing a program makes the process readable again, so both processes set this.
     setrlimit(Resource::RLIMIT_CORE, 0, 0).context("forbidding core dumps")?;
     prctl::set_dumpable(false).context("keeping other processes from reading this one")?;
-    let environment = Environment::of_this_process();
+    let environment = Environment::from_process();
     if environment.get(MARKER)?.is_some() {
         // Otherwise the process would be called `exe`.
         prctl::set_name(c"xtask").context("naming this process")?;
@@ -106,8 +106,8 @@ fn encoded(secrets: &[(&OsStr, &OsStr)]) -> Result<Vec<u8>> {
         bytes.extend([name.as_bytes(), b"=", value.as_bytes(), b"\0"].concat());
     }
     ensure!(
-        bytes.len() <= MOST_BYTES,
-        "the variables in capitals, which could hold secrets, have {} bytes: expected {MOST_BYTES} at most; {}",
+        bytes.len() <= MAX_BYTES,
+        "the variables in capitals, which could hold secrets, have {} bytes: expected {MAX_BYTES} at most; {}",
         bytes.len(),
         too_large(secrets)
     );
@@ -124,13 +124,13 @@ fn too_large(secrets: &[(&OsStr, &OsStr)]) -> String {
 fn received() -> Result<Vec<(OsString, OsString)>> {
     let stdin = io::stdin();
     ensure!(!stdin.is_terminal(), "it is a terminal");
-    let (limit, mut bytes) = (u64::try_from(MOST_BYTES)? + 1, Vec::new());
+    let (limit, mut bytes) = (u64::try_from(MAX_BYTES)? + 1, Vec::new());
     stdin.lock().take(limit).read_to_end(&mut bytes).context("reading it")?;
     read(&bytes)
 }
 
 fn read(bytes: &[u8]) -> Result<Vec<(OsString, OsString)>> {
-    ensure!(bytes.len() <= MOST_BYTES, "it is longer than {MOST_BYTES} bytes");
+    ensure!(bytes.len() <= MAX_BYTES, "it is longer than {MAX_BYTES} bytes");
     let Some(entries) = bytes.strip_suffix(b"\0") else { bail!("it is empty or truncated") };
     let mut secrets = Vec::<(OsString, OsString)>::new();
     for entry in entries.split(|byte| *byte == 0) {
@@ -147,7 +147,7 @@ fn read(bytes: &[u8]) -> Result<Vec<(OsString, OsString)>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{MOST_BYTES, encoded, read};
+    use super::{MAX_BYTES, encoded, read};
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt as _;
 
@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn secrets_that_are_too_large_malformed_or_unknown_are_refused() {
-        let large = "x".repeat(MOST_BYTES);
+        let large = "x".repeat(MAX_BYTES);
         let too_much = [("GITHUB_TOKEN", "t"), ("FOO", &large)]
             .map(|(name, value)| (OsStr::new(name), OsStr::new(value)));
         assert!(encoded(&too_much).unwrap_err().to_string().ends_with("the largest is `FOO`"));

@@ -250,11 +250,11 @@ mod tests {
     use super::files::File;
     use super::survey::{Survey, tests::example};
     use super::{NEW, Options, beside};
-    use crate::process::scratch::Scratch;
+    use crate::process::temp_dir::TempDir;
 
     #[test]
     fn a_new_dockerfile_that_was_edited_is_kept() {
-        let scratch = Scratch::new().unwrap();
+        let scratch = TempDir::new().unwrap();
         let survey = Survey { root: scratch.path().to_owned(), ..example(String::new()) };
         let write = |text: &str| {
             beside(&survey, &File { path: "Dockerfile".to_owned(), text: text.to_owned() }).unwrap();

@@ -16,9 +16,9 @@ use crate::process::Runner;
 use crate::process::environment::Environment;
 use crate::process::failure::{Misuse, refused};
 use crate::process::file::{self, if_any};
-use crate::process::scratch::{Scratch, random_hex};
 use crate::process::secret::Secret;
 use crate::process::stdout;
+use crate::process::temp_dir::{TempDir, random_hex};
 use crate::refuse;
 use crate::tool::cosign::{Cosign, Program};
 use crate::tool::docker::DockerConfig;
@@ -48,7 +48,7 @@ pub fn run(environment: &Environment, directory: &Path) -> Result<()> {
     }
 
     let parent = directory.parent().context("the new directory has no parent")?;
-    let scratch = Scratch::within(parent)?;
+    let scratch = TempDir::within(parent)?;
     let docker_config = DockerConfig::new(environment, None)?;
     // Everything made so far is removed with the scratch directory, so a failure changes nothing: it is a refusal.
     let made = make_pair(&cosign(environment, runner, &config, &docker_config), scratch.path());

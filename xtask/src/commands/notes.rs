@@ -63,7 +63,7 @@ impl Asked<'_> {
         if let Some(tag) = &self.coming {
             return Source::of_coming(git, self.what.unwrap_or("HEAD"), tag.clone());
         }
-        let source = Source::to_try(git, self.what, Purpose::Read)?;
+        let source = Source::for_rehearsal(git, self.what, Purpose::Read)?;
         if !source.is_tagged {
             let version = source.tag.version();
             stderr::line(format_args!(
@@ -80,7 +80,7 @@ impl Asked<'_> {
 /// `offline`.
 ///
 /// # Errors
-/// As [`Source::to_try`]; a [`crate::process::failure::Refusal`] when there is no tag `from`; when git fails; or when
+/// As [`Source::for_rehearsal`]; a [`crate::process::failure::Refusal`] when there is no tag `from`; when git fails; or when
 /// the changelog cannot be read or written.
 pub fn run(environment: &Environment, asked: &Asked<'_>, form: Form, offline: bool) -> Result<()> {
     let runner = Runner::new(environment);

@@ -97,12 +97,12 @@ mod tests {
     use crate::inputs::config::Config;
     use crate::inputs::keys::Keys;
     use crate::inputs::keys::tests::repository;
-    use crate::process::scratch::Scratch;
+    use crate::process::temp_dir::TempDir;
     use std::path::Path;
 
     #[test]
     fn a_policy_that_is_missing_or_stale_is_refused_with_the_remedy() {
-        let scratch = Scratch::new().unwrap();
+        let scratch = TempDir::new().unwrap();
         let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         std::fs::copy(repository.join("Cargo.toml"), scratch.path().join("Cargo.toml")).unwrap();
         let refused = |words: &str| {

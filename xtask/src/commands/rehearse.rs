@@ -19,10 +19,10 @@ use crate::process::Runner;
 use crate::process::environment::Environment;
 use crate::process::failure::refused;
 use crate::process::progress::Steps;
-use crate::process::scratch::{Scratch, random_hex};
 use crate::process::secret::Secret;
 use crate::process::stderr;
 use crate::process::stdout;
+use crate::process::temp_dir::{TempDir, random_hex};
 use crate::release::target::Target;
 use crate::release::{self, Outcome, Session, preflight};
 use crate::tool::cosign::{Cosign, Program, SigningKey};
@@ -49,7 +49,7 @@ pub fn run(
     let uncommitted = if work_tree { Some(checkout.work_tree()?) } else { None };
     let (git, source, command) = match &uncommitted {
         Some(made) => (made.git.clone(), Source::of_commit(&made.git, &made.commit)?, REHEARSE_WORK_TREE),
-        None => (checkout.clone(), Source::to_try(&checkout, what, Purpose::Release)?, REHEARSE),
+        None => (checkout.clone(), Source::for_rehearsal(&checkout, what, Purpose::Release)?, REHEARSE),
     };
     let config = Config::of_commit(&git, &source.commit)?;
     let place = &place::ensure(environment, git.root(), registry)?;
@@ -66,11 +66,11 @@ pub fn run(
     let parent = git.root().join("target");
     fs::create_dir_all(&parent).with_context(|| format!("making `{}`", parent.display()))?;
     // A rehearsal that fails leaves the last good one unchanged.
-    let staged = Scratch::within(&parent)?;
+    let staged = TempDir::within(&parent)?;
     let target = target(place, runner, &config, command, staged.path()).map_err(refused)?;
     let session = Session { runner, environment, git: &git, config: &config, steps: &steps };
     let outcome = release::run(&session, &target, &source)?;
-    staged.become_directory(&git.root().join(DIRECTORY))?;
+    staged.persist(&git.root().join(DIRECTORY))?;
     report(&target, &source, &outcome, &steps, place.note)
 }
 
@@ -116,7 +116,7 @@ fn throwaway_key(
     runner: &Runner,
     config: &Config,
 ) -> Result<(SigningKey, Vec<u8>)> {
-    let scratch = Scratch::new()?;
+    let scratch = TempDir::new()?;
     let docker_config = DockerConfig::new(environment, None)?;
     let program = Program::new(Path::new("cosign"), &config.cosign_digests, environment);
     let cosign = Cosign::new(runner, program, &docker_config, config.timeouts.cosign());

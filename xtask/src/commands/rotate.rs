@@ -241,11 +241,11 @@ mod tests {
 
     use super::remove_unfinished;
     use crate::process::failure::exit_code;
-    use crate::process::scratch::Scratch;
+    use crate::process::temp_dir::TempDir;
 
     #[test]
     fn only_what_an_interrupted_rotation_left_behind_is_removed() {
-        let scratch = Scratch::new().unwrap();
+        let scratch = TempDir::new().unwrap();
         let directory = &scratch.path().join("keys.unfinished");
         remove_unfinished(directory).unwrap();
         for files in [&[][..], &["cosign.key"], &["cosign.key", "cosign.pub", "cosign.password"]] {

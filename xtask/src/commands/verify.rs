@@ -45,12 +45,12 @@ use subject::{Repository, Subject, release_of_image};
 use wanted::Wanted;
 
 /// The most releases that one run checks: more than any project has. Each of them takes dozens of requests.
-const MOST_RELEASES: usize = 5_000;
+const MAX_RELEASES: usize = 5_000;
 
 fn check_count(releases: usize) -> Result<()> {
     ensure!(
-        releases <= MOST_RELEASES,
-        "there are {releases} version tags and pages, and at most {MOST_RELEASES} are checked at once; find out who made \
+        releases <= MAX_RELEASES,
+        "there are {releases} version tags and pages, and at most {MAX_RELEASES} are checked at once; find out who made \
          them, or verify single ones: `cargo xtask verify v1.2.3`"
     );
     Ok(())
@@ -264,12 +264,12 @@ impl Verify<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{MOST_RELEASES, check_count};
+    use super::{MAX_RELEASES, check_count};
 
     #[test]
     fn more_releases_than_the_limit_are_not_checked_at_once() {
-        assert!(check_count(MOST_RELEASES).is_ok());
-        let words = check_count(MOST_RELEASES + 1).unwrap_err().to_string();
+        assert!(check_count(MAX_RELEASES).is_ok());
+        let words = check_count(MAX_RELEASES + 1).unwrap_err().to_string();
         assert!(
             words.contains("5001 version tags") && words.contains("`cargo xtask verify v1.2.3`"),
             "{words}"

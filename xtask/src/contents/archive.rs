@@ -18,10 +18,10 @@ const BLOCK: usize = 512;
 static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
 
 /// A longer path cannot be opened (`PATH_MAX`).
-const LONGEST_PATH: usize = 4096;
+const MAX_PATH_LEN: usize = 4096;
 
 /// The largest extended header, in bytes: extended attributes and a long path fit into it many times over.
-const LARGEST_HEADER: u64 = 1 << 20;
+const MAX_HEADER_SIZE: u64 = 1 << 20;
 
 /// The kind of an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,7 +115,7 @@ impl<R: Read> Archive<R> {
             b'0' | 0 => Kind::File,
             b'1' => Kind::HardLink(normal(&link).with_context(doing)?),
             b'2' => {
-                ensure!(link.len() <= LONGEST_PATH, "{}: its target has {} bytes", doing(), link.len());
+                ensure!(link.len() <= MAX_PATH_LEN, "{}: its target has {} bytes", doing(), link.len());
                 Kind::Symlink(link)
             }
             b'3' | b'4' | b'6' => Kind::Special,
@@ -200,7 +200,7 @@ impl<R: Read> Archive<R> {
     }
 
     fn header_bytes(&mut self) -> Result<Vec<u8>> {
-        ensure!(self.left <= LARGEST_HEADER, "it has a header of {} bytes", self.left);
+        ensure!(self.left <= MAX_HEADER_SIZE, "it has a header of {} bytes", self.left);
         let mut bytes = vec![0; usize::try_from(self.left)?];
         self.read(&mut bytes)?;
         Ok(bytes)
@@ -237,7 +237,7 @@ fn text(bytes: Vec<u8>) -> (String, bool) {
 
 /// The path from the root of the image, without `.` and without a slash at either end.
 fn normal(path: &str) -> Result<String> {
-    ensure!(path.len() <= LONGEST_PATH, "its path has {} bytes", path.len());
+    ensure!(path.len() <= MAX_PATH_LEN, "its path has {} bytes", path.len());
     ensure!(!path.contains('\0'), "its path has a zero byte");
     let words = path.split('/').filter(|word| !word.is_empty() && *word != ".");
     let words: Vec<_> = words.collect();

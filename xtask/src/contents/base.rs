@@ -16,7 +16,7 @@ use crate::oci::index;
 use crate::oci::manifest::ImageManifest;
 use crate::oci::platform;
 use crate::oci::reference::{Digest, Image, Registry, untagged};
-use crate::oci::registry::{Client, WrongBytes};
+use crate::oci::registry::{Client, DigestMismatch};
 use crate::tool::docker::Docker;
 
 /// The beginning of the names of images on Docker Hub.
@@ -124,7 +124,11 @@ impl Base {
                 return Ok(bytes);
             }
             let bytes = ask(digest)?;
-            WrongBytes::check_bytes(&format!("`{digest}` of the base image is answered"), &bytes, digest)?;
+            DigestMismatch::check_bytes(
+                &format!("`{digest}` of the base image is answered"),
+                &bytes,
+                digest,
+            )?;
             // A manifest that cannot be stored is requested again the next time.
             cache.keep_manifest(digest, &bytes).ok();
             manifests.push((digest.clone(), bytes.clone()));

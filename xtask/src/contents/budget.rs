@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use anyhow::{Result, bail};
 
 /// Enough for a million files with names of usual length, on all platforms together. An image of a service has a tenth.
-const MOST_BYTES: usize = 128 << 20;
+const MAX_BYTES: usize = 128 << 20;
 
 /// What an entry costs besides its name.
 pub(super) const OF_ENTRY: usize = 64;
@@ -20,7 +20,7 @@ impl Budget {
     /// The budget for one image.
     #[must_use]
     pub fn of_image() -> Self {
-        Self::of(MOST_BYTES)
+        Self::of(MAX_BYTES)
     }
 
     pub(super) fn of(bytes: usize) -> Self {
@@ -37,7 +37,7 @@ impl Budget {
             bail!(
                 "the names and packages in all layers of the image take more than {} MiB: expected less; has somebody else \
                  pushed it?",
-                MOST_BYTES >> 20
+                MAX_BYTES >> 20
             );
         }
         Ok(())

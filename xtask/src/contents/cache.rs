@@ -10,13 +10,13 @@ use super::facts::LayerFacts;
 use crate::oci::reference::Digest;
 use crate::process::environment::Environment;
 use crate::process::file;
-use crate::process::scratch::Scratch;
+use crate::process::temp_dir::TempDir;
 
 /// To be raised whenever the facts that are read from a layer change: [`LayerFacts`] or the code that fills it.
 const FORMAT: u32 = 5;
 
 /// Enough for the facts of two million files.
-const LARGEST: u64 = 512 << 20;
+const MAX_SIZE: u64 = 512 << 20;
 
 /// A directory with the entries.
 pub struct Cache {
@@ -77,7 +77,7 @@ impl Cache {
         let doing = || format!("writing `{}`", file.display());
         let parent = file.parent().context("an entry is in a directory")?;
         fs::create_dir_all(parent).with_context(doing)?;
-        let scratch = Scratch::within(parent).with_context(doing)?;
+        let scratch = TempDir::within(parent).with_context(doing)?;
         let whole = scratch.path().join("entry");
         fs::write(&whole, bytes).and_then(|()| fs::rename(&whole, &file)).with_context(doing)
     }
@@ -89,7 +89,7 @@ fn head_of(facts: &[u8]) -> String {
 
 /// Any error means a cache miss: the layer is read again.
 fn read(path: &Path) -> Option<Vec<u8>> {
-    file::read(path, LARGEST).ok().flatten()
+    file::read(path, MAX_SIZE).ok().flatten()
 }
 
 #[cfg(test)]
@@ -99,11 +99,11 @@ mod tests {
     use super::Cache;
     use crate::oci::reference::Digest;
     use crate::process::environment::Environment;
-    use crate::process::scratch::Scratch;
+    use crate::process::temp_dir::TempDir;
 
     #[test]
     fn stored_facts_are_read_back_unless_they_are_damaged() {
-        let scratch = Scratch::new().unwrap();
+        let scratch = TempDir::new().unwrap();
         let home = scratch.path().to_str().unwrap();
         let cache = Cache::new(&Environment::from_pairs([("HOME", home)])).unwrap();
         let facts = facts(&[manifest("app/node_modules/a", "a", "1.0.0")]);
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_stored_manifest_is_used_only_if_its_digest_matches() {
-        let scratch = Scratch::new().unwrap();
+        let scratch = TempDir::new().unwrap();
         let home = scratch.path().to_str().unwrap();
         let cache = Cache::new(&Environment::from_pairs([("XDG_CACHE_HOME", home)])).unwrap();
         let digest = Digest::of(b"manifest");

@@ -8,7 +8,7 @@ use flate2::bufread::MultiGzDecoder;
 use sha2::{Digest as _, Sha256};
 
 use super::archive::{Archive, Entry, Kind, Rights};
-use super::layer::{Compression, MOST_BYTES};
+use super::layer::{Compression, MAX_BYTES};
 use crate::process::time::rfc3339;
 
 /// Describes the first entry that differs in kind, mode, owner, size, time or name, or else in its contents.
@@ -41,8 +41,8 @@ pub fn first(theirs: (impl Read, Compression), ours: (impl Read, Compression)) -
 
 fn unpacked<'a>((layer, compression): (impl Read + 'a, Compression)) -> Box<dyn Read + 'a> {
     match compression {
-        Compression::None => Box::new(layer.take(MOST_BYTES)),
-        Compression::Gzip => Box::new(MultiGzDecoder::new(BufReader::new(layer)).take(MOST_BYTES)),
+        Compression::None => Box::new(layer.take(MAX_BYTES)),
+        Compression::Gzip => Box::new(MultiGzDecoder::new(BufReader::new(layer)).take(MAX_BYTES)),
     }
 }
 

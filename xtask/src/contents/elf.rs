@@ -18,16 +18,16 @@ use parts::Parts;
 pub const MAGIC: &[u8] = b"\x7fELF";
 
 /// An interpreter's name is a path.
-const LONGEST_PATH: usize = 4096;
+const MAX_PATH_LEN: usize = 4096;
 
 /// A library's name is that of a file. Thousands of entries may refer to the same name, so it must be short.
-const LONGEST_NAME: usize = 255;
+const MAX_NAME_LEN: usize = 255;
 
 /// A file has about a dozen segments, and with some linkers a few dozen.
-const MOST_SEGMENTS: u64 = 256;
+const MAX_SEGMENTS: u64 = 256;
 
 /// More entries than the dynamic section of any library has.
-const MOST_DYNAMIC: usize = 4096;
+const MAX_DYNAMIC: usize = 4096;
 
 /// The header, the segments and, in a program, the name of the interpreter are within this many bytes.
 const FIRST: u64 = 64 << 10;
@@ -97,14 +97,14 @@ fn needed(parts: &Parts) -> Vec<Range<u64>> {
     if file.libc_of_interpreter(&segments).is_some() {
         return needed;
     }
-    let longest_dynamic = 2 * file.width() * MOST_DYNAMIC as u64;
-    for (kind, longest) in [(PT_INTERP, LONGEST_PATH as u64), (PT_DYNAMIC, longest_dynamic)] {
+    let longest_dynamic = 2 * file.width() * MAX_DYNAMIC as u64;
+    for (kind, longest) in [(PT_INTERP, MAX_PATH_LEN as u64), (PT_DYNAMIC, longest_dynamic)] {
         let found = segments.iter().find(|segment| segment.kind == kind);
         needed.extend(found.map(|segment| range(segment.offset, segment.size.min(longest))));
     }
     let names = file.needed_libraries(&segments).unwrap_or_default();
     if let (Some(first), Some(last)) = (names.iter().min(), names.iter().max()) {
-        needed.push(*first..last.saturating_add(LONGEST_NAME as u64 + 1));
+        needed.push(*first..last.saturating_add(MAX_NAME_LEN as u64 + 1));
     }
     needed
 }
@@ -184,7 +184,7 @@ impl<'a> File<'a> {
         } else {
             (self.word(28)?, self.number(42, 2)?, self.number(44, 2)?)
         };
-        Some((table, entry_size, count.min(MOST_SEGMENTS)))
+        Some((table, entry_size, count.min(MAX_SEGMENTS)))
     }
 
     fn segments(&self) -> Option<Vec<Segment>> {
@@ -209,13 +209,13 @@ impl<'a> File<'a> {
         let segments = self.segments()?;
         self.libc_of_interpreter(&segments).or_else(|| {
             let names = self.needed_libraries(&segments)?;
-            names.iter().find_map(|name| libc_of(self.text(*name, LONGEST_NAME)?))
+            names.iter().find_map(|name| libc_of(self.text(*name, MAX_NAME_LEN)?))
         })
     }
 
     fn libc_of_interpreter(&self, segments: &[Segment]) -> Option<Libc> {
         let segment = segments.iter().find(|segment| segment.kind == PT_INTERP)?;
-        let path = self.text(segment.offset, LONGEST_PATH)?;
+        let path = self.text(segment.offset, MAX_PATH_LEN)?;
         libc_of(path.rsplit('/').next().unwrap_or(path))
     }
 
@@ -224,7 +224,7 @@ impl<'a> File<'a> {
         let dynamic = segments.iter().find(|segment| segment.kind == PT_DYNAMIC)?;
         let width = self.width();
         let (mut names, mut table) = (Vec::new(), None);
-        let count = usize::try_from(dynamic.size / (2 * width)).ok()?.min(MOST_DYNAMIC);
+        let count = usize::try_from(dynamic.size / (2 * width)).ok()?.min(MAX_DYNAMIC);
         for index in 0..count as u64 {
             let at = dynamic.offset.checked_add(index * 2 * width)?;
             match (self.word(at)?, self.word(at.checked_add(width)?)?) {

@@ -14,7 +14,7 @@ use super::facts::{Fact, LayerFacts};
 use super::npm::{self, PackageJson, Place};
 use super::system::{OsPackage, OsRelease};
 use crate::inputs::lockfile::Libc;
-use stack::{Seen, stack};
+use stack::{Observed, stack};
 
 pub use stack::UnknownOrigin;
 
@@ -150,7 +150,7 @@ impl Contents {
     }
 }
 
-fn packages(seen: &Seen<'_>, base_layers: Option<usize>) -> Vec<NpmPackage> {
+fn packages(seen: &Observed<'_>, base_layers: Option<usize>) -> Vec<NpmPackage> {
     let mut links: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (path, (_, fact)) in seen {
         if let Fact::Link(target) = fact {

@@ -21,7 +21,7 @@ use places::Ended;
 use crate::oci::reference::Digest;
 
 /// No image of a service has more in one layer. A small archive can unpack to any size.
-pub(super) const MOST_BYTES: u64 = 8 << 30;
+pub(super) const MAX_BYTES: u64 = 8 << 30;
 
 /// The compression of a layer, by the media type in the manifest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,8 +101,8 @@ impl<R: Read> Read for Counted<R> {
         let size = self.inner.read(buffer)?;
         self.hash.update(&buffer[..size]);
         self.size += size as u64;
-        if self.size > MOST_BYTES {
-            return Err(io::Error::other(format!("it unpacks to more than {} GiB", MOST_BYTES >> 30)));
+        if self.size > MAX_BYTES {
+            return Err(io::Error::other(format!("it unpacks to more than {} GiB", MAX_BYTES >> 30)));
         }
         Ok(size)
     }

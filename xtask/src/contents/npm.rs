@@ -12,7 +12,7 @@ use crate::inputs::PACKAGE_JSON;
 use crate::inputs::lockfile::without_mark;
 
 /// A larger file is not a `package.json`.
-pub(super) const LARGEST_MANIFEST: u64 = 4 << 20;
+pub(super) const MAX_MANIFEST_SIZE: u64 = 4 << 20;
 
 /// The directory in which packages are installed.
 const MODULES: &str = "node_modules";
@@ -39,7 +39,7 @@ impl PackageJson {
         let Fields(fields) = serde_json::from_str(&decoded).context("it is not a JSON object")?;
         let text = |value: Option<&Value>| {
             let text = value.and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty());
-            text.map(|text| text.chars().filter(|c| !c.is_control()).take(LONGEST).collect::<String>())
+            text.map(|text| text.chars().filter(|c| !c.is_control()).take(MAX_LEN).collect::<String>())
         };
         let version = text(fields.get("version")).map(|version| clean_version(&version).to_owned());
         let old = fields.get("licenses").and_then(Value::as_array).map(|list| {
@@ -86,7 +86,7 @@ impl<'de> Visitor<'de> for Members {
 
 /// The longest value of a field, in characters; the rest is cut off. Names have at most 214 bytes and versions 256,
 /// and licences are expressions.
-const LONGEST: usize = 1024;
+const MAX_LEN: usize = 1024;
 
 /// A version as npm writes it to a lockfile: without a leading `v` or `=` and without build metadata.
 pub(super) fn clean_version(version: &str) -> &str {

@@ -21,9 +21,9 @@ use super::layer::{self, Compression};
 use crate::inputs::dockerfile::Own;
 use crate::oci::manifest::{Descriptor, ImageManifest};
 use crate::oci::reference::Digest;
-use crate::oci::registry::{Client, WrongBytes};
+use crate::oci::registry::{Client, DigestMismatch};
 use crate::process::parallel::joined;
-use crate::process::scratch::Scratch;
+use crate::process::temp_dir::TempDir;
 
 /// Layers are large, and a machine that builds images may have only two processors.
 const READERS: usize = 2;
@@ -34,7 +34,7 @@ pub trait Layers: Sync {
     /// `None` when there is no such layer.
     ///
     /// # Errors
-    /// When it cannot be fetched. [`WrongBytes`] when its bytes do not match.
+    /// When it cannot be fetched. [`DigestMismatch`] when its bytes do not match.
     fn layer(&self, digest: &Digest, scratch: &Path) -> Result<Option<PathBuf>>;
 }
 
@@ -167,7 +167,7 @@ pub enum Known {
 /// `base` image is unknown, every layer is read. `own` is what the Dockerfile adds to the base image.
 ///
 /// # Errors
-/// When a layer cannot be fetched. [`WrongBytes`] when the bytes of a layer, compressed or unpacked, do not match its
+/// When a layer cannot be fetched. [`DigestMismatch`] when the bytes of a layer, compressed or unpacked, do not match its
 /// digest. [`Damaged`] when it cannot be unpacked, or the image is not based on its base image.
 pub fn read(
     parts: &[Part],
@@ -204,7 +204,7 @@ pub fn read(
         for (layer, diff_id) in part.layers.iter().zip(&part.diff_ids) {
             let found = facts.get(&layer.digest).context("a layer was not read")?;
             let name = format!("the layer `{}` of {}, unpacked, is there", layer.digest, part.platform);
-            WrongBytes::check_digest(&name, found.diff_id.clone(), diff_id)?;
+            DigestMismatch::check_digest(&name, found.diff_id.clone(), diff_id)?;
             // A layer is read once, but it costs the budget again at each further place in an image.
             if !stacked.insert(&layer.digest) {
                 budget.take(found.size()).map_err(|error| Damaged(format!("{error:#}")))?;
@@ -275,7 +275,7 @@ impl Source<'_> {
             return Ok(facts);
         }
         let compression = Compression::of(&job.layer.media_type).with_context(doing)?;
-        let scratch = Scratch::new()?;
+        let scratch = TempDir::new()?;
         let path = self.layers.layer(digest, scratch.path())?;
         let path = path.with_context(|| format!("{}: there is none", doing()))?;
         let file = File::open(&path).with_context(doing)?;

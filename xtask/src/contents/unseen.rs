@@ -10,8 +10,8 @@ use crate::inputs::dockerfile::{BaseImage, Own};
 use crate::process::shown::named;
 
 /// How many instructions a message names, and how much of each.
-const MOST: usize = 3;
-const LONGEST: usize = 200;
+const MAX: usize = 3;
+const MAX_LEN: usize = 200;
 
 /// Describes the first platform's image on `base` that has layers which the Dockerfile in `inputs` does not make;
 /// `None` if there is no such image.
@@ -40,8 +40,8 @@ fn found(part: &Part, of_base: usize, own: Own, base: &BaseImage) -> Option<Stri
     }
     // Triggers come before the instructions of the stage.
     let more: Vec<_> = made_by.iter().take(above.saturating_sub(own.layers)).collect();
-    let shown = if more.is_empty() { runs } else { more }.into_iter().take(MOST);
-    let shown: Vec<_> = shown.map(|words| words.chars().take(LONGEST).collect::<String>()).collect();
+    let shown = if more.is_empty() { runs } else { more }.into_iter().take(MAX);
+    let shown: Vec<_> = shown.map(|words| words.chars().take(MAX_LEN).collect::<String>()).collect();
     Some(format!(
         "the image for {} has {above} layers above its base image, and the instructions of the Dockerfile make {}: the base \
          image `{}` of line {} brings the others ({}), as an `ONBUILD` does; take another base image",

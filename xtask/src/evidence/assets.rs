@@ -25,7 +25,7 @@ pub const SIGNATURE: &str = "SHA256SUMS.sig";
 pub const BUNDLE: &str = "SHA256SUMS.sigstore.json";
 
 /// The largest file, in bytes. An SBOM of 10,000 packages is a tenth of that.
-pub const LARGEST: u64 = 64 << 20;
+pub const MAX_SIZE: u64 = 64 << 20;
 
 /// A file for a page.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use anyhow::Result;
 use crate::inputs::source::Source;
 use crate::inputs::version::ReleaseTag;
 use crate::oci::reference::{Tag, is_hex_digit};
-use crate::process::scratch::random_hex;
+use crate::process::temp_dir::random_hex;
 
 /// The number of random digits. With them the longest release tag gives a tag of 128 characters, which is the maximum.
 const RANDOM: usize = 4;

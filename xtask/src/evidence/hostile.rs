@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::assets::read_signature;
 use super::attached::Attested;
 use super::bundle::{Bundle, Hint, Of, Subject, entries, is_attestation, layer_of, named};
-use super::page::{Format, ends_with, has_image_part, promises, pulled};
+use super::page::{Format, ends_with, generated_part, has_image_part, pulled};
 use super::provenance::Provenance;
 use super::statement::{envelopes, is_of_bundles, only_predicate, signatures};
 use super::{envelope, sbom};
@@ -148,8 +148,8 @@ readers! {
         words: &["## Image\n", "## ", "<!-- page format 2 -->", "<!-- page format 4294967296 -->", "<!--", "-->", "```\n", "`", "sha256:", "\r\n", "\n", "docker pull ", "cosign verify ", "| ", "@", "\u{202e}"],
         read: |bytes| {
             let text = String::from_utf8_lossy(bytes);
-            assert!(text.ends_with(promises(&text)));
-            assert!(text.contains("\r\n") || ends_with(&text, promises(&text)));
+            assert!(text.ends_with(generated_part(&text)));
+            assert!(text.contains("\r\n") || ends_with(&text, generated_part(&text)));
             assert!(has_image_part(&text) || pulled(&text).is_none());
             assert!(pulled(&text).is_none_or(|pulled| text.contains(&pulled)));
             assert!(text.ends_with(Format::below(&text)));

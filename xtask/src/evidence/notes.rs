@@ -34,11 +34,11 @@ pub use document::document;
 pub use sizes::Sizes;
 
 /// The largest size of the list, in bytes: forges limit the size of a page.
-const LARGEST: usize = 60 << 10;
+const MAX_SIZE: usize = 60 << 10;
 
 /// The largest size of the upgrade notes within that, in bytes. They have this room however long the rest is, because
 /// the first sentences refer to them.
-const LARGEST_UPGRADE: usize = 16 << 10;
+const MAX_UPGRADE_SIZE: usize = 16 << 10;
 
 /// The number of changes on the first screen: those that matter most to a person who runs the service. The others are
 /// collapsed.
@@ -139,9 +139,9 @@ impl<'a> Section<'a> {
     fn text(&self, repository: Option<&str>) -> String {
         let Self { changes, places, groups, compared, people, left_out } = self;
         let people = people::line(people);
-        let mut upgrade = Page::new(repository, LARGEST_UPGRADE);
+        let mut upgrade = Page::new(repository, MAX_UPGRADE_SIZE);
         upgrade.list("Upgrade notes", &lines(&compared.upgrade));
-        let mut page = Page::new(repository, LARGEST - people.len() - upgrade.text.len());
+        let mut page = Page::new(repository, MAX_SIZE - people.len() - upgrade.text.len());
         if changes.is_empty() && *compared == Compared::default() {
             page.text += "No changes besides the version.\n";
         }

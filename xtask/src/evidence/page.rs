@@ -181,7 +181,7 @@ pub fn generated(
 /// other line endings.
 #[must_use]
 pub fn has_same_content(found: &PublishedPage, expected: &Page) -> bool {
-    ends_with(&found.page.body, promises(&expected.body))
+    ends_with(&found.page.body, generated_part(&expected.body))
         && found.page.prerelease == expected.prerelease
         && !found.draft
 }
@@ -189,12 +189,12 @@ pub fn has_same_content(found: &PublishedPage, expected: &Page) -> bool {
 /// Whether a page's text ends with `generated`, and has no other part about an image above it.
 #[must_use]
 pub fn ends_with(body: &str, generated: &str) -> bool {
-    promises(&body.replace("\r\n", "\n")).trim_end() == generated.trim_end()
+    generated_part(&body.replace("\r\n", "\n")).trim_end() == generated.trim_end()
 }
 
 /// The part of the page that must stay as it was written: everything below the changes.
 #[must_use]
-pub fn promises(body: &str) -> &str {
+pub fn generated_part(body: &str) -> &str {
     image_part(body).map_or(body, |start| &body[start..])
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::evidence::assets::{Asset, Listed};
 use crate::evidence::page::{Page, PublishedPage};
-use crate::forge::{BranchHead, CiState, Protections, Read, Rule, RunSaid, Write};
+use crate::forge::{BranchHead, CiState, Protections, Read, Rule, RunLookup, Write};
 use crate::inputs::signers::SignedTag;
 use crate::inputs::version::ReleaseTag;
 use crate::process::file::{if_any, replace};
@@ -82,8 +82,8 @@ impl Directory {
 }
 
 impl Read for Directory {
-    fn run(&self, _id: u64) -> Result<RunSaid> {
-        Ok(RunSaid::Untold("a directory runs nothing".to_owned()))
+    fn run(&self, _id: u64) -> Result<RunLookup> {
+        Ok(RunLookup::Refused("a directory runs nothing".to_owned()))
     }
 
     fn ci_state(&self, _commit: &Commit) -> Result<CiState> {
@@ -208,7 +208,7 @@ impl Write for Directory {
         self.write(page, false).map(|_page| ())
     }
 
-    fn settle_latest(&self, _highest: &ReleaseTag) -> Result<bool> {
+    fn fix_latest_mark(&self, _highest: &ReleaseTag) -> Result<bool> {
         Ok(false)
     }
 }
@@ -219,12 +219,12 @@ mod tests {
     use crate::evidence::assets::Asset;
     use crate::evidence::page::Page;
     use crate::forge::{Read as _, Write as _};
-    use crate::process::scratch::Scratch;
+    use crate::process::temp_dir::TempDir;
     use crate::tool::git::Commit;
 
     #[test]
     fn a_page_reads_back_as_published_and_leaves_no_temporary_file() {
-        let scratch = Scratch::new().unwrap();
+        let scratch = TempDir::new().unwrap();
         let forge = Directory::new(scratch.path());
         let page = Page {
             tag: "v1.0.0-rc.1".parse().unwrap(),

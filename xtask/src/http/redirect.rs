@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result, ensure};
 use super::{Address, Request, Response};
 
 /// More than any server needs; it ends redirects that go in a circle.
-const MOST_HOPS: u32 = 5;
+const MAX_HOPS: u32 = 5;
 
 /// Follows the redirects that begin with `response`, the answer to `request`, and returns the last answer. Each
 /// further request is anonymous. Its address must pass `check`, and `send` sends it.
@@ -20,7 +20,7 @@ pub fn follow(
 ) -> Result<Response> {
     let (mut request, mut response, mut hops) = (request.clone(), response, 0);
     while is_redirect(&request, &response) {
-        ensure!(hops < MOST_HOPS, "{response}, after {MOST_HOPS} others: it leads nowhere");
+        ensure!(hops < MAX_HOPS, "{response}, after {MAX_HOPS} others: it leads nowhere");
         hops += 1;
         let location = response.header("Location");
         let location = location.with_context(|| format!("{response} without a `Location`"))?;

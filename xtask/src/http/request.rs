@@ -11,7 +11,7 @@ use crate::process::secret::Secret;
 
 /// An attempt is aborted after this many seconds without a byte in either direction, so that time is left for a
 /// retry.
-const LONGEST_SILENCE: &str = "10";
+const STALL_TIMEOUT: &str = "10";
 
 /// How a request authenticates.
 #[derive(Clone, Default)]
@@ -171,7 +171,7 @@ impl Request {
             }
         }
         if self.is_repeatable {
-            lines.extend([option("speed-limit", "1")?, option("speed-time", LONGEST_SILENCE)?]);
+            lines.extend([option("speed-limit", "1")?, option("speed-time", STALL_TIMEOUT)?]);
         }
         match self.method {
             Method::Head => lines.push("head".to_owned()),

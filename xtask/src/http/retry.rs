@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::{Response, proxy};
-use crate::process::backoff::{self, MOST_TRIES};
+use crate::process::backoff::{self, MAX_ATTEMPTS};
+use crate::process::failure::Transient;
 use crate::process::time::parse_http_date;
 
 /// The result of one attempt.
@@ -29,7 +30,7 @@ pub(super) struct RetryState {
 }
 
 /// The longest `Retry-After` that is honoured. An answer with a longer one is returned to the caller.
-const MOST_PATIENCE: Duration = Duration::from_secs(20);
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(20);
 
 /// curl's exit codes (curl(1), "EXIT CODES") for a name or a server that cannot be reached, an answer that was cut off,
 /// a timeout, a failed handshake, an empty answer, and a connection that broke while sending or receiving.
@@ -42,8 +43,15 @@ pub(super) fn is_no_answer(exit: Option<i32>, proxy: Option<u16>) -> bool {
 }
 
 /// Whether curl's exit code means that the server was silent for too long: it may be down, or hang.
-pub(super) fn is_silence(exit: Option<i32>) -> bool {
+pub(super) fn is_curl_timeout(exit: Option<i32>) -> bool {
     exit == Some(28)
+}
+
+/// Whether `error` comes from a request whose last attempt timed out without an answer: the server was silent, which is
+/// neither a refusal nor a failed connection.
+#[must_use]
+pub fn is_timeout(error: &anyhow::Error) -> bool {
+    error.chain().filter_map(|cause| cause.downcast_ref::<Transient>()).any(Transient::is_timeout)
 }
 
 /// Whether the same request may get another status than `status` later.
@@ -55,7 +63,7 @@ pub(super) fn is_transient(status: u16) -> bool {
 /// on the request, so even a request that is not idempotent may be repeated.
 pub(super) fn pause(is_repeatable: bool, tried: &Tried, state: &RetryState) -> Option<Duration> {
     let is_undone = matches!(tried, Tried::Answer(response) if response.status == 429);
-    if !(is_repeatable || is_undone) || state.tries >= MOST_TRIES {
+    if !(is_repeatable || is_undone) || state.tries >= MAX_ATTEMPTS {
         return None;
     }
     let own = backoff::pause(state.tries, state.random);
@@ -69,7 +77,7 @@ pub(super) fn pause(is_repeatable: bool, tried: &Tried, state: &RetryState) -> O
             _ => return None,
         },
     };
-    (pause <= MOST_PATIENCE && pause < state.left).then_some(pause)
+    (pause <= MAX_RETRY_AFTER && pause < state.left).then_some(pause)
 }
 
 /// `Retry-After`, in seconds or as a date (RFC 9110 §10.2.3).
@@ -82,7 +90,7 @@ fn retry_after(response: &Response, now: u64) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Response, RetryState, Tried, is_no_answer, is_silence, pause};
+    use super::{Response, RetryState, Tried, is_curl_timeout, is_no_answer, pause};
     use anyhow::anyhow;
     use std::time::Duration;
 
@@ -169,6 +177,6 @@ mod tests {
         {
             assert_eq!(is_no_answer(Some(56), Some(proxy)), expected, "{proxy}");
         }
-        assert!(is_silence(Some(28)) && ![Some(7), Some(52), None].into_iter().any(is_silence));
+        assert!(is_curl_timeout(Some(28)) && ![Some(7), Some(52), None].into_iter().any(is_curl_timeout));
     }
 }

@@ -43,7 +43,7 @@ pub(crate) use words::is_name as is_variable;
 
 /// The largest Dockerfile, in bytes. Each line is checked against the stages before it, so a file of a megabyte would
 /// take minutes.
-const LARGEST: usize = 64 << 10;
+const MAX_SIZE: usize = 64 << 10;
 
 /// A Dockerfile's pins, and its findings.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,8 +118,8 @@ pub fn read(text: &str, platforms: &[Platform]) -> Result<Recipe> {
 
 fn look(text: &str, platforms: &[Platform]) -> (Option<Recipe>, Vec<Finding>) {
     let mut findings = Findings::default();
-    if text.len() > LARGEST {
-        let text = format!("the Dockerfile has {} bytes: expected {LARGEST} at most", text.len());
+    if text.len() > MAX_SIZE {
+        let text = format!("the Dockerfile has {} bytes: expected {MAX_SIZE} at most", text.len());
         findings.problem(Rule::DockerfileFrom, 1, text);
         return (None, findings.in_order());
     }

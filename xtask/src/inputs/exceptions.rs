@@ -21,16 +21,16 @@ const CONTEXT: &str = "https://openvex.dev/ns/v0.2.0";
 
 /// The longest period. An exception without a foreseeable end is a decision to live with the vulnerability, for which
 /// the format has no status either.
-const LONGEST_DAYS: u64 = 366;
+const MAX_DAYS: u64 = 366;
 
 /// The largest document, in bytes. It is limited because each product gets a copy of its statement's text.
-const LARGEST: usize = 256 << 10;
+const MAX_SIZE: usize = 256 << 10;
 
 /// The longest `status_notes`, in bytes.
-const LONGEST_NOTES: usize = 2000;
+const MAX_NOTES_LEN: usize = 2000;
 
 /// The longest name of an advisory; those of the npm registry have 19 characters.
-const LONGEST_NAME: usize = 100;
+const MAX_NAME_LEN: usize = 100;
 
 /// A day in seconds.
 pub const DAY: u64 = 24 * 60 * 60;
@@ -127,8 +127,8 @@ enum Justification {
 /// When it is not such a document, or a statement lacks something that an exception needs.
 pub fn read(bytes: &[u8]) -> Result<Vec<Exception>> {
     ensure!(
-        bytes.len() <= LARGEST,
-        "it has {} bytes: expected {LARGEST} at most; take out the statements that nothing needs any more",
+        bytes.len() <= MAX_SIZE,
+        "it has {} bytes: expected {MAX_SIZE} at most; take out the statements that nothing needs any more",
         bytes.len()
     );
     let document: Document = exact::parse(bytes).context("it is not an OpenVEX document of version 0.2.0")?;
@@ -154,7 +154,7 @@ fn of_statement(statement: Statement, default_timestamp: &str) -> Result<Vec<Exc
     let Statement { vulnerability, products, status, status_notes, .. } = statement;
     let is_name = |c: char| c.is_ascii_alphanumeric() || "-_.:".contains(c);
     ensure!(
-        (1..=LONGEST_NAME).contains(&vulnerability.name.len()) && vulnerability.name.chars().all(is_name),
+        (1..=MAX_NAME_LEN).contains(&vulnerability.name.len()) && vulnerability.name.chars().all(is_name),
         "the name is not that of an advisory, such as `GHSA-…`"
     );
     let has_text = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.trim().is_empty());
@@ -169,16 +169,16 @@ fn of_statement(statement: Statement, default_timestamp: &str) -> Result<Vec<Exc
         Status::UnderInvestigation => {}
     }
     ensure!(
-        status_notes.len() <= LONGEST_NOTES,
-        "`status_notes` has {} bytes: expected {LONGEST_NOTES} at most; write the reason in fewer words",
+        status_notes.len() <= MAX_NOTES_LEN,
+        "`status_notes` has {} bytes: expected {MAX_NOTES_LEN} at most; write the reason in fewer words",
         status_notes.len()
     );
     let (until, end, reason) = expiry(&status_notes)?;
     let stated = statement.timestamp.as_deref().unwrap_or(default_timestamp);
     let stated = parse_rfc3339(stated).context("reading `timestamp`")?;
     ensure!(
-        end <= stated.saturating_add(LONGEST_DAYS * DAY),
-        "it counts until {until}, more than {LONGEST_DAYS} days after its `timestamp`; look at it again before that"
+        end <= stated.saturating_add(MAX_DAYS * DAY),
+        "it counts until {until}, more than {MAX_DAYS} days after its `timestamp`; look at it again before that"
     );
     ensure!(!products.is_empty(), "`products` is empty");
     let each = |Product { id }: Product| {

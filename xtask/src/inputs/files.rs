@@ -83,7 +83,7 @@ fn policy() -> Finding {
 }
 
 /// The largest file that is read, in bytes. No file of a release is larger, and files of a commit have the same limit.
-const LARGEST: u64 = 64 << 20;
+const MAX_SIZE: u64 = 64 << 20;
 
 /// The file `path` in the work tree at `root`, if it exists. A symbolic link is refused: a release reads the commit, in
 /// which a link is only the path that it points to.
@@ -91,7 +91,7 @@ const LARGEST: u64 = 64 << 20;
 /// # Errors
 /// When it exists but cannot be read.
 pub fn in_work_tree(root: &Path, path: &str) -> Result<Option<Vec<u8>>> {
-    file::read(&root.join(path), LARGEST).with_context(|| format!("reading `{path}`"))
+    file::read(&root.join(path), MAX_SIZE).with_context(|| format!("reading `{path}`"))
 }
 
 pub(super) fn required(path: &str, found: Option<Vec<u8>>) -> Result<Vec<u8>> {

@@ -35,7 +35,7 @@ use graph::{Graph, Selection};
 use overrides::{Override, Overrides};
 
 pub use address::Registries;
-pub use entry::{LARGEST_MANIFEST, manifest, without_mark};
+pub use entry::{MAX_MANIFEST_SIZE, manifest, without_mark};
 pub use local::Local;
 pub use marks::leaves_peers_alone;
 pub use target::{Libc, Target};

@@ -28,7 +28,7 @@ macro_rules! document {
 pub(crate) use document;
 
 /// The largest `Cargo.lock`, in bytes.
-const LONGEST: usize = 1 << 20;
+const MAX_LEN: usize = 1 << 20;
 
 /// The package of this tool.
 pub const PACKAGE: &str = "xtask";
@@ -60,7 +60,7 @@ impl ToolPin {
         }
         let text = std::str::from_utf8(lockfile).with_context(|| format!("`{CARGO_LOCK}` is not UTF-8"))?;
         let lockfile: Lockfile =
-            toml::parse_within(LONGEST, text).with_context(|| format!("reading `{CARGO_LOCK}`"))?;
+            toml::parse_within(MAX_LEN, text).with_context(|| format!("reading `{CARGO_LOCK}`"))?;
         let mut found = lockfile.package.into_iter().filter(|package| package.name == PACKAGE);
         let Some(package) = found.next() else { return Ok(None) };
         if found.next().is_some() {

@@ -15,7 +15,7 @@ use crate::oci::reference::Digest;
 use crate::tool::git::{Commit, Git, NoFile};
 
 /// The largest Dockerfile or configuration that is read, in bytes.
-const LARGEST: usize = 1 << 20;
+const MAX_SIZE: usize = 1 << 20;
 
 /// One part of a commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -155,7 +155,7 @@ fn config(manifest: Part<Vec<u8>>) -> Part<Config> {
 }
 
 fn text(bytes: &[u8]) -> Option<&str> {
-    std::str::from_utf8(bytes).ok().filter(|text| text.len() <= LARGEST)
+    std::str::from_utf8(bytes).ok().filter(|text| text.len() <= MAX_SIZE)
 }
 
 /// The base image is read by the rules if the Dockerfile follows them, and otherwise as it is written.

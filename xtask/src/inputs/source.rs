@@ -39,7 +39,7 @@ impl Source {
     /// [`Misuse`] when it is not a release tag, [`crate::process::failure::Refusal`] when it does not exist or the
     /// clone is shallow.
     pub fn to_release(git: &Git, run: Option<&Run>, requested: Option<&str>) -> Result<Self> {
-        check_whole(git)?;
+        ensure_not_shallow(git)?;
         let value = |name: &str| run.and_then(|run| run.value(name));
         let tag = match (requested, value("REF_TYPE"), value("REF_NAME")) {
             (Some(requested), _, _) => named(requested)?,
@@ -66,7 +66,7 @@ impl Source {
     /// # Errors
     /// As [`Source::to_release`].
     pub fn to_read(git: &Git, requested: Option<&str>) -> Result<Self> {
-        check_whole(git)?;
+        ensure_not_shallow(git)?;
         let tag = match requested {
             Some(requested) => named(requested)?,
             None => match tag_at_head(git)? {
@@ -84,8 +84,8 @@ impl Source {
     ///
     /// # Errors
     /// As [`Source::to_release`].
-    pub fn to_try(git: &Git, requested: Option<&str>, purpose: Purpose) -> Result<Self> {
-        check_whole(git)?;
+    pub fn for_rehearsal(git: &Git, requested: Option<&str>, purpose: Purpose) -> Result<Self> {
+        ensure_not_shallow(git)?;
         let Some(requested) = requested else {
             return match tag_at_head(git)? {
                 Some(tag) => Self::tagged(git, tag, purpose),
@@ -115,7 +115,7 @@ impl Source {
     /// # Errors
     /// As [`Source::to_release`]; also when the tag exists.
     pub fn of_coming(git: &Git, revision: &str, tag: ReleaseTag) -> Result<Self> {
-        check_whole(git)?;
+        ensure_not_shallow(git)?;
         if git.peel(&tag.git_ref())?.is_some() {
             return Err(Misuse::new(format!("there is a tag `{tag}`: name it in place of `--as`")).into());
         }
@@ -130,7 +130,7 @@ impl Source {
     /// # Errors
     /// As [`Source::to_release`].
     pub fn of_commit(git: &Git, commit: &Commit) -> Result<Self> {
-        check_whole(git)?;
+        ensure_not_shallow(git)?;
         let source = Self::next_version(git, commit.as_str())?;
         source.with_context(|| format!("there is no commit {commit} here"))
     }
@@ -144,7 +144,7 @@ impl Source {
         match git.dated(commit.as_str())? {
             Some((commit, time)) => Ok(Self { tag, commit, time, is_tagged: false }),
             None => {
-                check_whole(git)?;
+                ensure_not_shallow(git)?;
                 refuse!(
                     "there is no tag `{tag}` here, and no commit {commit}, which the image names; run `git fetch --tags`, \
                      then the same command again. A rehearsal of a work tree can be verified only by the run that made it"
@@ -259,7 +259,7 @@ fn tag_at_head(git: &Git) -> Result<Option<ReleaseTag>> {
     Ok(tags.pop())
 }
 
-fn check_whole(git: &Git) -> Result<()> {
+fn ensure_not_shallow(git: &Git) -> Result<()> {
     if git.is_shallow() {
         refuse!(
             "this clone is shallow: notes and `latest` need the whole history; run `git fetch --unshallow --tags`"

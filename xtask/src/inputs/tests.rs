@@ -14,7 +14,7 @@ fn config(native: &str) -> Config {
          platforms = [\"linux/amd64\", \"linux/arm64\"]\nbranches = [\"main\"]\n\
          [workspace.metadata.release.smoke]\nport = 3000\nhealth = \"/healthz\"\nversion = \"/version\"\n{native}"
     );
-    let dir = crate::process::scratch::Scratch::new().unwrap();
+    let dir = crate::process::temp_dir::TempDir::new().unwrap();
     std::fs::write(dir.path().join("Cargo.toml"), manifest).unwrap();
     Config::of_work_tree(dir.path()).unwrap()
 }

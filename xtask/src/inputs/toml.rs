@@ -5,20 +5,20 @@ use anyhow::{Result, ensure};
 use serde::de::DeserializeOwned;
 
 /// The longest document, in bytes. The parser's time grows with the square of the number of tables and keys.
-const LONGEST: usize = 128 << 10;
+const MAX_LEN: usize = 128 << 10;
 
 /// How deep arrays and inline tables may nest.
 const DEEPEST: usize = 16;
 
 /// The maximum number of dots in one dotted key: each name in it is a level too.
-const MOST_DOTS: usize = 16;
+const MAX_DOTS: usize = 16;
 
 /// Parses `text`.
 ///
 /// # Errors
 /// When it is not TOML of the expected form, or is too long or nested too deep.
 pub(super) fn parse<T: DeserializeOwned>(text: &str) -> Result<T> {
-    parse_within(LONGEST, text)
+    parse_within(MAX_LEN, text)
 }
 
 /// As [`parse`], for a file of up to `longest` bytes.
@@ -49,8 +49,8 @@ fn check_depth(text: &str) -> Result<()> {
             _ => {}
         }
         ensure!(
-            depth <= DEEPEST && dots <= MOST_DOTS,
-            "it is nested deeper than {DEEPEST} brackets, or has a key with more than {MOST_DOTS} dots"
+            depth <= DEEPEST && dots <= MAX_DOTS,
+            "it is nested deeper than {DEEPEST} brackets, or has a key with more than {MAX_DOTS} dots"
         );
     }
     Ok(())

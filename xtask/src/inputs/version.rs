@@ -12,7 +12,7 @@ use crate::process::shown::one_line;
 
 /// The longest tag, in characters. A registry tag can have 128, and a candidate's tag also has a commit and a random
 /// word.
-const LONGEST: usize = 100;
+const MAX_LEN: usize = 100;
 
 /// A git tag that names a release, such as `v1.2.3` or `v2.0.0-rc.1`. Ordered by `SemVer` precedence.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -99,9 +99,9 @@ impl FromStr for ReleaseTag {
         if !version.build.is_empty() {
             return Err(wrong(format!("a registry tag cannot hold the build metadata `+{}`", version.build)));
         }
-        if text.len() > LONGEST || text.parse::<Tag>().is_err() {
+        if text.len() > MAX_LEN || text.parse::<Tag>().is_err() {
             return Err(wrong(format!(
-                "registries keep tags in lower case, and a release tag has at most {LONGEST} characters"
+                "registries keep tags in lower case, and a release tag has at most {MAX_LEN} characters"
             )));
         }
         Ok(Self { version })

@@ -21,14 +21,14 @@ const BLOCK: &str =
     "a block of code would read like the commands of the page; write commands in single backticks";
 
 /// The largest file, in bytes. An introduction is shorter.
-const LARGEST: usize = 16 << 10;
+const MAX_SIZE: usize = 16 << 10;
 
 /// The text of the file, or the reason why it is not allowed on a page.
 ///
 /// # Errors
 /// Names the line that must be changed.
 pub fn read(bytes: &[u8]) -> Result<String> {
-    ensure!(bytes.len() <= LARGEST, "it is larger than {} KiB", LARGEST >> 10);
+    ensure!(bytes.len() <= MAX_SIZE, "it is larger than {} KiB", MAX_SIZE >> 10);
     let text = std::str::from_utf8(bytes).context("it is not UTF-8")?.replace("\r\n", "\n");
     for Line { number, text, before, is_in_list } in lines(&text) {
         if let Some(why) = unfit(text, before, is_in_list) {
@@ -139,14 +139,12 @@ fn is_marker(c: char) -> bool {
 
 /// The column where the text of a list item begins, if the line is one, nested or not.
 fn item(line: &str) -> Option<usize> {
-    const MOST_DIGITS: usize = 9;
+    const MAX_DIGITS: usize = 9;
     let text = line.trim_start_matches(' ');
     let number = text.trim_start_matches(|c: char| c.is_ascii_digit());
     let rest = match text.strip_prefix(['-', '*', '+']) {
         Some(rest) => rest,
-        None if (1..=MOST_DIGITS).contains(&(text.len() - number.len())) => {
-            number.strip_prefix(['.', ')'])?
-        }
+        None if (1..=MAX_DIGITS).contains(&(text.len() - number.len())) => number.strip_prefix(['.', ')'])?,
         None => return None,
     };
     let words = rest.trim_start_matches(' ');

@@ -12,17 +12,17 @@ use serde::forward_to_deserialize_any;
 use serde_json::{Map, Number, Value};
 
 /// The SBOM of ten thousand packages in base64 has a third of this size.
-const MOST_BYTES: usize = 32 << 20;
+const MAX_BYTES: usize = 32 << 20;
 
 /// Our documents nest at most seven levels deep. `CycloneDX` allows components within components.
-const MOST_DEPTH: usize = 48;
+const MAX_DEPTH: usize = 48;
 
 /// Reads one JSON text.
 ///
 /// # Errors
 /// When it is longer than 32 MiB, not JSON, nested more than 48 deep, or has an object with a key twice.
 pub fn value(bytes: &[u8]) -> Result<Value> {
-    ensure!(bytes.len() <= MOST_BYTES, "it has {} bytes: expected {MOST_BYTES} at most", bytes.len());
+    ensure!(bytes.len() <= MAX_BYTES, "it has {} bytes: expected {MAX_BYTES} at most", bytes.len());
     let Exact(value) = serde_json::from_slice(bytes)?;
     Ok(value)
 }
@@ -33,9 +33,9 @@ pub fn value(bytes: &[u8]) -> Result<Value> {
 /// # Errors
 /// As [`parse`].
 pub fn parse_as_spelled<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
-    ensure!(bytes.len() <= MOST_BYTES, "it has {} bytes: expected {MOST_BYTES} at most", bytes.len());
+    ensure!(bytes.len() <= MAX_BYTES, "it has {} bytes: expected {MAX_BYTES} at most", bytes.len());
     let mut text = serde_json::Deserializer::from_slice(bytes);
-    let value = Depth { left: MOST_DEPTH, folds: false }.deserialize(&mut text)?;
+    let value = Depth { left: MAX_DEPTH, folds: false }.deserialize(&mut text)?;
     text.end()?;
     Ok(T::deserialize(Fields(value))?)
 }
@@ -65,7 +65,7 @@ pub fn parse_without<T: DeserializeOwned>(bytes: &[u8], key: &str) -> Result<(T,
 /// # Errors
 /// As [`parse`], for any of them.
 pub fn parse_all<T: DeserializeOwned>(text: &str) -> Result<Vec<T>> {
-    ensure!(text.len() <= MOST_BYTES, "it has {} bytes: expected {MOST_BYTES} at most", text.len());
+    ensure!(text.len() <= MAX_BYTES, "it has {} bytes: expected {MAX_BYTES} at most", text.len());
     let values = serde_json::Deserializer::from_str(text).into_iter::<Exact>();
     let parsed = values.map(|read| {
         let Exact(value) = read?;
@@ -74,12 +74,12 @@ pub fn parse_all<T: DeserializeOwned>(text: &str) -> Result<Vec<T>> {
     parsed.collect()
 }
 
-/// A value that nests at most [`MOST_DEPTH`] deep.
+/// A value that nests at most [`MAX_DEPTH`] deep.
 struct Exact(Value);
 
 impl<'de> Deserialize<'de> for Exact {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Depth { left: MOST_DEPTH, folds: true }.deserialize(deserializer).map(Self)
+        Depth { left: MAX_DEPTH, folds: true }.deserialize(deserializer).map(Self)
     }
 }
 
@@ -95,7 +95,7 @@ impl Depth {
     fn inner<E: de::Error>(self) -> Result<Self, E> {
         let left = self.left.checked_sub(1);
         left.map(|left| Self { left, ..self })
-            .ok_or_else(|| E::custom(format!("it is nested more than {MOST_DEPTH} deep")))
+            .ok_or_else(|| E::custom(format!("it is nested more than {MAX_DEPTH} deep")))
     }
 }
 

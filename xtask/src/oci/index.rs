@@ -12,10 +12,10 @@ use crate::oci::reference::Digest;
 
 /// The largest manifest or index, in bytes: registries need not accept a larger one (distribution specification v1.1,
 /// "Pushing Manifests"), and it is read before any signature has been verified.
-pub const LARGEST: usize = 4 << 20;
+pub const MAX_SIZE: usize = 4 << 20;
 
 /// No image has more platforms, and each platform costs several requests.
-pub const MOST_PLATFORMS: usize = 32;
+pub const MAX_PLATFORMS: usize = 32;
 
 #[derive(Deserialize)]
 struct Index {
@@ -33,7 +33,7 @@ struct Descriptor {
 /// The platform and digest of each manifest.
 ///
 /// # Errors
-/// When the bytes are not an index, or it has more than [`MOST_PLATFORMS`] manifests. The manifest of a single
+/// When the bytes are not an index, or it has more than [`MAX_PLATFORMS`] manifests. The manifest of a single
 /// platform is not an index.
 pub fn platforms(bytes: &[u8]) -> Result<Vec<(String, Digest)>> {
     let named = |manifest: Descriptor| {
@@ -55,18 +55,18 @@ fn parse(bytes: &[u8]) -> Result<Index> {
     check_size(bytes)?;
     let index: Index = exact::parse(bytes).context("it is not an image index")?;
     let count = index.manifests.len();
-    ensure!(count <= MOST_PLATFORMS, "the index has {count} manifests: expected {MOST_PLATFORMS} at most");
+    ensure!(count <= MAX_PLATFORMS, "the index has {count} manifests: expected {MAX_PLATFORMS} at most");
     Ok(index)
 }
 
 /// Checks the size of a manifest or an index.
 ///
 /// # Errors
-/// When it is larger than [`LARGEST`].
+/// When it is larger than [`MAX_SIZE`].
 pub fn check_size(bytes: &[u8]) -> Result<()> {
     ensure!(
-        bytes.len() <= LARGEST,
-        "it has {} bytes: expected {LARGEST} at most, as in any manifest",
+        bytes.len() <= MAX_SIZE,
+        "it has {} bytes: expected {MAX_SIZE} at most, as in any manifest",
         bytes.len()
     );
     Ok(())
@@ -105,7 +105,7 @@ impl Content {
 
 #[cfg(test)]
 mod tests {
-    use super::{Content, LARGEST, MOST_PLATFORMS, platforms};
+    use super::{Content, MAX_PLATFORMS, MAX_SIZE, platforms};
     use crate::oci::manifest::tests::descriptor;
     use crate::oci::reference::Digest;
     use serde_json::json;
@@ -142,12 +142,12 @@ mod tests {
             let manifests: Vec<_> = (0..count).map(|_| json!({"digest": Digest::of(b"manifest")})).collect();
             json!({"schemaVersion": 2, "manifests": manifests}).to_string()
         };
-        assert_eq!(platforms(index(MOST_PLATFORMS).as_bytes()).unwrap().len(), MOST_PLATFORMS);
-        let error = format!("{:#}", platforms(index(MOST_PLATFORMS + 1).as_bytes()).unwrap_err());
+        assert_eq!(platforms(index(MAX_PLATFORMS).as_bytes()).unwrap().len(), MAX_PLATFORMS);
+        let error = format!("{:#}", platforms(index(MAX_PLATFORMS + 1).as_bytes()).unwrap_err());
         assert!(error.contains("the index has 33 manifests: expected 32 at most"), "{error}");
         let padded = |size: usize| index(1) + &" ".repeat(size - index(1).len());
-        assert!(platforms(padded(LARGEST).as_bytes()).is_ok());
-        let error = format!("{:#}", platforms(padded(LARGEST + 1).as_bytes()).unwrap_err());
+        assert!(platforms(padded(MAX_SIZE).as_bytes()).is_ok());
+        let error = format!("{:#}", platforms(padded(MAX_SIZE + 1).as_bytes()).unwrap_err());
         assert!(error.contains("it has 4194305 bytes"), "{error}");
     }
 

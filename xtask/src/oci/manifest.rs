@@ -13,7 +13,7 @@ use crate::oci::index::check_size;
 use crate::oci::reference::Digest;
 
 /// The most layers that container engines support.
-pub const MOST_LAYERS: usize = 127;
+pub const MAX_LAYERS: usize = 127;
 
 /// A manifest.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -42,13 +42,13 @@ impl ImageManifest {
     /// Reads a manifest.
     ///
     /// # Errors
-    /// When the bytes are not an image manifest, are larger than any manifest, or name more than [`MOST_LAYERS`]
+    /// When the bytes are not an image manifest, are larger than any manifest, or name more than [`MAX_LAYERS`]
     /// layers.
     pub fn parse(bytes: &[u8]) -> Result<Self> {
         check_size(bytes)?;
         let manifest: Self = exact::parse(bytes).context("it is not an image manifest")?;
         let count = manifest.layers.len();
-        ensure!(count <= MOST_LAYERS, "the image has {count} layers: expected {MOST_LAYERS} at most");
+        ensure!(count <= MAX_LAYERS, "the image has {count} layers: expected {MAX_LAYERS} at most");
         Ok(manifest)
     }
 
@@ -64,7 +64,7 @@ impl ImageManifest {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use super::{ImageManifest, MOST_LAYERS};
+    use super::{ImageManifest, MAX_LAYERS};
     use crate::oci::reference::Digest;
     use serde_json::{Value, json};
 
@@ -100,8 +100,8 @@ pub(crate) mod tests {
             other
         };
         let layers = |count: usize| with("/layers", vec![descriptor("x", 7); count].into());
-        assert!(parse(&layers(MOST_LAYERS)).is_ok());
-        let error = parse(&layers(MOST_LAYERS + 1)).unwrap_err().to_string();
+        assert!(parse(&layers(MAX_LAYERS)).is_ok());
+        let error = parse(&layers(MAX_LAYERS + 1)).unwrap_err().to_string();
         assert!(error.contains("the image has 128 layers"), "{error}");
         for other in [
             with("/layers/0/size", json!(-1)),

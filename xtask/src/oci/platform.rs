@@ -62,8 +62,8 @@ const OTHER_NAMES: [(&str, &str); 8] = [
 /// such as `armhf` says which one it is.
 fn ours(os: &str, architecture: &str, variant: &str) -> Option<String> {
     let (_, ours) = OTHER_NAMES.iter().find(|(name, _)| *name == architecture)?;
-    let is_said = variant.is_empty() || ours.contains('/');
-    Some(if is_said { format!("{os}/{ours}") } else { format!("{os}/{ours}/{variant}") })
+    let is_stated = variant.is_empty() || ours.contains('/');
+    Some(if is_stated { format!("{os}/{ours}") } else { format!("{os}/{ours}/{variant}") })
 }
 
 impl TryFrom<String> for Platform {

@@ -1,18 +1,18 @@
 //! The OCI distribution API, as far as a release needs it: manifests, tags, small blobs, and token authentication.
 //! Comments note where servers differ. Every answer is checked against its digest.
 
+mod batch;
 mod blobs;
 mod challenge;
 mod credentials;
+mod digest_mismatch;
 mod listing;
 mod manifest;
 mod redirect;
 mod referrers;
 mod removal;
-mod several;
 mod sizes;
 mod token;
-mod wrong_bytes;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -25,14 +25,14 @@ use crate::oci::media_type::MANIFESTS;
 use crate::oci::reference::{Digest, Image, Reference, Registry, Tag};
 use crate::process::secret::Secret;
 
-use manifest::said_digest;
+use manifest::declared_digest;
 
+pub use batch::{Got, Wanted};
 pub use credentials::Credentials;
+pub use digest_mismatch::DigestMismatch;
 pub use manifest::Manifest;
-pub use referrers::{MOST_REFERRERS, check_count as check_referrers};
+pub use referrers::{MAX_REFERRERS, check_count as check_referrers};
 pub use removal::Removal;
-pub use several::{Got, Wanted};
-pub use wrong_bytes::WrongBytes;
 
 /// Parses `text` as each kind of header that this module reads.
 #[cfg(test)]
@@ -84,14 +84,14 @@ impl Client {
     /// specification, "end-1").
     ///
     /// # Errors
-    /// When it stays silent, in the sense of [`http::is_silent`]. Any answer will do: the next request finds out
+    /// When it stays silent, in the sense of [`http::is_timeout`]. Any answer will do: the next request finds out
     /// whether the registry refuses or is down.
     pub fn answers(&self) -> Result<()> {
         let request = Request::new(Method::Get, format!("{}/v2/", self.image.registry.base_url()));
         self.curl
             .send(&request)
             .map(|_| ())
-            .or_else(|error| if http::is_silent(&error) { Err(error) } else { Ok(()) })
+            .or_else(|error| if http::is_timeout(&error) { Err(error) } else { Ok(()) })
     }
 
     /// The current digest of `reference`; `None` when it does not exist.
@@ -102,7 +102,7 @@ impl Client {
         let response = self.send(&self.manifest_request(Method::Head, reference.into()))?;
         match response.status {
             200 => {
-                let said = said_digest(&response)?;
+                let said = declared_digest(&response)?;
                 said.with_context(|| format!("{response} without `Docker-Content-Digest`")).map(Some)
             }
             404 => Ok(None),
@@ -113,7 +113,7 @@ impl Client {
     /// The manifest of `reference`; `None` when it does not exist.
     ///
     /// # Errors
-    /// When the request fails. [`WrongBytes`] when the bytes do not match the requested digest or the digest that the
+    /// When the request fails. [`DigestMismatch`] when the bytes do not match the requested digest or the digest that the
     /// answer itself names.
     pub fn manifest<'a>(&self, reference: impl Into<Reference<'a>>) -> Result<Option<Manifest>> {
         let reference = reference.into();
@@ -179,7 +179,7 @@ impl Client {
             .body(&manifest.media_type, manifest.bytes.clone());
         let response = self.send(&request)?;
         ensure!(response.status == 201, response.unexpected());
-        if let Some(stored) = said_digest(&response)? {
+        if let Some(stored) = declared_digest(&response)? {
             ensure!(
                 stored == manifest.digest,
                 "{response} with digest `{stored}`: expected `{}`",

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use crate::process::scratch::random_hex;
+use crate::process::temp_dir::random_hex;
 
 /// The maximum number of attempts for one request.
-pub const MOST_TRIES: u32 = 4;
+pub const MAX_ATTEMPTS: u32 = 4;
 
 /// The first pause, before jitter shortens or lengthens it by up to half. Each further pause is three times as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -16,7 +16,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// failed together do not retry together.
 #[must_use]
 pub fn pause(tries: u32, random: f64) -> Duration {
-    let backoff = FIRST_PAUSE * 3_u32.pow(tries.clamp(1, MOST_TRIES) - 1);
+    let backoff = FIRST_PAUSE * 3_u32.pow(tries.clamp(1, MAX_ATTEMPTS) - 1);
     backoff.mul_f64(0.5 + random.clamp(0.0, 1.0))
 }
 

@@ -172,7 +172,7 @@ impl Call {
         let (mut tries, mut left) = (1, self.timeout);
         loop {
             let output = self.once(left, watch)?;
-            if output.status.success() || !self.may_be_repeated || tries == backoff::MOST_TRIES {
+            if output.status.success() || !self.may_be_repeated || tries == backoff::MAX_ATTEMPTS {
                 return Ok(output);
             }
             let pause = backoff::pause(tries, backoff::random()?);

@@ -82,7 +82,7 @@ impl Environment {
     /// Reads the environment of this process.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
-    pub fn of_this_process() -> Self {
+    pub fn from_process() -> Self {
         let mut variables: BTreeMap<_, _> = std::env::vars_os().collect();
         let temporary = variables.remove(OsStr::new(TMPDIR)).and_then(|named| usable(&named));
         variables.extend(temporary.map(|path| (TMPDIR.into(), path.into())));

@@ -98,11 +98,11 @@ mod tests {
     use nix::sys::stat::Mode;
 
     use super::{if_any, read, replace};
-    use crate::process::scratch::Scratch;
+    use crate::process::temp_dir::TempDir;
 
     #[test]
     fn only_a_regular_file_of_a_bounded_size_is_read() {
-        let scratch = Scratch::new().unwrap();
+        let scratch = TempDir::new().unwrap();
         let path = scratch.path().join("file");
         let found = || read(&path, 1 << 20).map_err(|error| error.to_string());
         assert_eq!(found(), Ok(None));
@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn only_a_missing_file_is_none() {
-        let scratch = Scratch::new().unwrap();
+        let scratch = TempDir::new().unwrap();
         let path = scratch.path().join("file");
         assert_eq!(if_any(fs::read(&path)).unwrap(), None);
         fs::write(&path, "text").unwrap();
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn a_file_is_replaced_whatever_an_earlier_run_left() {
-        let scratch = Scratch::new().unwrap();
+        let scratch = TempDir::new().unwrap();
         let keys = scratch.path().join("keys");
         let (path, part) = (keys.join("cosign.pub"), keys.join("cosign.pub.part"));
         fs::create_dir(&keys).unwrap();
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn a_file_keeps_its_permissions_and_a_new_one_gets_its_directory() {
-        let scratch = Scratch::new().unwrap();
+        let scratch = TempDir::new().unwrap();
         let path = scratch.path().join("some/where/file");
         replace(&path, b"new").unwrap();
         let mode = || fs::metadata(&path).unwrap().permissions().mode() & 0o777;

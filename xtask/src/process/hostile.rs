@@ -16,7 +16,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner
 use crate::process::environment::Environment;
 
 /// Reading one document never takes longer, even on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How many documents every test run tries on each reader.
 const CASES: u32 = 30;
@@ -52,7 +52,7 @@ impl Reader {
         for seed in &self.seeds {
             self.ends_well(seed.clone()).unwrap_or_else(|error| panic!("{}: {error}", self.name));
         }
-        let seconds = Environment::of_this_process().get("FUZZ_SECONDS").unwrap().map(str::to_owned);
+        let seconds = Environment::from_process().get("FUZZ_SECONDS").unwrap().map(str::to_owned);
         let end = seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds.parse().unwrap()));
         let config = Config { cases: CASES, failure_persistence: None, ..Config::default() };
         // A normal test run is deterministic: everybody gets the same result.
@@ -71,10 +71,10 @@ impl Reader {
     }
 
     /// Reads documents of [`LARGE`] bytes: the first seed repeated, and the first word repeated. A long run does so
-    /// with every seed and every word, and with documents of [`LARGEST`] bytes.
+    /// with every seed and every word, and with documents of [`MAX_SIZE`] bytes.
     pub(crate) fn withstands_large_documents(&self) {
-        let is_long = Environment::of_this_process().get("FUZZ_SECONDS").unwrap().is_some();
-        let (most, size) = if is_long { (usize::MAX, LARGEST) } else { (1, LARGE) };
+        let is_long = Environment::from_process().get("FUZZ_SECONDS").unwrap().is_some();
+        let (most, size) = if is_long { (usize::MAX, MAX_SIZE) } else { (1, LARGE) };
         let seeds = self.seeds.iter().map(Vec::as_slice).take(most);
         let words = self.words.iter().map(|word| word.as_bytes()).take(most);
         for unit in seeds.chain(words).filter(|unit| !unit.is_empty()) {
@@ -100,10 +100,10 @@ impl Reader {
             done.send(why).unwrap_or_default();
         });
         reader.unwrap();
-        match ended.recv_timeout(PATIENCE) {
+        match ended.recv_timeout(TIMEOUT) {
             Ok(None) => Ok(()),
             Ok(Some(why)) => Err(TestCaseError::fail(format!("it died: {why}"))),
-            Err(_) => Err(TestCaseError::fail(format!("it took longer than {} s", PATIENCE.as_secs()))),
+            Err(_) => Err(TestCaseError::fail(format!("it took longer than {} s", TIMEOUT.as_secs()))),
         }
     }
 
@@ -139,10 +139,10 @@ fn change() -> impl Strategy<Value = Change> {
 const LARGE: usize = 2_000_000;
 
 /// The size of a large document in a long run, in bytes.
-const LARGEST: usize = 10_000_000;
+const MAX_SIZE: usize = 10_000_000;
 
 /// The largest case, in bytes.
-const LARGEST_CASE: usize = 1 << 20;
+const MAX_CASE_SIZE: usize = 1 << 20;
 
 fn changed(mut document: Vec<u8>, change: &Change, words: &[Vec<u8>], seeds: &[Vec<u8>]) -> Vec<u8> {
     let within = |bytes: &[u8], a: &Index, b: &Index| {
@@ -155,7 +155,7 @@ fn changed(mut document: Vec<u8>, change: &Change, words: &[Vec<u8>], seeds: &[V
         Change::Delete(from, to) => drop(document.drain(within(&document, from, to))),
         Change::Repeat(from, to, times) => {
             let range = within(&document, from, to);
-            let times = (*times).min(LARGEST_CASE / range.len().max(1));
+            let times = (*times).min(MAX_CASE_SIZE / range.len().max(1));
             let repeated = document[range.clone()].repeat(times);
             document.splice(range, repeated);
         }
@@ -181,11 +181,11 @@ fn changed(mut document: Vec<u8>, change: &Change, words: &[Vec<u8>], seeds: &[V
         }
         Change::Nest(at, word, times) => {
             let (at, word) = (place(&document, at), word.get(words));
-            let times = (*times).min(LARGEST_CASE / word.len().max(1));
+            let times = (*times).min(MAX_CASE_SIZE / word.len().max(1));
             document.splice(at..at, word.repeat(times));
         }
     }
-    document.truncate(LARGEST_CASE);
+    document.truncate(MAX_CASE_SIZE);
     document
 }
 

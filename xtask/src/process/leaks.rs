@@ -86,11 +86,11 @@ const SK: &str = "sk-";
 const SK_RUN: usize = 16;
 const SK_NEAR: usize = 64;
 
-/// The frame of a private key (RFC 7468). Its label is at most [`LONGEST_LABEL`] bytes long.
+/// The frame of a private key (RFC 7468). Its label is at most [`MAX_LABEL_LEN`] bytes long.
 const BEGIN: &str = "-----BEGIN ";
 const END: &str = "-----END ";
 const FRAME: &str = "-----";
-const LONGEST_LABEL: usize = 64;
+const MAX_LABEL_LEN: usize = 64;
 
 /// What follows the scheme of an address (RFC 3986).
 const SCHEME_END: &str = "://";
@@ -212,7 +212,7 @@ fn token(bytes: &[u8], at: usize) -> Option<Found> {
 /// text. In a commit's subject the lines of a key are joined into one.
 fn private_key(text: &str, at: usize) -> Option<Found> {
     let rest = text.as_bytes()[at..].strip_prefix(BEGIN.as_bytes())?;
-    let near = &rest[..rest.len().min(LONGEST_LABEL)];
+    let near = &rest[..rest.len().min(MAX_LABEL_LEN)];
     let label = near.windows(FRAME.len()).position(|bytes| bytes == FRAME.as_bytes())?;
     let is_private = near[..label].windows(11).any(|bytes| bytes == b"PRIVATE KEY");
     let hidden = at + BEGIN.len() + label + FRAME.len();

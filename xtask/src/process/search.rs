@@ -30,11 +30,11 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::program;
-    use crate::process::scratch::Scratch;
+    use crate::process::temp_dir::TempDir;
 
     #[test]
     fn the_first_executable_file_in_an_absolute_directory_is_found() {
-        let scratch = Scratch::new().unwrap();
+        let scratch = TempDir::new().unwrap();
         let [plain, one, two] = ["plain", "one", "two"].map(|name| scratch.path().join(name));
         for (dir, mode) in [(&plain, 0o644), (&one, 0o755), (&two, 0o755)] {
             fs::create_dir(dir).unwrap();

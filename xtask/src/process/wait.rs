@@ -94,7 +94,7 @@ mod tests {
     use crate::process::{Call, Runner};
 
     fn shell(script: &str) -> Call {
-        let runner = Runner::new(&Environment::of_this_process());
+        let runner = Runner::new(&Environment::from_process());
         let shell = runner.shell().unwrap();
         runner.call(cmd!(shell, "sh -c {script}"))
     }

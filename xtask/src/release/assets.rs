@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Error, Result, anyhow, ensure};
 
-use crate::evidence::assets::{self, Asset, Change, LARGEST, Listed, SIGNATURE};
+use crate::evidence::assets::{self, Asset, Change, Listed, MAX_SIZE, SIGNATURE};
 use crate::evidence::bundle::Hint;
 use crate::evidence::page::PublishedPage;
 use crate::forge::Write;
@@ -22,7 +22,7 @@ use crate::verify::{self, Required};
 
 /// The maximum number of reads of the existing files: one if there is nothing to do, one more after each change, and
 /// some more for the changes of another run.
-const MOST_LOOKS: usize = 6;
+const MAX_LOOKS: usize = 6;
 
 /// The files that the page of an image must have, except those that depend on a signature.
 struct Wanted {
@@ -165,7 +165,7 @@ pub fn settle(
 ) -> Result<()> {
     let (mut uploaded, mut unread) = (BTreeMap::new(), Vec::new());
     let mut lost: Option<Error> = None;
-    for _ in 0..MOST_LOOKS {
+    for _ in 0..MAX_LOOKS {
         crate::process::interrupt::check()?;
         let page = forge.page(tag)?.with_context(|| format!("the page of {tag} is gone"))?;
         let mut bytes = verify::assets(forge, &page)?;
@@ -204,7 +204,7 @@ pub fn settle(
 
 /// The names of our files that the page lists and that could not be downloaded; `bytes` are those of the others.
 fn listed_only(page: &PublishedPage, bytes: &BTreeMap<String, Vec<u8>>) -> Vec<String> {
-    let is_small = |listed: &&Listed| listed.size <= LARGEST;
+    let is_small = |listed: &&Listed| listed.size <= MAX_SIZE;
     let is_listed = |name: &String| page.assets.iter().filter(is_small).any(|listed| &listed.name == name);
     let ours = assets::names(&page.page.tag).into_iter();
     ours.filter(|name| is_listed(name) && !bytes.contains_key(name)).collect()
@@ -214,7 +214,7 @@ fn listed_only(page: &PublishedPage, bytes: &BTreeMap<String, Vec<u8>>) -> Vec<S
 fn unsettled(tag: &ReleaseTag, unread: &[String]) -> Error {
     if unread.is_empty() {
         return anyhow!(
-            "its files were still wrong after {MOST_LOOKS} attempts, so something else is changing them; stop other runs of \
+            "its files were still wrong after {MAX_LOOKS} attempts, so something else is changing them; stop other runs of \
              this release, then run the same command again"
         );
     }

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 
 use crate::evidence::provenance::{Facts, Provenance, SBOM_FILE, SBOM_TYPE, Smoked, manifest_name};
 use crate::evidence::{candidate, labels};
-use crate::http::is_silent;
+use crate::http::is_timeout;
 use crate::inputs::config::Folder;
 use crate::inputs::lockfile;
 use crate::oci::media_type;
@@ -87,7 +87,7 @@ fn push(context: &Context<'_>, name: &str) -> Result<Digest> {
 /// build is returned as `Ok`, with a hint about the lockfile.
 fn explain(context: &Context<'_>, error: anyhow::Error) -> Result<anyhow::Error> {
     crate::process::interrupt::check()?;
-    if is_silent(&error) || error.is::<Refusal>() {
+    if is_timeout(&error) || error.is::<Refusal>() {
         return Err(error);
     }
     if let Some(source) = denied(&error) {

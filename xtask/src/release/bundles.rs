@@ -16,7 +16,7 @@ use crate::release::legacy::Legacy;
 use crate::release::{Context, stale};
 
 /// The maximum number of times that the bundles are made: another run may change the attestations meanwhile.
-const MOST_ROUNDS: u32 = 5;
+const MAX_ROUNDS: u32 = 5;
 
 /// The bundle of a signature, and the key hint that bundles carry.
 pub(super) struct Signature {
@@ -106,7 +106,7 @@ pub(super) fn show(
     mut uploaded: Uploaded,
     signature: &Signature,
 ) -> Result<()> {
-    for _ in 0..MOST_ROUNDS {
+    for _ in 0..MAX_ROUNDS {
         uploaded.show(registry, subject)?;
         let now = registry.digest_of(&Kind::Attestations.tag(subject.digest()))?;
         if now.as_ref() == Some(legacy.manifest()) {
@@ -116,7 +116,7 @@ pub(super) fn show(
         uploaded = Uploaded::new(registry, subject, &legacy, signature)?;
     }
     bail!(
-        "storing the bundles: the attestations changed {MOST_ROUNDS} times meanwhile, so another run is writing them; wait \
+        "storing the bundles: the attestations changed {MAX_ROUNDS} times meanwhile, so another run is writing them; wait \
          for it, then run the same command again"
     )
 }

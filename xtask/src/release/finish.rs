@@ -15,7 +15,7 @@ use crate::verify;
 use crate::verify::known::Known;
 
 /// The maximum number of times that these steps are done: another run of the same release may change their result.
-const MOST_ROUNDS: u32 = 3;
+const MAX_ROUNDS: u32 = 3;
 
 /// The result of the last steps.
 pub(super) struct Finished {
@@ -65,7 +65,7 @@ fn rounds(context: &Context<'_>, mut state: State, changed: &mut bool) -> Result
                 let removes = plan.does(Step::Close);
                 return Ok(Closed::Right(removes && tags::remove_candidates(context, known)?));
             };
-            if round == MOST_ROUNDS {
+            if round == MAX_ROUNDS {
                 bail!("the release is public, but {wrong}");
             }
             look_again(context, published.digest())
@@ -111,7 +111,7 @@ impl Image {
         let State { facts, public, page: found, known, .. } = state;
         match public {
             Public::Conflict { digest, text } => {
-                Err(conflict::refusal(context, &digest, &text, facts.signature == Found::Right))
+                Err(conflict::refusal(context, &digest, &text, facts.signature == Found::Matches))
             }
             Public::Proven(published, page) => {
                 Ok(Self { plan: Plan::of(&facts), published, page, found, known })
@@ -182,7 +182,7 @@ fn latest_step(context: &Context<'_>, plan: &Plan, known: &Known, published: &Pu
         // another run may have released a higher version since this run's plan was made.
         let known = Known::ask(&context.tools.registry)?;
         let marked = context.marked(known.highest())?;
-        let settled = marked.map_or(Ok(false), |marked| context.target.forge.settle_latest(&marked))?;
+        let settled = marked.map_or(Ok(false), |marked| context.target.forge.fix_latest_mark(&marked))?;
         Ok(moved || settled)
     })
 }

@@ -11,7 +11,7 @@ use crate::oci::registry::{Client, Got, Manifest, Wanted};
 use crate::release::tags::past_overwrite;
 
 /// The maximum number of times that the attestations are read: another run may keep overwriting them.
-const MOST_READS: u32 = 5;
+const MAX_READS: u32 = 5;
 
 /// The attestations under the legacy tag.
 pub(super) struct Legacy {
@@ -48,7 +48,7 @@ impl Legacy {
         let envelope = |((of, layer), blob): (&(Attested, &Digest), Result<Option<Got>>)| {
             anyhow::Ok((*of, blob?.with_context(|| format!("there is no `{layer}`"))?.into_bytes()))
         };
-        let blobs = registry.several(&wanted);
+        let blobs = registry.batch(&wanted);
         let envelopes = named.iter().zip(blobs).map(envelope).collect::<Result<Vec<_>>>()?;
         let found_here = Self { manifest: found.digest.clone(), envelopes };
         let due = found_here.build_type(digest)?.attested();
@@ -109,7 +109,7 @@ fn settled<M, D: PartialEq, T>(
         if digest(&now) == digest(&named) {
             return Err(error);
         }
-        if reads == MOST_READS {
+        if reads == MAX_READS {
             return Err(error.context(format!("they were overwritten {reads} times while they were read")));
         }
         named = now;

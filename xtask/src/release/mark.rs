@@ -10,7 +10,7 @@ use crate::oci::reference::Image;
 use crate::release::Context;
 
 /// The most pages that are requested. Tags without a page are those of releases that failed.
-const MOST_PAGES: usize = 10;
+const MAX_PAGES: usize = 10;
 
 impl Context<'_> {
     /// The version whose page the forge should mark; `highest` is the highest stable one in the registry.
@@ -37,7 +37,7 @@ pub fn of(
     let is_higher = |tag: &&ReleaseTag| tag.is_stable() && highest.is_none_or(|highest| *tag > highest);
     let mut higher: Vec<_> = tags.iter().filter(is_higher).collect();
     higher.sort();
-    for tag in higher.into_iter().rev().take(MOST_PAGES) {
+    for tag in higher.into_iter().rev().take(MAX_PAGES) {
         let page = forge.page(tag)?.filter(|page| !page.draft && !page.page.prerelease);
         let named = page.and_then(|page| page::pulled(&page.page.body));
         let is_elsewhere =

@@ -13,13 +13,13 @@ use crate::release::step::Step;
 #[serde(rename_all = "kebab-case")]
 pub enum Found {
     /// Not applicable: what it would belong to is missing, or it belongs to another release.
-    NotAsked,
+    NotApplicable,
     /// It is missing.
-    Absent,
+    Missing,
     /// It exists and is this release's.
-    Right,
+    Matches,
     /// It exists but says something else.
-    Wrong,
+    Differs,
 }
 
 /// Everything that a plan depends on.
@@ -70,16 +70,16 @@ impl Facts {
     /// For a release without a version tag; everything else is looked up only if there is one.
     #[must_use]
     pub fn nothing_public(stable: bool) -> Self {
-        let none = Found::NotAsked;
+        let none = Found::NotApplicable;
         Self {
             stable,
             candidate: none,
-            version_tag: Found::Absent,
+            version_tag: Found::Missing,
             signature: none,
             provenance: none,
             sbom: none,
             page: none,
-            latest: if stable { Found::Absent } else { none },
+            latest: if stable { Found::Missing } else { none },
             mark: none,
         }
     }
@@ -90,10 +90,10 @@ impl Plan {
     #[must_use]
     pub fn of(facts: &Facts) -> Self {
         let image = match facts.version_tag {
-            Found::Absent => [Action::Do; 4],
+            Found::Missing => [Action::Do; 4],
             // A version tag is never moved and never written twice: the image that it names is proven, or there is a
             // conflict.
-            Found::Right | Found::Wrong | Found::NotAsked => [
+            Found::Matches | Found::Differs | Found::NotApplicable => [
                 Action::Done,
                 proven(
                     facts.signature,
@@ -110,19 +110,19 @@ impl Plan {
         };
         let page = unless_right(facts.page);
         let latest = match facts.latest {
-            Found::Absent | Found::Wrong if facts.stable => Action::Do,
+            Found::Missing | Found::Differs if facts.stable => Action::Do,
             _ => Action::Done,
         };
         // A forge marks a new page as its latest, unless it is the page of a pre-release.
         let moves = page == Action::Do && facts.stable;
-        let mark = if moves || matches!(facts.mark, Found::Absent | Found::Wrong) {
+        let mark = if moves || matches!(facts.mark, Found::Missing | Found::Differs) {
             Action::Do
         } else {
             Action::Done
         };
         // A build leaves a candidate to remove; otherwise there is something to remove only if a candidate was found.
         let builds = image[0] == Action::Do;
-        let is_left = matches!(facts.candidate, Found::Right | Found::Wrong);
+        let is_left = matches!(facts.candidate, Found::Matches | Found::Differs);
         let close = if builds || is_left { Action::Do } else { Action::Done };
         let [build, sign, attest, tag] = image;
         Self {
@@ -166,10 +166,10 @@ impl Plan {
 /// What belongs to a public image is right or a conflict: nothing is added to it later.
 fn proven(found: Found, absent: &'static str, wrong: &'static str) -> Action {
     match found {
-        Found::Right => Action::Done,
-        Found::Absent => Action::Conflict(absent),
-        Found::Wrong => Action::Conflict(wrong),
-        Found::NotAsked => Action::Conflict("it could not be looked at, as something else is wrong"),
+        Found::Matches => Action::Done,
+        Found::Missing => Action::Conflict(absent),
+        Found::Differs => Action::Conflict(wrong),
+        Found::NotApplicable => Action::Conflict("it could not be looked at, as something else is wrong"),
     }
 }
 
@@ -185,5 +185,5 @@ fn both_proven(provenance: Found, sbom: Found) -> Action {
 }
 
 fn unless_right(found: Found) -> Action {
-    if found == Found::Right { Action::Done } else { Action::Do }
+    if found == Found::Matches { Action::Done } else { Action::Do }
 }

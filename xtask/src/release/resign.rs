@@ -20,7 +20,7 @@ use crate::verify::{self, Standing};
 
 /// The maximum number of times that the bundles are stored: a run of the release may replace the attestations
 /// meanwhile.
-const MOST_ROUNDS: u32 = 3;
+const MAX_ROUNDS: u32 = 3;
 
 /// The result.
 pub struct Resigned {
@@ -73,7 +73,7 @@ pub(super) fn add(context: &Context<'_>, digest: &Digest) -> Result<()> {
         Signature::new(context, digest, build_type)
     };
     let signature = context.step(Step::Sign, "bundle of the signature", sign)?;
-    for _ in 0..MOST_ROUNDS {
+    for _ in 0..MAX_ROUNDS {
         context.step(Step::Store, "bundles", || store(context, digest, &signature))?;
         let stand = || verify::standing(&context.verifier(), digest);
         match context.step(Step::Verify, "both formats", stand)? {
@@ -87,7 +87,7 @@ pub(super) fn add(context: &Context<'_>, digest: &Digest) -> Result<()> {
         }
     }
     bail!(
-        "the bundles were stored {MOST_ROUNDS} times and are still not those of the attestations: another run may be writing \
+        "the bundles were stored {MAX_ROUNDS} times and are still not those of the attestations: another run may be writing \
          them; wait for it, then run the same command again"
     )
 }

@@ -98,7 +98,7 @@ impl State {
         let public = Public::proven(context, published)?;
         let known = Known::ask(&context.tools.registry)?;
         let facts = facts(context, &Image::of_proven(), Some(public.digest()), &known)?;
-        Ok(Self::of_facts(Facts { page: Found::Right, ..facts }, public, None, known))
+        Ok(Self::of_facts(Facts { page: Found::Matches, ..facts }, public, None, known))
     }
 
     fn new(
@@ -137,8 +137,8 @@ impl Public {
 /// # Errors
 /// When a server does not answer.
 pub fn of_unreleased(context: &Context<'_>) -> Result<Facts> {
-    let none = Found::NotAsked;
-    let image = Image { version_tag: Found::Absent, signature: none, provenance: none, sbom: none };
+    let none = Found::NotApplicable;
+    let image = Image { version_tag: Found::Missing, signature: none, provenance: none, sbom: none };
     Ok(look(context, &image, None, || Known::ask(&context.tools.registry))?.0)
 }
 
@@ -161,9 +161,9 @@ fn look(
 fn look_at_page(context: &Context<'_>, public: Option<&Public>) -> Result<(Option<PublishedPage>, Found)> {
     let page = context.target.forge.page(context.release.tag())?;
     let found = match &page {
-        None => Found::Absent,
-        Some(found) if is_page_right(context, found, public)? => Found::Right,
-        Some(_) => Found::Wrong,
+        None => Found::Missing,
+        Some(found) if is_page_right(context, found, public)? => Found::Matches,
+        Some(_) => Found::Differs,
     };
     Ok((page, found))
 }
@@ -178,9 +178,9 @@ fn facts(context: &Context<'_>, image: &Image, digest: Option<&Digest>, known: &
         || {
             let shows = |tag| target.forge.shows_as_latest(&tag);
             Ok(match context.marked(highest)?.map(shows).transpose()? {
-                None => Found::NotAsked,
-                Some(true) => Found::Right,
-                Some(false) => Found::Wrong,
+                None => Found::NotApplicable,
+                Some(true) => Found::Matches,
+                Some(false) => Found::Differs,
             })
         },
     )?;
@@ -191,7 +191,7 @@ fn facts(context: &Context<'_>, image: &Image, digest: Option<&Digest>, known: &
         signature: image.signature,
         provenance: image.provenance,
         sbom: image.sbom,
-        page: Found::NotAsked,
+        page: Found::NotApplicable,
         latest,
         mark,
     })
@@ -214,8 +214,8 @@ fn latest(
     match (highest, digest) {
         (Some(highest), _) if highest == tag => Ok(compare(found()?.as_ref(), |found| Some(found) == digest)),
         // A run of this release put it there, and stopped before it saw the higher version.
-        (Some(_), Some(digest)) if found()?.as_ref() == Some(digest) => Ok(Found::Wrong),
-        _ => Ok(Found::NotAsked),
+        (Some(_), Some(digest)) if found()?.as_ref() == Some(digest) => Ok(Found::Differs),
+        _ => Ok(Found::NotApplicable),
     }
 }
 
@@ -236,16 +236,16 @@ fn is_page_right(context: &Context<'_>, found: &PublishedPage, public: Option<&P
 /// Absent, right or wrong.
 fn compare<T>(found: Option<T>, is_right: impl FnOnce(T) -> bool) -> Found {
     match found.map(is_right) {
-        None => Found::Absent,
-        Some(true) => Found::Right,
-        Some(false) => Found::Wrong,
+        None => Found::Missing,
+        Some(true) => Found::Matches,
+        Some(false) => Found::Differs,
     }
 }
 
 impl Image {
     /// Every claim about it holds.
     fn of_proven() -> Self {
-        let right = Found::Right;
+        let right = Found::Matches;
         Self { version_tag: right, signature: right, provenance: right, sbom: right }
     }
 
@@ -256,15 +256,15 @@ impl Image {
             let worst =
                 claims.iter().filter(|claim| about(claim.id) == what).map(|claim| claim.verdict).max();
             match worst {
-                Some(Verdict::Holds) => Found::Right,
-                Some(Verdict::False) if is_there => Found::Wrong,
-                Some(Verdict::False) => Found::Absent,
-                Some(Verdict::Unchecked) | None => Found::NotAsked,
+                Some(Verdict::Holds) => Found::Matches,
+                Some(Verdict::False) if is_there => Found::Differs,
+                Some(Verdict::False) => Found::Missing,
+                Some(Verdict::Unchecked) | None => Found::NotApplicable,
             }
         };
         Self {
             version_tag: match found(About::Image, true) {
-                Found::NotAsked => Found::Wrong,
+                Found::NotApplicable => Found::Differs,
                 found => found,
             },
             signature: found(About::Signature, has(Kind::Signatures)),

@@ -25,7 +25,7 @@ use crate::verify::proven::Proven;
 const OVERWRITE_GAP: Duration = Duration::from_millis(60);
 
 /// The maximum number of times that `latest` is moved: others may move it as well.
-const MOST_MOVES: usize = 6;
+const MAX_MOVES: usize = 6;
 
 /// The digest that `tag` names now, if another run of the same release was faster. It may differ from `digest`, which
 /// this run made, in how the layers are compressed, because the other run may have used another engine. The content is
@@ -172,7 +172,7 @@ pub fn publish(registry: &Client, tag: &Tag, proven: Proven) -> Result<Put> {
 pub(super) fn move_latest(context: &Context<'_>, published: &Published) -> Result<()> {
     let (registry, digest) = (&context.tools.registry, published.digest());
     let latest = Tag::latest();
-    for _ in 0..MOST_MOVES {
+    for _ in 0..MAX_MOVES {
         let known = Known::ask(registry)?;
         let highest = known.highest().context("no stable version is in the registry any more")?;
         let of_highest = || registry.digest_of(&highest.registry_tag());
@@ -190,7 +190,7 @@ pub(super) fn move_latest(context: &Context<'_>, published: &Published) -> Resul
         }
         registry.put(&latest, &registry.known_manifest(&wanted)?)?;
     }
-    bail!("`latest` was moved by others {MOST_MOVES} times in a row; run the release again")
+    bail!("`latest` was moved by others {MAX_MOVES} times in a row; run the release again")
 }
 
 /// Where `latest` belongs, in words. `moves` says whether it is about to be moved.

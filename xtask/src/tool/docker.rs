@@ -21,7 +21,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use xshell::cmd;
 
-use crate::process::scratch::Scratch;
+use crate::process::temp_dir::TempDir;
 use crate::process::{Call, Runner, Watch};
 
 pub use build::{Build, Cache, Output};
@@ -101,7 +101,7 @@ impl<'a> Docker<'a> {
     /// # Errors
     /// When the build or the push fails, the metadata file cannot be read, and the watch's own error.
     pub fn build(&self, build: &Build, watch: Option<&Watch<'_>>) -> Result<Built> {
-        let scratch = Scratch::new()?;
+        let scratch = TempDir::new()?;
         let metadata = scratch.path().join("metadata.json");
         let file = format!("--metadata-file={}", metadata.display());
         let call = self.build_call(build, scratch.path(), Some(file))?;
@@ -115,7 +115,7 @@ impl<'a> Docker<'a> {
     /// # Errors
     /// When the build fails.
     pub fn build_files(&self, build: &Build) -> Result<()> {
-        let scratch = Scratch::new()?;
+        let scratch = TempDir::new()?;
         self.build_call(build, scratch.path(), None)?.run()
     }
 

@@ -38,7 +38,7 @@ pub use interner::Interner;
 pub use log::{Log, LogEntry, Names, log_format};
 pub use message::{Message, Reverted, announces_break};
 pub use objects::NoFile;
-pub use people::{Authors, LONGEST_HISTORY};
+pub use people::{Authors, MAX_COMMITS};
 pub use pull_request::squashed;
 pub use signer::Signer;
 pub use upstream::Upstream;
@@ -50,7 +50,7 @@ const INSTALL: &str = "install it, for example with `apt-get install git`";
 const EXPORT: Duration = Duration::from_secs(300);
 
 /// No name of a commit is longer, in bytes.
-const LONGEST_REVISION: usize = 1024;
+const MAX_REVISION_LEN: usize = 1024;
 
 /// Where tags are stored, and the format that prints their names.
 const TAGS: &str = "refs/tags";
@@ -119,7 +119,7 @@ impl Git {
     }
 
     fn commit(&self, revision: &str) -> Result<Option<Object>> {
-        if revision.len() > LONGEST_REVISION || revision.contains(char::is_control) {
+        if revision.len() > MAX_REVISION_LEN || revision.contains(char::is_control) {
             return Ok(None);
         }
         let found = self.object(&format!("{revision}^{{commit}}"));

@@ -5,19 +5,19 @@ use std::fmt;
 use serde::Serialize;
 
 /// What was seen, or why it could not be looked at.
-pub type Seen<T> = Result<T, Unseen>;
+pub type Observed<T> = Result<T, Unavailable>;
 
 /// Why there is nothing to judge.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Unseen {
+pub enum Unavailable {
     /// The query failed, for this reason.
-    Unknown(String),
-    /// As [`Unseen::Unknown`], but a later query may succeed: a server was away, busy or silent.
-    Away(String),
+    Failed(String),
+    /// As [`Unavailable::Failed`], but a later query may succeed: a server was away, busy or silent.
+    Transient(String),
     /// There was an answer, but it is wrong whatever the claim expects, for this reason.
-    Wrong(String),
+    Invalid(String),
     /// There is nothing to look at because this other claim does not hold.
-    Follows(&'static str),
+    DependsOn(&'static str),
 }
 
 /// The verdict on a claim, ordered from good to bad.
@@ -66,7 +66,7 @@ impl Claim {
     /// The verdict on what was seen. `judge` returns the evidence, or an error that says what is wrong.
     pub fn judge<T>(
         id: &'static str,
-        seen: &Seen<T>,
+        seen: &Observed<T>,
         judge: impl FnOnce(&T) -> anyhow::Result<String>,
     ) -> Self {
         let (verdict, evidence) = match seen {
@@ -76,13 +76,13 @@ impl Claim {
                 Err(wrong) => (Verdict::False, format!("{wrong:#}")),
             },
         };
-        let see = if let Err(Unseen::Follows(id)) = seen { Some(*id) } else { None };
-        let is_transient = matches!(seen, Err(Unseen::Away(_)));
+        let see = if let Err(Unavailable::DependsOn(id)) = seen { Some(*id) } else { None };
+        let is_transient = matches!(seen, Err(Unavailable::Transient(_)));
         Self { id, verdict, evidence, see, is_transient, by_hand: None }
     }
 
     /// The verdict if there is nothing to judge.
-    pub fn unseen(id: &'static str, unseen: &Unseen) -> Self {
+    pub fn unavailable(id: &'static str, unseen: &Unavailable) -> Self {
         Self::judge::<()>(id, &Err(unseen.clone()), |()| Ok(String::new()))
     }
 
@@ -90,10 +90,10 @@ impl Claim {
     ///
     /// # Errors
     /// When it does not hold.
-    pub fn holds(&self) -> Seen<()> {
+    pub fn holds(&self) -> Observed<()> {
         match self.verdict {
             Verdict::Holds => Ok(()),
-            Verdict::False | Verdict::Unchecked => Err(Unseen::Follows(self.id)),
+            Verdict::False | Verdict::Unchecked => Err(Unavailable::DependsOn(self.id)),
         }
     }
 }
@@ -147,27 +147,27 @@ pub(super) fn twice<T>(
     Ok(if outlook(&second) == Outlook::Away { first } else { second })
 }
 
-impl Unseen {
+impl Unavailable {
     fn verdict(&self) -> Verdict {
         match self {
-            Self::Wrong(_) => Verdict::False,
-            Self::Unknown(_) | Self::Away(_) | Self::Follows(_) => Verdict::Unchecked,
+            Self::Invalid(_) => Verdict::False,
+            Self::Failed(_) | Self::Transient(_) | Self::DependsOn(_) => Verdict::Unchecked,
         }
     }
 }
 
-impl fmt::Display for Unseen {
+impl fmt::Display for Unavailable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unknown(words) | Self::Away(words) | Self::Wrong(words) => f.write_str(words),
-            Self::Follows(id) => write!(f, "skipped: depends on `{id}`"),
+            Self::Failed(words) | Self::Transient(words) | Self::Invalid(words) => f.write_str(words),
+            Self::DependsOn(id) => write!(f, "skipped: depends on `{id}`"),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Claim, Outlook, Unseen, Verdict, twice};
+    use super::{Claim, Outlook, Unavailable, Verdict, twice};
     use crate::verify::broken;
     use anyhow::bail;
 
@@ -176,9 +176,9 @@ mod tests {
         let judge = |seen: &u32| if *seen == 1 { Ok("one".to_owned()) } else { bail!("it is {seen}") };
         assert_eq!(Claim::judge("x", &Ok(1), judge).verdict, Verdict::Holds);
         assert_eq!(Claim::judge("x", &Ok(2), judge).verdict, Verdict::False);
-        let unseen = Claim::judge("x", &Err(Unseen::Unknown("no route".to_owned())), judge);
+        let unseen = Claim::judge("x", &Err(Unavailable::Failed("no route".to_owned())), judge);
         assert_eq!((unseen.verdict, unseen.evidence.as_str()), (Verdict::Unchecked, "no route"));
-        let wrong = Claim::judge("x", &Err(Unseen::Wrong("other bytes".to_owned())), judge);
+        let wrong = Claim::judge("x", &Err(Unavailable::Invalid("other bytes".to_owned())), judge);
         assert_eq!(wrong.verdict, Verdict::False);
     }
 
@@ -202,11 +202,11 @@ mod tests {
     fn a_false_claim_is_looked_at_again_unless_a_server_is_away() {
         let outlook = |claims: &Vec<Claim>| Outlook::of(claims);
         let holds = || Claim::judge("x", &Ok(()), |()| Ok(String::new()));
-        let of = |unseen| Claim::unseen("x", &unseen);
-        let wrong = || of(Unseen::Wrong("it is another".to_owned()));
-        let away = || of(Unseen::Away("answered 503".to_owned()));
-        let unknown = || of(Unseen::Unknown("no such API".to_owned()));
-        let follows = || of(Unseen::Follows("x"));
+        let of = |unseen| Claim::unavailable("x", &unseen);
+        let wrong = || of(Unavailable::Invalid("it is another".to_owned()));
+        let away = || of(Unavailable::Transient("answered 503".to_owned()));
+        let unknown = || of(Unavailable::Failed("no such API".to_owned()));
+        let follows = || of(Unavailable::DependsOn("x"));
         // Whether there is a second look after this one.
         for (claims, expected) in [
             (vec![holds()], false),

@@ -15,9 +15,9 @@ use crate::evidence::claims;
 use crate::oci::manifest::{Descriptor, ImageManifest};
 use crate::oci::reference::Digest;
 use crate::oci::{exact, index};
-use crate::process::scratch::Scratch;
+use crate::process::temp_dir::TempDir;
 
-use super::claim::{Claim, Seen};
+use super::claim::{Claim, Observed};
 use super::{Verifier, seen};
 
 /// One platform's image, as its manifest and config.
@@ -89,7 +89,7 @@ pub fn rebuilt(verifier: &Verifier<'_>, build: &ImageBuild<'_>, digest: &Digest)
 
 /// A difference that cannot be located still makes the claim false. Otherwise an attacker could get away with one
 /// that is hard to locate.
-fn judge(digest: &Digest, compared: &Seen<Compared>) -> Claim {
+fn judge(digest: &Digest, compared: &Observed<Compared>) -> Claim {
     Claim::judge(claims::REBUILD, compared, |(built, differs)| match differs {
         Differs::Content(platform, found) => {
             let found = match found {
@@ -208,7 +208,7 @@ fn compare_layers(
     theirs: &Descriptor,
     ours: &Descriptor,
 ) -> Result<String> {
-    let scratch = Scratch::new()?;
+    let scratch = TempDir::new()?;
     let published = scratch.path().join("published");
     let is_there = verifier.registry.download(&theirs.digest, &published)?;
     ensure!(is_there, "the layer `{}` is gone from the registry", theirs.digest);
@@ -223,7 +223,7 @@ fn compare_layers(
 mod tests {
     use super::{Differs, first_difference, judge, outside, whole};
     use crate::oci::reference::Digest;
-    use crate::verify::claim::{Unseen, Verdict};
+    use crate::verify::claim::{Unavailable, Verdict};
     use anyhow::anyhow;
     use serde_json::json;
 
@@ -248,7 +248,7 @@ mod tests {
         }
         assert_eq!(differs(Ok("layer 1, the content of `x`".to_owned())).verdict, Verdict::False);
         assert_eq!(judge(&published, &Ok((built.clone(), Differs::Compression))).verdict, Verdict::Holds);
-        assert_eq!(judge(&built, &Err(Unseen::Away("no".to_owned()))).verdict, Verdict::Unchecked);
+        assert_eq!(judge(&built, &Err(Unavailable::Transient("no".to_owned()))).verdict, Verdict::Unchecked);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::process::parallel::both;
 
 use super::claim::{Claim, Outlook, Verdict, twice};
 use super::judge::{assets, image, public, unchanged};
-use super::observe::{self, ImageSeen, Place, seen};
+use super::observe::{self, ObservedImage, Place, seen};
 use super::proven::{Disproved, Proven};
 use super::{Verifier, broken, others, unchecked};
 
@@ -70,14 +70,14 @@ fn public_once(verifier: &Verifier<'_>, digest: &Digest) -> Result<(Vec<Claim>, 
     Ok((claims, proven))
 }
 
-fn proven(verifier: &Verifier<'_>, seen: &ImageSeen, digest: &Digest) -> Result<Proven> {
+fn proven(verifier: &Verifier<'_>, seen: &ObservedImage, digest: &Digest) -> Result<Proven> {
     let smoked: Smoked = image::smoked(&verifier.release, seen, digest)?;
     let envelopes = assets::envelopes(seen).map_err(|unseen| anyhow!("{unseen}"))?;
     let envelopes = envelopes.into_iter().map(|(_, digest)| digest).collect();
     Ok(Proven::new(digest, smoked, image::build_type(seen, digest)?, envelopes))
 }
 
-fn image(verifier: &Verifier<'_>, digest: &Digest) -> Result<(ImageSeen, Vec<Claim>)> {
+fn image(verifier: &Verifier<'_>, digest: &Digest) -> Result<(ObservedImage, Vec<Claim>)> {
     let look = || observe::image(verifier, digest, Place::Registry, None);
     let (seen, tags) = both(look, || Ok(seen(verifier.registry.tags())))?;
     let claims = image::judge(&verifier.release, digest, &seen, &others(&tags, digest));

@@ -22,47 +22,47 @@ use crate::contents::read::Damaged;
 use crate::evidence::page::PublishedPage;
 use crate::inputs::version::ReleaseTag;
 use crate::oci::reference::Digest;
-use crate::oci::registry::WrongBytes;
+use crate::oci::registry::DigestMismatch;
 use crate::process::failure::{NotPublic, is_transient};
 use crate::process::parallel::joined;
-use crate::process::scratch::Scratch;
+use crate::process::temp_dir::TempDir;
 use crate::tool::cosign::VerifyCommand;
 use crate::tool::git::Commit;
 use crate::verify::Verifier;
 
-use crate::verify::claim::{Seen, Unseen};
+use crate::verify::claim::{Observed, Unavailable};
 
-pub(super) use assets::AssetsSeen;
-pub(super) use bundles::{BundleSeen, BundlesSeen};
+pub(super) use assets::ObservedAssets;
+pub(super) use bundles::{ObservedBundle, ObservedBundles};
 pub use clone::SharedClone;
 pub(super) use clone::deciding;
 #[cfg(test)]
 pub(super) use common::listed;
-pub(super) use common::{Common, LatestSeen, common, listed_beside};
-pub(super) use contents::ContentsSeen;
+pub(super) use common::{Common, ObservedLatest, common, listed_beside};
+pub(super) use contents::ObservedContents;
 pub use contents::base_manifests;
 pub(super) use cosign::Answer;
-pub(super) use image::{ImageSeen, Place, image};
+pub(super) use image::{ObservedImage, Place, image};
 pub use parts::labels_of;
 pub(super) use parts::{Attached, Metadata, Part};
-pub(super) use source::{BranchSeen, SignersSeen, SourceSeen, source};
+pub(super) use source::{ObservedBranch, ObservedSigners, ObservedSource, source};
 
 /// What is public under a release's names.
-pub(super) struct PublicSeen {
-    pub(super) version_tag: Seen<Option<Digest>>,
+pub(super) struct ObservedPublic {
+    pub(super) version_tag: Observed<Option<Digest>>,
     pub(super) names: Names,
 }
 
 /// What the forge has under these names.
 pub(super) struct Names {
-    pub(super) forge_tag: Seen<Option<Commit>>,
-    pub(super) page: Seen<Option<PublishedPage>>,
+    pub(super) forge_tag: Observed<Option<Commit>>,
+    pub(super) page: Observed<Option<PublishedPage>>,
     /// The page's files; empty if there is no page.
-    pub(super) assets: Seen<AssetsSeen>,
+    pub(super) assets: Observed<ObservedAssets>,
 }
 
 /// Queries the forge; the `page` is not requested if it is known already.
-pub(super) fn names(verifier: &Verifier<'_>, page: Option<&Seen<Option<PublishedPage>>>) -> Names {
+pub(super) fn names(verifier: &Verifier<'_>, page: Option<&Observed<Option<PublishedPage>>>) -> Names {
     let (tag, forge) = (verifier.release.tag(), verifier.forge);
     thread::scope(|scope| {
         let forge_tag = scope.spawn(|| seen(forge.tag(tag)));
@@ -73,7 +73,7 @@ pub(super) fn names(verifier: &Verifier<'_>, page: Option<&Seen<Option<Published
                     assets::check_sums(verifier, signature, sums)
                 })
             }
-            Ok(None) => Ok(AssetsSeen::default()),
+            Ok(None) => Ok(ObservedAssets::default()),
             Err(unseen) => Err(unseen.clone()),
         };
         Names { page, assets, forge_tag: join(forge_tag) }
@@ -95,20 +95,20 @@ pub(super) fn signature(verifier: &Verifier<'_>, tag: &ReleaseTag, digest: &Dige
 ///
 /// # Errors
 /// Why there is nothing to judge.
-pub fn seen<T>(result: Result<T>) -> Seen<T> {
+pub fn seen<T>(result: Result<T>) -> Observed<T> {
     result.map_err(|error| {
         let words = in_words(&error);
         match is_wrong(&error) {
-            true => Unseen::Wrong(words),
-            false if is_transient(&error) => Unseen::Away(words),
-            false => Unseen::Unknown(words),
+            true => Unavailable::Invalid(words),
+            false if is_transient(&error) => Unavailable::Transient(words),
+            false => Unavailable::Failed(words),
         }
     })
 }
 
 /// Whether there was an answer with bytes that do not match their digest.
 fn is_wrong(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| cause.is::<WrongBytes>() || cause.is::<Damaged>())
+    error.chain().any(|cause| cause.is::<DigestMismatch>() || cause.is::<Damaged>())
 }
 
 /// The error in words, with what to type if it says that something is not public.
@@ -122,15 +122,15 @@ pub fn in_words(error: &anyhow::Error) -> String {
     format!("{error:#}{remedy}")
 }
 
-fn join<T>(thread: thread::ScopedJoinHandle<'_, Seen<T>>) -> Seen<T> {
-    joined(thread.join()).unwrap_or_else(|panicked| Err(Unseen::Unknown(format!("{panicked:#}"))))
+fn join<T>(thread: thread::ScopedJoinHandle<'_, Observed<T>>) -> Observed<T> {
+    joined(thread.join()).unwrap_or_else(|panicked| Err(Unavailable::Failed(format!("{panicked:#}"))))
 }
 
 /// A directory with the public key at the path that the printed commands use, so that they run there unchanged.
-fn key_directory(verifier: &Verifier<'_>) -> Result<Scratch> {
+fn key_directory(verifier: &Verifier<'_>) -> Result<TempDir> {
     let release = verifier.release;
     let key = verifier.key_file()?;
-    let scratch = Scratch::new()?;
+    let scratch = TempDir::new()?;
     let path = scratch.path().join(release.key_name);
     let parent = path.parent().context("the public key's name is no path")?;
     std::fs::create_dir_all(parent)

@@ -15,7 +15,7 @@ use super::Verifier;
 use super::observe::{SharedClone, deciding};
 
 /// At most this many statements are looked at.
-const MOST: usize = 20;
+const MAX: usize = 20;
 
 /// One statement.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -55,7 +55,7 @@ pub fn list(
     };
     // Known keys come first, so nobody can hide them by filling the registry with tags of unknown keys.
     found.sort_by_key(|(tag, _)| key_of(tag).is_none());
-    found.truncate(MOST);
+    found.truncate(MAX);
     let one = |(tag, digits): (&String, &str)| {
         let key = key_of(tag);
         let says = match (&known, key) {

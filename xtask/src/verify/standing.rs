@@ -5,9 +5,9 @@ use anyhow::Result;
 use crate::oci::reference::Digest;
 use crate::process::parallel::both;
 
-use super::claim::{Claim, Outlook, Seen, twice};
+use super::claim::{Claim, Observed, Outlook, twice};
 use super::judge::{image, public};
-use super::observe::{self, BundleSeen, ImageSeen, Place, seen};
+use super::observe::{self, ObservedBundle, ObservedImage, Place, seen};
 use super::{Verifier, broken, others};
 
 /// The state of a published image with regard to its bundles.
@@ -41,14 +41,15 @@ fn look(verifier: &Verifier<'_>, digest: &Digest) -> Result<Standing> {
         || Ok(seen(verifier.forge.tag(release.tag()))),
     )?;
     let others = others(&tags, digest);
-    let judge = |seen: &ImageSeen, others: &Seen<Vec<String>>| {
+    let judge = |seen: &ObservedImage, others: &Observed<Vec<String>>| {
         let claims = image::judge(release, digest, seen, others);
         [claims, vec![public::git_tag(release, &forge_tag)]].concat()
     };
     let claims = judge(&seen_image, &others);
     let are_ours = match &seen_image.bundles {
         Ok(Some(bundles)) => {
-            let is_ours = |found: &BundleSeen| found.read.is_ok() && !matches!(found.signature, Some(Err(_)));
+            let is_ours =
+                |found: &ObservedBundle| found.read.is_ok() && !matches!(found.signature, Some(Err(_)));
             bundles.found.iter().all(is_ours).then(|| bundles.clone())
         }
         _ => None,

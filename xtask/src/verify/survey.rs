@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use crate::evidence::bundle::Hint;
 use crate::evidence::claims;
 use crate::evidence::page::PublishedPage;
-use crate::forge::{Read, RunSaid};
+use crate::forge::{Read, RunLookup};
 use crate::inputs::release::Release;
 use crate::inputs::version::ReleaseTag;
 use crate::oci::reference::Digest;
@@ -16,11 +16,11 @@ use crate::oci::registry::{Client, Manifest};
 use crate::process::parallel::{both, joined};
 use crate::tool::git::Git;
 
-use super::claim::{Claim, Outlook, Seen, Unseen, twice};
+use super::claim::{Claim, Observed, Outlook, Unavailable, twice};
 use super::judge::run::{self, Named};
 use super::judge::{assets, image, public};
 use super::observe::store::Layout;
-use super::observe::{self, Common, ImageSeen, Place, PublicSeen};
+use super::observe::{self, Common, ObservedImage, ObservedPublic, Place};
 use super::{Verifier, others};
 
 /// Which image to verify.
@@ -60,7 +60,7 @@ pub struct Survey {
     /// the signer vouches for that.
     pub says_rehearsal: bool,
     /// The tags of the registry; `None` if they were not requested.
-    pub tags: Option<Seen<Vec<String>>>,
+    pub tags: Option<Observed<Vec<String>>>,
 }
 
 /// What several releases of one image share. It is fetched once, for the first release that needs it.
@@ -151,9 +151,9 @@ fn offline(verifier: &Verifier<'_>, layout: &Layout) -> Result<Survey> {
 
 /// Adds the check of all `blobs` in a directory. Those that no other check reads were saved too, and must be intact. A
 /// worse verdict stays.
-pub(super) fn with_blobs(mut claims: Vec<Claim>, blobs: &Seen<()>) -> Vec<Claim> {
+pub(super) fn with_blobs(mut claims: Vec<Claim>, blobs: &Observed<()>) -> Vec<Claim> {
     if let Err(unseen) = blobs {
-        let found = Claim::unseen(claims::IMAGE_PRESENT, unseen);
+        let found = Claim::unavailable(claims::IMAGE_PRESENT, unseen);
         let better = claims.iter_mut().filter(|claim| claim.id == found.id && claim.verdict < found.verdict);
         better.for_each(|claim| *claim = found.clone());
     }
@@ -185,7 +185,7 @@ fn online(verifier: &Verifier<'_>, asked: Option<&Digest>, shared: &Shared<'_>) 
             (observe::image(verifier, &digest, Place::Registry, known), digest)
         });
         let names = joined(names.join())?;
-        let public = PublicSeen { version_tag, names };
+        let public = ObservedPublic { version_tag, names };
         let common = joined(common.join())?;
         crate::process::interrupt::check()?;
         let seen = match seen {
@@ -199,7 +199,7 @@ fn online(verifier: &Verifier<'_>, asked: Option<&Digest>, shared: &Shared<'_>) 
         let claims = judge(release, (key.as_deref(), &hint), &seen, &public, common, &run);
         let digest = seen.ok().map(|(digest, _)| digest);
         let not_asked = match &run {
-            Ok(Some((_, Ok(RunSaid::Untold(why))))) => {
+            Ok(Some((_, Ok(RunLookup::Refused(why))))) => {
                 verifier.steps.line("not asked", &format!("`{}`: {why}", claims::PROVENANCE_RUN));
                 vec![claims::PROVENANCE_RUN]
             }
@@ -211,13 +211,13 @@ fn online(verifier: &Verifier<'_>, asked: Option<&Digest>, shared: &Shared<'_>) 
 }
 
 /// The run that the provenance names, and what the forge says about it; `None` if it names none.
-pub(super) type RunSeen = Seen<Option<(Named, Seen<RunSaid>)>>;
+pub(super) type ObservedRun = Observed<Option<(Named, Observed<RunLookup>)>>;
 
 /// Queries the forge for the run that the provenance names, so the provenance must have been read before.
 pub(super) fn asked_run(
-    image: &Seen<(Digest, ImageSeen)>,
-    ask: impl FnOnce(u64) -> Result<RunSaid>,
-) -> RunSeen {
+    image: &Observed<(Digest, ObservedImage)>,
+    ask: impl FnOnce(u64) -> Result<RunLookup>,
+) -> ObservedRun {
     let (digest, seen) = image.as_ref().map_err(Clone::clone)?;
     let (_, predicate) = image::provenance(seen, digest);
     Ok(run::named(&predicate)?.map(|named| {
@@ -229,11 +229,11 @@ pub(super) fn asked_run(
 /// Every claim, from what was seen of a release: the image that was looked at, if there was one, and what is public.
 pub(super) fn judge(
     release: &Release<'_>,
-    (key_address, hint): (Option<&str>, &Seen<Hint>),
-    image: &Seen<(Digest, ImageSeen)>,
-    public: &PublicSeen,
+    (key_address, hint): (Option<&str>, &Observed<Hint>),
+    image: &Observed<(Digest, ObservedImage)>,
+    public: &ObservedPublic,
     common: &Common,
-    run: &RunSeen,
+    run: &ObservedRun,
 ) -> Vec<Claim> {
     let mut claims = match image {
         Ok((digest, seen)) => {
@@ -248,7 +248,7 @@ pub(super) fn judge(
     let of_run = match run {
         Ok(Some((named, said))) => run::judge(release, named, said),
         Ok(None) => None,
-        Err(unseen) => Some(Claim::unseen(claims::PROVENANCE_RUN, unseen)),
+        Err(unseen) => Some(Claim::unavailable(claims::PROVENANCE_RUN, unseen)),
     };
     let place = claims.iter().position(|claim| claim.id == claims::PROVENANCE_PRODUCTS);
     let place = place.map_or(claims.len(), |place| place + 1);
@@ -257,26 +257,26 @@ pub(super) fn judge(
 }
 
 /// The index that the version tag names.
-pub(super) fn tagged_image(tagged: &Seen<Option<Manifest>>) -> Seen<&Manifest> {
+pub(super) fn tagged_image(tagged: &Observed<Option<Manifest>>) -> Observed<&Manifest> {
     match tagged {
         Ok(Some(manifest)) => Ok(manifest),
-        Ok(None) => Err(Unseen::Follows(claims::TAG_IMAGE)),
+        Ok(None) => Err(Unavailable::DependsOn(claims::TAG_IMAGE)),
         Err(unseen) => Err(after_tag(unseen.clone())),
     }
 }
 
 /// If the registry answers for the version tag with wrong bytes, one claim is false, and not every claim that starts
 /// from the tag.
-fn after_tag(unseen: Unseen) -> Unseen {
+fn after_tag(unseen: Unavailable) -> Unavailable {
     match unseen {
-        unknown @ (Unseen::Unknown(_) | Unseen::Away(_)) => unknown,
-        Unseen::Wrong(_) | Unseen::Follows(_) => Unseen::Follows(claims::TAG_IMAGE),
+        unknown @ (Unavailable::Failed(_) | Unavailable::Transient(_)) => unknown,
+        Unavailable::Invalid(_) | Unavailable::DependsOn(_) => Unavailable::DependsOn(claims::TAG_IMAGE),
     }
 }
 
 /// The claims that can be judged when the version tag leads nowhere.
-fn without_image(release: &Release<'_>, seen: &PublicSeen, unseen: &Unseen) -> Vec<Claim> {
-    let unjudged = |id| Claim::unseen(id, unseen);
+fn without_image(release: &Release<'_>, seen: &ObservedPublic, unseen: &Unavailable) -> Vec<Claim> {
+    let unjudged = |id| Claim::unavailable(id, unseen);
     let mut claims: Vec<_> = claims::OF_IMAGE.into_iter().map(unjudged).collect();
     claims.push(public::tag_image(release, None, &seen.version_tag));
     claims.extend(public::names(release, &seen.names));

@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, ensure};
 use xshell::cmd;
 use xtask::process::environment::Environment;
-use xtask::process::scratch::Scratch;
+use xtask::process::temp_dir::TempDir;
 use xtask::process::{Call, Runner};
 
 use crate::plain_git;
@@ -27,7 +27,7 @@ pub(crate) fn change(root: &Path, top: &Path, file: &str, from: &str, to: &str) 
 
 /// A release of the content of `top`, as its first commit and tag.
 pub(crate) fn release(top: &Path) -> Result<Call> {
-    let runner = Runner::new(&Environment::of_this_process());
+    let runner = Runner::new(&Environment::from_process());
     let (sh, xtask) = (runner.shell()?, env!("CARGO_BIN_EXE_xtask"));
     for words in
         [&["init", "--quiet"][..], &["add", "."], &["commit", "--quiet", "--message=one"], &["tag", "v0.1.0"]]
@@ -51,7 +51,7 @@ fn a_program_that_is_named_in_the_commits_npm_settings_is_not_run() -> Result<()
         (git, "asks for `git+https://127.0.0.1:1/a.git` of `a`: it is a git repository"),
         ("", "- forge token: with `FORGEJO_TOKEN`, the forge answers 404"),
     ] {
-        let scratch = Scratch::new()?;
+        let scratch = TempDir::new()?;
         let (root, top) = (Path::new(env!("CARGO_MANIFEST_DIR")).join(".."), scratch.path().join("checkout"));
         let (canary, program) = (scratch.path().join("canary"), top.join("service/program"));
         fs::create_dir_all(top.join("service"))?;

@@ -7,13 +7,13 @@ use std::path::Path;
 use anyhow::{Context as _, Result, ensure};
 use xtask::oci::reference::Digest;
 use xtask::process::environment::Environment;
-use xtask::process::scratch::Scratch;
+use xtask::process::temp_dir::TempDir;
 
 use crate::canary::{change, release, serve};
 
 /// The output of a release with these `cosign-digests`, and what the script saw.
 fn with_pins(pins: &[&Digest], script: &str) -> Result<(String, Option<String>)> {
-    let (host, scratch) = (serve()?, Scratch::new()?);
+    let (host, scratch) = (serve()?, TempDir::new()?);
     let (root, top) = (Path::new(env!("CARGO_MANIFEST_DIR")).join(".."), scratch.path().join("checkout"));
     fs::create_dir_all(top.join("service"))?;
     for file in ["Dockerfile", "service/package.json", "service/package-lock.json"] {
@@ -28,8 +28,7 @@ fn with_pins(pins: &[&Digest], script: &str) -> Result<(String, Option<String>)>
     fs::create_dir(&bin)?;
     fs::write(bin.join("cosign"), script)?;
     fs::set_permissions(bin.join("cosign"), fs::Permissions::from_mode(0o755))?;
-    let path =
-        format!("{}:{}", bin.display(), Environment::of_this_process().get("PATH")?.unwrap_or_default());
+    let path = format!("{}:{}", bin.display(), Environment::from_process().get("PATH")?.unwrap_or_default());
     // The script writes its notes below `HOME`, a variable that children inherit.
     fs::create_dir(&seen)?;
     let output = release(&top)?.env("PATH", path).env("HOME", seen.to_str().context("no UTF-8")?).output()?;

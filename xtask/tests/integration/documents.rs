@@ -21,7 +21,7 @@ fn root() -> PathBuf {
 
 /// The files of this repository whose names end with one of `ends`, with their text.
 fn files(ends: &[&str]) -> BTreeMap<String, String> {
-    let runner = Runner::new(&Environment::of_this_process());
+    let runner = Runner::new(&Environment::from_process());
     let sh = runner.shell().expect("a shell");
     let listed = cmd!(sh, "git ls-files --cached --others --exclude-standard");
     let listed = runner.call(listed).dir(&root()).read().expect("git lists the files");

@@ -17,12 +17,12 @@ use xshell::cmd;
 use xtask::inputs::source::Source;
 use xtask::process::Runner;
 use xtask::process::environment::Environment;
-use xtask::process::scratch::Scratch;
+use xtask::process::temp_dir::TempDir;
 use xtask::tool::git::Git;
 
 /// A repository whose user has every setting that has ever changed what git prints or writes.
 struct Repository {
-    scratch: Scratch,
+    scratch: TempDir,
     runner: Runner,
 }
 
@@ -36,11 +36,11 @@ const ATTRIBUTES: &str =
 impl Repository {
     /// One commit with `files`, by a user without settings.
     fn new(files: &[(&str, &[u8])]) -> Self {
-        let scratch = Scratch::new().unwrap();
+        let scratch = TempDir::new().unwrap();
         let (home, top) = (scratch.path().join("home"), scratch.path().join("top"));
         fs::create_dir(&home).unwrap();
         fs::create_dir(&top).unwrap();
-        let path = Environment::of_this_process().get("PATH").unwrap().unwrap_or_default().to_owned();
+        let path = Environment::from_process().get("PATH").unwrap().unwrap_or_default().to_owned();
         let home_name = home.display().to_string();
         let runner = Runner::new(&Environment::from_pairs([("PATH", path), ("HOME", home_name)]));
         fs::write(home.join(".gitconfig"), USER).unwrap();

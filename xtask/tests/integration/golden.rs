@@ -23,7 +23,7 @@ use story::Story;
 #[test]
 fn notes_of_small_repositories_are_as_reviewed() {
     let dir = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/integration/golden"));
-    let is_blessed = Environment::of_this_process().get("BLESS").unwrap().is_some();
+    let is_blessed = Environment::from_process().get("BLESS").unwrap().is_some();
     let all = [&BRANCHES[..], &OTHERS].concat();
     let wrong = in_parallel(&all, |(name, tag, tell)| {
         let mut story = Story::new();

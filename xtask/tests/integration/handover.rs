@@ -8,20 +8,20 @@ use anyhow::Result;
 use xshell::cmd;
 use xtask::commands::handover::SECRETS;
 use xtask::process::environment::Environment;
-use xtask::process::scratch::Scratch;
+use xtask::process::temp_dir::TempDir;
 use xtask::process::{Call, Runner};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_xtask");
 
 fn call(arguments: &[&str]) -> Result<Call> {
-    let runner = Runner::new(&Environment::of_this_process());
+    let runner = Runner::new(&Environment::from_process());
     let sh = runner.shell()?;
     Ok(runner.call(cmd!(sh, "{PROGRAM} {arguments...}")))
 }
 
 #[test]
 fn no_child_finds_a_secret_in_the_environment_of_xtask() -> Result<()> {
-    let scratch = Scratch::new()?;
+    let scratch = TempDir::new()?;
     let (git, found) = (scratch.path().join("git"), scratch.path().join("found"));
     // It looks at its ancestors, up to `xtask`.
     let look = format!(
@@ -67,7 +67,7 @@ fn malformed_secrets_on_standard_input_are_refused() -> Result<()> {
 
 /// Runs `release` where there is nothing to release, with this number of environment variables of 100 kB each.
 fn release_with(variables: usize) -> Result<xtask::process::Output> {
-    let (scratch, large) = (Scratch::new()?, "x".repeat(100_000));
+    let (scratch, large) = (TempDir::new()?, "x".repeat(100_000));
     let call = call(&["release"])?.dir(scratch.path());
     let output =
         (0..variables).fold(call, |call, number| call.env(&format!("FOO_{number}"), &large)).output()?;

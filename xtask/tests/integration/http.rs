@@ -7,12 +7,12 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use anyhow::{Error, Result, anyhow};
-use xtask::http::{Curl, Method, Request, is_silent};
+use xtask::http::{Curl, Method, Request, is_timeout};
 use xtask::oci::registry::Client;
 use xtask::process::Runner;
 use xtask::process::environment::Environment;
 use xtask::process::failure::is_transient;
-use xtask::process::scratch::Scratch;
+use xtask::process::temp_dir::TempDir;
 
 /// Answers the connections one after the other, and returns the first line of each request.
 fn serve(answers: &'static [&'static str]) -> Result<(String, JoinHandle<Result<Vec<String>>>)> {
@@ -33,7 +33,7 @@ fn serve(answers: &'static [&'static str]) -> Result<(String, JoinHandle<Result<
 }
 
 fn curl() -> Curl {
-    Curl::new(&Runner::new(&Environment::of_this_process()), Duration::from_secs(30))
+    Curl::new(&Runner::new(&Environment::from_process()), Duration::from_secs(30))
 }
 
 fn join(server: JoinHandle<Result<Vec<String>>>) -> Result<Vec<String>> {
@@ -58,7 +58,7 @@ fn a_request_is_retried_after_a_truncated_answer_and_when_the_server_is_busy() -
 #[test]
 fn a_download_is_limited_whether_or_not_the_answer_gives_its_size() -> Result<()> {
     const UNSIZED: &str = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nwhole";
-    let scratch = Scratch::new()?;
+    let scratch = TempDir::new()?;
     let file = scratch.path().join("answer");
     let download = |answer: &'static [&'static str], most| {
         let (url, server) = serve(answer)?;
@@ -77,7 +77,7 @@ fn a_download_is_limited_whether_or_not_the_answer_gives_its_size() -> Result<()
 #[test]
 fn an_answer_that_cannot_be_written_is_an_error_with_the_file_and_not_transient() -> Result<()> {
     let (url, server) = serve(&[WHOLE])?;
-    let scratch = Scratch::new()?;
+    let scratch = TempDir::new()?;
     let file = scratch.path().join("missing/file");
     let answer = curl().download(&Request::new(Method::Get, url), &file, 5, Duration::from_secs(30));
     let error = answer.err().ok_or_else(|| anyhow!("it was written"))?;
@@ -90,7 +90,7 @@ fn an_answer_that_cannot_be_written_is_an_error_with_the_file_and_not_transient(
 /// A larger file from an earlier download does not end a request whose answer is late.
 #[test]
 fn a_download_discards_the_old_content_of_its_file() -> Result<()> {
-    let scratch = Scratch::new()?;
+    let scratch = TempDir::new()?;
     let file = scratch.path().join("answer");
     fs::write(&file, "of an earlier answer")?;
     let (listener, left) = (TcpListener::bind("127.0.0.1:0")?, file.clone());
@@ -119,7 +119,7 @@ fn an_endless_download_is_stopped_at_its_limit() -> Result<()> {
         while stream.write_all(&[b'x'; 1 << 10]).is_ok() {}
         Ok::<_, Error>(())
     });
-    let scratch = Scratch::new()?;
+    let scratch = TempDir::new()?;
     let file = scratch.path().join("answer");
     let answer = curl().download(&Request::new(Method::Get, url), &file, 1 << 20, Duration::from_secs(300));
     let error = answer.err().map(|error| format!("{error:#}")).unwrap_or_default();
@@ -152,12 +152,12 @@ fn a_silent_server_is_distinguished_from_one_that_is_down_or_busy() -> Result<()
     let away = "127.0.0.1:1";
     let (busy, server) = serve(&[BUSY, BUSY, BUSY, BUSY])?;
     let answers = |url: &str, seconds| {
-        let curl = Curl::new(&Runner::new(&Environment::of_this_process()), Duration::from_secs(seconds));
+        let curl = Curl::new(&Runner::new(&Environment::from_process()), Duration::from_secs(seconds));
         let image = format!("{}/acme/carol", url.trim_start_matches("http://").trim_end_matches('/'));
         Ok::<_, Error>(Client::new(curl, image.parse()?, None).answers())
     };
     let error = answers(&hangs.local_addr()?.to_string(), 1)?.err();
-    assert!(error.is_some_and(|error| is_silent(&error)));
+    assert!(error.is_some_and(|error| is_timeout(&error)));
     assert!(answers(away, 30)?.is_ok() && answers(&busy, 30)?.is_ok());
     assert_eq!(join(server)?, ["GET /v2/ HTTP/1.1"; 4]);
     Ok(())
@@ -180,7 +180,7 @@ fn a_proxy_that_refuses_is_distinguished_from_one_that_is_busy() -> Result<()> {
     ] {
         let (url, server) = serve(answers)?;
         let environment =
-            Environment::of_this_process().with([("HTTPS_PROXY", url.clone()), ("https_proxy", url)]);
+            Environment::from_process().with([("HTTPS_PROXY", url.clone()), ("https_proxy", url)]);
         let curl = Curl::new(&Runner::new(&environment), Duration::from_secs(30));
         let error = curl.send(&Request::new(Method::Get, "https://registry.example.org/v2/")).err();
         let error = error.ok_or_else(|| anyhow!("an answer"))?;

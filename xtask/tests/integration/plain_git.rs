@@ -10,7 +10,7 @@ use xtask::process::{Call, Runner};
 
 /// `git` with `words`, in `dir`.
 pub(crate) fn call(dir: &Path, words: &[&str]) -> Result<Call> {
-    let runner = Runner::new(&Environment::of_this_process());
+    let runner = Runner::new(&Environment::from_process());
     let (sh, identity) = (runner.shell()?, ["-c", "user.name=x", "-c", "user.email=x@example.org"]);
     let call = runner.call(cmd!(sh, "git {identity...} {words...}")).dir(dir);
     Ok(call.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1"))

@@ -11,13 +11,12 @@ use std::time::{Duration, Instant};
 use anyhow::bail;
 use xshell::cmd;
 use xtask::process::environment::Environment;
-use xtask::process::scratch::Scratch;
 use xtask::process::secret::Secret;
+use xtask::process::temp_dir::TempDir;
 use xtask::process::{Runner, Watch};
 
 fn runner() -> Runner {
-    let path =
-        Environment::of_this_process().get("PATH").expect("PATH is UTF-8").unwrap_or_default().to_owned();
+    let path = Environment::from_process().get("PATH").expect("PATH is UTF-8").unwrap_or_default().to_owned();
     Runner::new(&Environment::from_pairs([
         ("PATH", path.as_str()),
         ("FORGEJO_TOKEN", "inherited-secret-value"),
@@ -37,7 +36,7 @@ fn a_child_sees_the_secret_it_is_given_and_no_other() {
 
 #[test]
 fn only_a_child_that_connects_by_ssh_sees_the_agent() {
-    let path = Environment::of_this_process().get("PATH").unwrap().unwrap_or_default().to_owned();
+    let path = Environment::from_process().get("PATH").unwrap().unwrap_or_default().to_owned();
     let runner =
         Runner::new(&Environment::from_pairs([("PATH", path.as_str()), ("SSH_AUTH_SOCK", "/run/agent")]));
     let sh = runner.shell().unwrap();
@@ -86,7 +85,7 @@ fn a_secret_where_long_output_is_cut_is_not_shown_in_part() {
 
 #[test]
 fn a_program_in_the_working_directory_is_not_started_even_if_the_path_names_it() {
-    let scratch = Scratch::new().unwrap();
+    let scratch = TempDir::new().unwrap();
     let file = scratch.path().join("surely-not-installed");
     std::fs::write(&file, "#!/bin/sh\necho started\n").unwrap();
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
@@ -135,7 +134,7 @@ fn a_stream_is_read_as_it_arrives_and_the_first_failure_is_reported() {
 fn a_timeout_ends_the_whole_process_group() {
     let runner = runner();
     let sh = runner.shell().unwrap();
-    let scratch = Scratch::new().unwrap();
+    let scratch = TempDir::new().unwrap();
     let pid_file = scratch.path().join("pid");
     let script = format!("sleep 600 & echo $! > {}; wait", pid_file.display());
     let began = Instant::now();
@@ -155,7 +154,7 @@ fn a_timeout_ends_the_whole_process_group() {
 fn a_watch_that_reports_an_error_ends_the_call_without_a_retry() {
     let runner = runner();
     let sh = runner.shell().unwrap();
-    let (good, wrong, scratch) = (Cell::new(0), Cell::new(0), Scratch::new().unwrap());
+    let (good, wrong, scratch) = (Cell::new(0), Cell::new(0), TempDir::new().unwrap());
     let file = scratch.path().join("runs");
     let runs = || std::fs::read_to_string(&file).unwrap_or_default();
     let watch = Watch::new(Duration::from_millis(5), || {
@@ -190,7 +189,7 @@ fn a_watch_that_reports_no_error_changes_neither_result_nor_timeout() {
 fn a_call_that_finishes_during_a_health_check_is_not_aborted() {
     let runner = runner();
     let sh = runner.shell().unwrap();
-    let scratch = Scratch::new().unwrap();
+    let scratch = TempDir::new().unwrap();
     let pid_file = scratch.path().join("pid");
     let watch = Watch::new(Duration::from_millis(5), || {
         let pid = std::fs::read_to_string(&pid_file).unwrap_or_default();
@@ -247,7 +246,7 @@ const THIRD_TIME: &str = "cat > /dev/null; echo run >> $0; test $(wc -l < $0) -g
 
 #[test]
 fn a_repeatable_call_is_retried_and_any_other_is_not() {
-    let (runner, scratch) = (runner(), Scratch::new().unwrap());
+    let (runner, scratch) = (runner(), TempDir::new().unwrap());
     let sh = runner.shell().unwrap();
     let runs = |name: &str| {
         let file = scratch.path().join(name);
@@ -265,7 +264,7 @@ fn a_repeatable_call_is_retried_and_any_other_is_not() {
 
 #[test]
 fn a_tool_is_retried_only_within_its_timeout() {
-    let (runner, scratch) = (runner(), Scratch::new().unwrap());
+    let (runner, scratch) = (runner(), TempDir::new().unwrap());
     let sh = runner.shell().unwrap();
     let file = scratch.path().join("runs");
     let script = "echo run >> $0; sleep 60";

@@ -9,19 +9,19 @@ use std::path::PathBuf;
 use xshell::cmd;
 use xtask::process::Runner;
 use xtask::process::environment::Environment;
-use xtask::process::scratch::Scratch;
+use xtask::process::temp_dir::TempDir;
 use xtask::tool::git::{Commit, Git, Signer};
 
 /// A repository with one commit, and keys by their names.
 pub(crate) struct Repository {
-    scratch: Scratch,
+    scratch: TempDir,
     path: String,
 }
 
 impl Repository {
     pub(crate) fn new() -> Self {
-        let path = Environment::of_this_process().get("PATH").unwrap().unwrap_or_default().to_owned();
-        let repository = Self { scratch: Scratch::new().unwrap(), path };
+        let path = Environment::from_process().get("PATH").unwrap().unwrap_or_default().to_owned();
+        let repository = Self { scratch: TempDir::new().unwrap(), path };
         fs::create_dir(repository.top()).unwrap();
         fs::write(repository.beside(".gitconfig"), "[user]\nname = a\nemail = a@example.org\n").unwrap();
         repository.git(&["init", "--quiet"]);

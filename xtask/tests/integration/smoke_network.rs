@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use xtask::process::Runner;
 use xtask::process::environment::Environment;
-use xtask::process::scratch::Scratch;
+use xtask::process::temp_dir::TempDir;
 use xtask::tool::docker::{Docker, DockerConfig};
 
 /// The engine of docker 27: `isolated` came with 28.
@@ -19,12 +19,12 @@ const ENGINE_27: &str = "case $* in *gateway_mode_ipv4=isolated*)\n\
 /// The arguments of each call of docker, one call per line, up to the removal of the network. `script` acts as
 /// docker.
 fn calls(script: &str) -> Vec<String> {
-    let scratch = Scratch::new().unwrap();
+    let scratch = TempDir::new().unwrap();
     let (program, calls) = (scratch.path().join("docker"), scratch.path().join("calls"));
     let text = format!("#!/bin/sh\necho \"$@\" | sed s/-[0-9a-f]*$/-X/ >> {}\n{script}", calls.display());
     fs::write(&program, text).unwrap();
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-    let path = Environment::of_this_process().get("PATH").unwrap().unwrap_or_default().to_owned();
+    let path = Environment::from_process().get("PATH").unwrap().unwrap_or_default().to_owned();
     let environment = Environment::from_pairs([("PATH", format!("{}:{path}", scratch.path().display()))]);
     let (runner, config) = (Runner::new(&environment), DockerConfig::new(&environment, None).unwrap());
     drop(Docker::new(&runner, &config).network("acme/carol", Duration::from_secs(60)).unwrap());

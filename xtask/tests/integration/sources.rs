@@ -13,7 +13,7 @@ use xtask::inputs::config::Config;
 use xtask::inputs::source::{Purpose, Source};
 use xtask::process::Runner;
 use xtask::process::environment::Environment;
-use xtask::process::scratch::Scratch;
+use xtask::process::temp_dir::TempDir;
 use xtask::tool::git::Git;
 use xtask::verify::claim::Verdict;
 use xtask::verify::{self, SharedClone};
@@ -34,14 +34,14 @@ fn manifest(branch: &str, more: &str) -> String {
 
 /// A repository on a forge: `v0.1.0` is on main, and `v0.2.0` is on a branch that only its own configuration allows.
 struct Forge {
-    scratch: Scratch,
+    scratch: TempDir,
     runner: Runner,
 }
 
 impl Forge {
     fn new(more: &str) -> Self {
-        let scratch = Scratch::new().unwrap();
-        let path = Environment::of_this_process().get("PATH").unwrap().unwrap_or_default().to_owned();
+        let scratch = TempDir::new().unwrap();
+        let path = Environment::from_process().get("PATH").unwrap().unwrap_or_default().to_owned();
         let home = scratch.path().display().to_string();
         let runner = Runner::new(&Environment::from_pairs([("PATH", path), ("HOME", home)]));
         let forge = Self { scratch, runner };
@@ -128,8 +128,8 @@ fn making_a_missing_tag_is_suggested_only_for_a_release() {
     let (makes, fetches) = ("`git tag v9.9.9`", "run `git fetch --tags`, then the same command again");
     for (found, expected, is_made) in [
         (Source::to_release(&git, None, Some("v9.9.9")), makes, true),
-        (Source::to_try(&git, Some("v9.9.9"), Purpose::Release), makes, true),
-        (Source::to_try(&git, Some("v9.9.9"), Purpose::Read), fetches, false),
+        (Source::for_rehearsal(&git, Some("v9.9.9"), Purpose::Release), makes, true),
+        (Source::for_rehearsal(&git, Some("v9.9.9"), Purpose::Read), fetches, false),
         (Source::to_read(&git, Some("v9.9.9")), fetches, false),
         (Source::of_tag(&git, "v9.9.9".parse().unwrap()), fetches, false),
         (Source::to_release(&git, None, None), "`git tag v0.1.1`", true),

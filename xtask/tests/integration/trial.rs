@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use xtask::process::Runner;
 use xtask::process::environment::Environment;
-use xtask::process::scratch::Scratch;
+use xtask::process::temp_dir::TempDir;
 use xtask::tool::docker::{Docker, DockerConfig};
 
 /// The output of a builder that denies the requested source if it is given a policy.
@@ -17,11 +17,11 @@ const DENIES: &str = "cat > /dev/null; grep -q '\"action\":\"DENY\"' \"$EXPERIME
 
 /// The result for a docker that runs `script`, and how often it was started.
 fn said(script: &str) -> (Result<(), String>, usize) {
-    let scratch = Scratch::new().unwrap();
+    let scratch = TempDir::new().unwrap();
     let (program, starts) = (scratch.path().join("docker"), scratch.path().join("starts"));
     fs::write(&program, format!("#!/bin/sh\necho x >> {}\n{script}", starts.display())).unwrap();
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-    let path = Environment::of_this_process().get("PATH").unwrap().unwrap_or_default().to_owned();
+    let path = Environment::from_process().get("PATH").unwrap().unwrap_or_default().to_owned();
     let environment = Environment::from_pairs([("PATH", format!("{}:{path}", scratch.path().display()))]);
     let (runner, config) = (Runner::new(&environment), DockerConfig::new(&environment, None).unwrap());
     let found = Docker::new(&runner, &config).check_denial("").map_err(|error| format!("{error:#}"));

@@ -10,7 +10,7 @@ use std::path::Path;
 use anyhow::{Result, ensure};
 use xtask::process::Runner;
 use xtask::process::environment::Environment;
-use xtask::process::scratch::Scratch;
+use xtask::process::temp_dir::TempDir;
 use xtask::tool::git::Git;
 
 use crate::plain_git;
@@ -36,7 +36,7 @@ fn everything(dir: &Path) -> Result<Vec<(String, Vec<u8>)>> {
 
 #[test]
 fn the_work_tree_is_a_commit_that_leaves_nothing_behind() -> Result<()> {
-    let scratch = Scratch::new()?;
+    let scratch = TempDir::new()?;
     // The colon would split the name in a list of directories in the environment.
     let top = scratch.path().join("a:b");
     fs::create_dir(&top)?;
@@ -58,7 +58,7 @@ fn the_work_tree_is_a_commit_that_leaves_nothing_behind() -> Result<()> {
     fs::write(top.join("other.log"), "ignored")?;
     fs::remove_file(top.join("gone"))?;
 
-    let repository = Git::discover(&Runner::new(&Environment::of_this_process()), &top)?;
+    let repository = Git::discover(&Runner::new(&Environment::from_process()), &top)?;
     let head = repository.peel("HEAD")?;
     let before = everything(&top.join(".git"))?;
     let (first, second) = (repository.work_tree()?, repository.work_tree()?);
@@ -69,7 +69,7 @@ fn the_work_tree_is_a_commit_that_leaves_nothing_behind() -> Result<()> {
         names.iter().zip(&files).filter_map(|(name, file)| Some((*name, file.as_deref()?))).collect();
     let expected = [("kept", &b"kept"[..]), ("changed", b"new"), ("kept.log", b"x"), ("added", b"added")];
     assert_eq!(found, expected);
-    let exported = Scratch::new()?;
+    let exported = TempDir::new()?;
     let tree = exported.path().join("tree");
     first.git.export(&first.commit, &tree)?;
     assert_eq!(fs::read_to_string(tree.join("added"))?, "added");
@@ -85,7 +85,7 @@ fn the_work_tree_is_a_commit_that_leaves_nothing_behind() -> Result<()> {
 
 #[test]
 fn files_that_the_users_git_ignores_everywhere_are_left_out() -> Result<()> {
-    let scratch = Scratch::new()?;
+    let scratch = TempDir::new()?;
     let (home, top) = (scratch.path().join("home"), scratch.path().join("top"));
     fs::create_dir_all(home.join(".config/git"))?;
     fs::create_dir(&top)?;
@@ -96,14 +96,14 @@ fn files_that_the_users_git_ignores_everywhere_are_left_out() -> Result<()> {
     }
     fs::write(home.join("mine"), "*.named\n")?;
     fs::write(home.join(".config/git/ignore"), "*.default\n")?;
-    let path = Environment::of_this_process().get("PATH")?.unwrap_or_default().to_owned();
+    let path = Environment::from_process().get("PATH")?.unwrap_or_default().to_owned();
     let environment = Environment::from_pairs([("PATH", path), ("HOME", home.display().to_string())]);
     for (settings, expected) in
         [("", "kept\nx.named"), ("[core]\n\texcludesFile = ~/mine\n", "kept\nx.default")]
     {
         fs::write(home.join(".gitconfig"), settings)?;
         let made = Git::discover(&Runner::new(&environment), &top)?.work_tree()?;
-        let exported = Scratch::new()?;
+        let exported = TempDir::new()?;
         let tree = exported.path().join("tree");
         made.git.export(&made.commit, &tree)?;
         let mut names: Vec<_> =
@@ -117,14 +117,14 @@ fn files_that_the_users_git_ignores_everywhere_are_left_out() -> Result<()> {
 
 #[test]
 fn tracked_files_that_differ_are_counted() -> Result<()> {
-    let scratch = Scratch::new()?;
+    let scratch = TempDir::new()?;
     git(scratch.path(), &["init", "--quiet"])?;
     for name in ["a", "b", "c"] {
         fs::write(scratch.path().join(name), name)?;
     }
     git(scratch.path(), &["add", "--all"])?;
     git(scratch.path(), &["commit", "--quiet", "--message", "first"])?;
-    let repository = Git::discover(&Runner::new(&Environment::of_this_process()), scratch.path())?;
+    let repository = Git::discover(&Runner::new(&Environment::from_process()), scratch.path())?;
     let head = repository.peel("HEAD")?.expect("there is a commit");
     assert_eq!(repository.changed_files(&head)?, 0);
     fs::write(scratch.path().join("a"), "changed")?;
@@ -139,7 +139,7 @@ fn tracked_files_that_differ_are_counted() -> Result<()> {
 
 #[test]
 fn settings_of_the_repository_change_neither_the_commit_nor_what_differs() -> Result<()> {
-    let scratch = Scratch::new()?;
+    let scratch = TempDir::new()?;
     let top = scratch.path().join("top");
     fs::create_dir(&top)?;
     git(&top, &["init", "--quiet"])?;
@@ -158,7 +158,7 @@ fn settings_of_the_repository_change_neither_the_commit_nor_what_differs() -> Re
         // The file's time differs from the one in the index, where git writes the time that it has seen.
         time += std::time::Duration::from_secs(1);
         fs::File::options().write(true).open(top.join("same"))?.set_modified(time)?;
-        let git = Git::discover(&Runner::new(&Environment::of_this_process()), &top)?;
+        let git = Git::discover(&Runner::new(&Environment::from_process()), &top)?;
         let head = git.peel("HEAD")?.expect("there is a commit");
         let made = git.work_tree()?;
         let differs = [git.differs(&head, &["same"])?, git.differs(&head, &["changed"])?];

@@ -6,15 +6,15 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use xshell::cmd;
 use xtask::http::{Authorization, Curl, Method, Request};
-use xtask::process::scratch::random_hex;
 use xtask::process::secret::Secret;
+use xtask::process::temp_dir::random_hex;
 
 use super::{ADMIN_TOKEN, NAME};
 use crate::context::Context;
 use crate::files::{private_dir, read_file, write_private};
 
 /// Enough for one command.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A forge that answers, and that we administer on its command line.
 pub(crate) struct Forge {
@@ -78,7 +78,7 @@ impl Forge {
     fn knows(&self, cx: &Context, token: &Secret) -> Result<bool> {
         let request = Request::new(Method::Get, format!("{}/api/v1/user", self.url))
             .authorization(Authorization::Token(token.clone()));
-        let response = Curl::new(&cx.runner, PATIENCE).send(&request)?;
+        let response = Curl::new(&cx.runner, TIMEOUT).send(&request)?;
         match response.status {
             200 => Ok(true),
             401 => Ok(false),

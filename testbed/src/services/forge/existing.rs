@@ -16,7 +16,7 @@ use crate::exports::State;
 use crate::services::ports;
 
 /// Enough for a forge elsewhere on the network.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The forge that the user named.
 pub(crate) struct Existing {
@@ -58,7 +58,7 @@ impl Existing {
         }
         let request = Request::new(Method::Get, format!("{}/api/v1/user", self.url))
             .authorization(Authorization::Token(self.token.clone()));
-        let response = Curl::new(&cx.runner, PATIENCE).send(&request);
+        let response = Curl::new(&cx.runner, TIMEOUT).send(&request);
         let response =
             response.with_context(|| format!("querying the forge in `{URL}`; unset it to start one"))?;
         if response.status != 200 {

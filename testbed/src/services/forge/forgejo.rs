@@ -29,7 +29,7 @@ pub(super) const NAME: &str = "carol-testbed-forgejo";
 const PULL: Duration = Duration::from_secs(15 * 60);
 
 /// The time for its start.
-const PATIENCE: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Starts a new one unless it runs and answers.
 pub(super) fn ensure(cx: &Context, docker: &Path, state: &State) -> Result<Forge> {
@@ -87,8 +87,8 @@ fn start(cx: &Context, docker: &Path, state: &State, wanted: SocketAddr) -> Resu
     let run = cmd!(shell, "{docker} run --detach --name {NAME} --publish {publish} {settings...} {IMAGE}");
     let run = with_docker(cx.runner.call(run), state).timeout(PULL).run();
     run.context("running the Forgejo image; without `--forge forgejo`, Gitea is built and used instead")?;
-    if !process::poll(PATIENCE, || is_ready(address))? {
-        bail!("starting {NAME}: not ready after {PATIENCE:?}; look at `docker logs {NAME}`");
+    if !process::poll(TIMEOUT, || is_ready(address))? {
+        bail!("starting {NAME}: not ready after {TIMEOUT:?}; look at `docker logs {NAME}`");
     }
     cx.progress.line(NAME, &format!("started on {address}"));
     Ok(address)

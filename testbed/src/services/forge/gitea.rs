@@ -18,7 +18,7 @@ use crate::provision::text;
 use crate::services::{end, marker, ports, processes};
 
 /// The start takes a second, including the creation of its database.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Starts it unless it runs and answers.
 pub(super) fn ensure(cx: &Context, gitea: &Found, state: &mut State) -> Result<Forge> {
@@ -47,7 +47,7 @@ pub(super) fn ensure(cx: &Context, gitea: &Found, state: &mut State) -> Result<F
             log: cx.layout.log(NAME),
         };
         let pid = service.start(&cx.runner)?;
-        service.wait(pid, PATIENCE, || is_ready(address))?;
+        service.wait(pid, TIMEOUT, || is_ready(address))?;
         cx.progress.line(NAME, &format!("started on {address}"));
     }
     state.services.push(NAME.to_owned());

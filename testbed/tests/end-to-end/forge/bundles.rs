@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{Context as _, Result, ensure};
 use nix::sys::signal::Signal;
 use serde_json::Value;
-use testbed::proxy::{Fault, RequestSeen};
+use testbed::proxy::{Fault, ObservedRequest};
 use xtask::oci::reference::Digest;
-use xtask::process::scratch::{Scratch, random_hex};
 use xtask::process::secret::Secret;
+use xtask::process::temp_dir::{TempDir, random_hex};
 
 use super::project::{Project, new_key};
 use super::snapshot::Snapshot;
@@ -23,12 +23,12 @@ const TAG: &str = "v0.1.0";
 
 /// A `PATH` on which `cosign` is the program that the variable names.
 struct Cosign {
-    bin: Scratch,
+    bin: TempDir,
 }
 
 impl Cosign {
     fn of(variable: &str) -> Result<Self> {
-        let bin = Scratch::new()?;
+        let bin = TempDir::new()?;
         symlink(export(variable)?, bin.path().join("cosign"))?;
         Ok(Self { bin })
     }
@@ -142,7 +142,7 @@ fn a_release_killed_between_the_two_formats_is_not_public_and_can_be_resumed() -
 
 /// Whether the request writes the tag of one of the formats: the `.att` tag if `attestations`, else the tag of the
 /// bundles.
-fn writes(request: &RequestSeen, attestations: bool) -> bool {
+fn writes(request: &ObservedRequest, attestations: bool) -> bool {
     let tag = request.path.rsplit('/').next().unwrap_or_default();
     let is_it = if attestations { tag.ends_with(".att") } else { !tag.contains('.') };
     request.method == "PUT" && tag.starts_with("sha256-") && is_it

@@ -2,8 +2,8 @@
 
 use anyhow::{Context as _, Result, ensure};
 use testbed::forge_client::State;
-use xtask::process::scratch::random_hex;
 use xtask::process::secret::Secret;
+use xtask::process::temp_dir::random_hex;
 
 use super::echo::Echo;
 use super::project::{Project, new_key};

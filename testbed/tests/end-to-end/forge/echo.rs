@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 
 /// After this long without a byte, a client is taken to be gone.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The server. It ends when the value is dropped.
 pub(super) struct Echo {
@@ -52,7 +52,7 @@ impl Drop for Echo {
 }
 
 fn answer(mut stream: TcpStream) -> std::io::Result<()> {
-    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
     let (mut first, mut credential) = (None, String::new());
     for line in BufReader::new(stream.try_clone()?).lines() {
         let line = line?;

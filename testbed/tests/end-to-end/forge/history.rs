@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result};
 use testbed::forge_client::State;
 use xtask::oci::reference::Tag;
-use xtask::process::scratch::random_hex;
+use xtask::process::temp_dir::random_hex;
 
 use super::project::Project;
 use super::snapshot::Snapshot;

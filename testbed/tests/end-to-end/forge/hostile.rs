@@ -19,10 +19,10 @@ use subjects::Names;
 const TAG: &str = "v0.2.0";
 
 /// The test has at least this many subjects.
-const FEWEST_SUBJECTS: usize = 300;
+const MIN_SUBJECTS: usize = 300;
 
 /// Written to a page as they are, the subjects give at least this many links.
-const FEWEST_LINKS: usize = 100;
+const MIN_LINKS: usize = 100;
 
 impl Project {
     /// Makes one commit for each of `subjects`, none of which changes a file. Returns the commits with their
@@ -86,7 +86,7 @@ fn the_forge_shows_every_subject_as_it_was_committed_and_notifies_nobody() -> Re
             issue,
             commit: &project.head()?,
         });
-        ensure!(subjects.len() >= FEWEST_SUBJECTS, "{} subjects", subjects.len());
+        ensure!(subjects.len() >= MIN_SUBJECTS, "{} subjects", subjects.len());
         // The next entry of a list ends whatever an entry has begun, except an HTML comment.
         let shown = subjects.iter().map(|subject| subjects::shown(subject));
         let plain = shown.filter(|subject| !subject.contains("<!--"));
@@ -100,7 +100,7 @@ fn the_forge_shows_every_subject_as_it_was_committed_and_notifies_nobody() -> Re
         // repository crashes the whole server.
         repository.publish(&json!({ "tag_name": "plain", "target_commitish": "main", "body": plain }))?;
         let of_plain_text = repository.release_html("plain")?.matches("rel=\"nofollow\"").count();
-        ensure!(of_plain_text >= FEWEST_LINKS, "this forge links {of_plain_text} of them");
+        ensure!(of_plain_text >= MIN_LINKS, "this forge links {of_plain_text} of them");
 
         let before = repository.timeline(issue)?;
         project.laptop(&["release", TAG]).run()?.success()?;

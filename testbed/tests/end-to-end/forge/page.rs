@@ -3,7 +3,7 @@
 use std::os::unix::fs::symlink;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use xtask::process::scratch::Scratch;
+use xtask::process::temp_dir::TempDir;
 
 use crate::harness::checkout::text;
 use crate::harness::{call, environment, export};
@@ -28,7 +28,7 @@ pub(super) fn commands(body: &str) -> Result<Vec<String>> {
 /// Runs `commands` in a shell in an empty directory, without any login. The cosign in the variable `cosign` comes
 /// first on the PATH.
 pub(super) fn paste(commands: &[String], cosign: &str) -> Result<()> {
-    let (empty, bin, docker) = (Scratch::new()?, Scratch::new()?, Scratch::new()?);
+    let (empty, bin, docker) = (TempDir::new()?, TempDir::new()?, TempDir::new()?);
     symlink(export(cosign)?, bin.path().join("cosign")).context("linking cosign")?;
     let environment = environment();
     let path = format!("{}:{}", text(bin.path())?, environment.get("PATH")?.unwrap_or_default());

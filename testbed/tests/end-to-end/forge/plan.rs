@@ -64,7 +64,7 @@ fn a_plan_says_what_is_done_and_what_is_not_and_needs_no_secret() -> Result<()> 
         let removal = project.repository.registry().remove_tag(&format!("{digest}.sig").parse()?)?;
         ensure!(removal == Removal::Gone, "no signature");
         let conflict = plan(&project, REFUSED)?;
-        assert_eq!(conflict["facts"]["signature"], "absent", "{conflict:#}");
+        assert_eq!(conflict["facts"]["signature"], "missing", "{conflict:#}");
         assert_eq!(conflict["steps"][1]["action"], "conflict", "{conflict:#}");
         assert!(!actions(&conflict).contains(&"do"), "{conflict:#}");
         let failed = project.laptop(&["release", TAG, "--json"]).run()?;

@@ -1,7 +1,7 @@
 //! What another branch's build leaves in the cache of the same builder. A release and a rebuild use nothing of that.
 
 use anyhow::{Result, ensure};
-use xtask::process::scratch::random_hex;
+use xtask::process::temp_dir::random_hex;
 
 use super::project::Project;
 use super::rebuild::ensure_rebuilt;

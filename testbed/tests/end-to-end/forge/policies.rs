@@ -8,8 +8,8 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use testbed::committed::REPOSITORY;
 use xtask::process::Output;
-use xtask::process::scratch::{Scratch, random_hex};
 use xtask::process::secret::Secret;
+use xtask::process::temp_dir::{TempDir, random_hex};
 
 use super::project::{Secrets, new_key};
 use super::released::{Released, TAG, released};
@@ -55,7 +55,7 @@ fn changed(change: impl FnOnce(&mut Value)) -> Result<Value> {
 
 /// Gives the copy this provenance and no other, signed with the project's own key.
 fn attest(pinned: &str, provenance: &Value) -> Result<()> {
-    let scratch = Scratch::new()?;
+    let scratch = TempDir::new()?;
     let file = scratch.path().join("provenance.json");
     fs::write(&file, provenance.to_string())?;
     let attest =
@@ -177,7 +177,7 @@ pub(super) fn skopeo_with(
     reference: &str,
     install: impl Fn(&mut Value) -> Result<()>,
 ) -> Result<Output> {
-    let scratch = Scratch::new()?;
+    let scratch = TempDir::new()?;
     let policies = checkout.top().join("policies");
     let mut policy: Value = serde_json::from_slice(&fs::read(policies.join("policy.json"))?)?;
     policy["default"] = json!([{ "type": "reject" }]);

@@ -9,8 +9,8 @@ use testbed::forge_client::{Client, Repository, State, User};
 use testbed::proxy::Proxy;
 use testbed::watcher::Watcher;
 use xtask::oci::reference::Tag;
-use xtask::process::scratch::random_hex;
 use xtask::process::secret::Secret;
+use xtask::process::temp_dir::random_hex;
 
 use crate::harness::checkout::{Checkout, text};
 use crate::harness::run::Xtask;

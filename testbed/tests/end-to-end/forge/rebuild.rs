@@ -117,8 +117,8 @@ fn a_commit_can_choose_neither_the_secrets_of_its_rebuild_nor_whether_it_is_buil
         };
         let unchecked = |run: &Finished, words: &[&str]| {
             let (mark, why) = verdict(run)?;
-            let is_said = words.iter().all(|words| why.contains(words));
-            ensure!(mark == "?" && is_said, "{mark} {why}\n{}", run.stderr);
+            let is_stated = words.iter().all(|words| why.contains(words));
+            ensure!(mark == "?" && is_stated, "{mark} {why}\n{}", run.stderr);
             anyhow::Ok(())
         };
         let verify = |more: &[&str]| {

@@ -2,8 +2,8 @@
 //! release.
 
 use anyhow::{Result, ensure};
-use xtask::process::scratch::random_hex;
 use xtask::process::secret::Secret;
+use xtask::process::temp_dir::random_hex;
 
 use super::project::{Project, new_key};
 use super::rebuild::ensure_rebuilt;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use anyhow::{Context as _, Result, ensure};
 use nix::sys::signal::Signal;
 use testbed::forge_client::State;
-use testbed::proxy::{Fault, Proxy, RequestSeen};
+use testbed::proxy::{Fault, ObservedRequest, Proxy};
 
 use super::project::Project;
 use super::snapshot::Snapshot;
@@ -125,7 +125,7 @@ fn backport_to_release() -> Result<(Project, Proxy)> {
 }
 
 /// Whether the request changes a page. Preflight tests the right to do that with the number 0, which no page has.
-fn changes_a_page(request: &RequestSeen) -> bool {
+fn changes_a_page(request: &ObservedRequest) -> bool {
     let is_page = request.path.contains("/releases/") && !request.path.ends_with("/releases/0");
     request.method == "PATCH" && is_page
 }

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use testbed::forge_client::{Client, Repository, State, User};
-use xtask::process::scratch::Scratch;
 use xtask::process::secret::Secret;
+use xtask::process::temp_dir::TempDir;
 
 use crate::harness::checkout::text;
 use crate::harness::{environment, read, test, wait_for};
 
-const PATIENCE: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// A secret, and how the workflow prints it: the forge would mask it in a log.
 const SECRET: &str = "yek-gningis-eht";
@@ -53,7 +53,7 @@ struct Shared {
     owner: User,
     owned: Repository,
     written: Repository,
-    clone: Scratch,
+    clone: TempDir,
 }
 
 impl Shared {
@@ -61,7 +61,7 @@ impl Shared {
         let client = Client::from_environment(&environment())?;
         let (owner, other) = (client.new_user("e2e")?, client.new_user("e2e")?);
         let owned = owner.new_repository(owner.name(), false)?;
-        let clone = Scratch::new()?;
+        let clone = TempDir::new()?;
         git(clone.path(), &["init", "--quiet"])?;
         commit(clone.path(), "README", "a repository")?;
         owned.push(clone.path(), &["HEAD:refs/heads/main"])?;
@@ -108,7 +108,7 @@ fn anyone_who_may_push_a_ref_can_read_the_secrets_until_all_refs_are_protected()
         );
         for (reference, short) in [("refs/heads/feature", "feature"), ("refs/tags/other", "other")] {
             ensure!(shared.can_push(reference), "`{reference}` was not pushed");
-            let run = shared.owned.wait_for_run(short, "reads.yml", PATIENCE)?;
+            let run = shared.owned.wait_for_run(short, "reads.yml", TIMEOUT)?;
             ensure!(
                 shared.owned.log(&run)?.contains(REVERSED),
                 "the workflow of `{short}` did not read the secret"
@@ -136,7 +136,7 @@ fn a_workflow_on_another_branch_can_cancel_a_release_by_its_concurrency_group() 
         })?;
         shared.workflow("cancels.yml", CANCELS)?;
         ensure!(shared.can_push("refs/heads/feature"), "the branch was not pushed");
-        let run = shared.owned.wait_for_run("v1.0.0", "releases.yml", PATIENCE)?;
+        let run = shared.owned.wait_for_run("v1.0.0", "releases.yml", TIMEOUT)?;
         ensure!(run.state == State::Cancelled, "{:?}", run.state);
         Ok(())
     })

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context as _, Result};
-use xtask::process::scratch::Scratch;
+use xtask::process::temp_dir::TempDir;
 
 use super::checkout::text;
 use super::{call, export};
@@ -15,7 +15,7 @@ const NAME: &str = "elsewhere";
 
 /// The builder's name and its configuration, which is removed when the value is dropped.
 pub(crate) struct Builder {
-    configuration: Scratch,
+    configuration: TempDir,
     /// The lock on the second builder, which only one test at a time may use.
     _turn: Option<MutexGuard<'static, ()>>,
 }
@@ -23,7 +23,7 @@ pub(crate) struct Builder {
 impl Builder {
     /// The builder that listens at `address`.
     pub(crate) fn new(address: &str) -> Result<Self> {
-        let builder = Self { configuration: Scratch::new()?, _turn: None };
+        let builder = Self { configuration: TempDir::new()?, _turn: None };
         // As for a person who keeps docker's configuration in a separate directory.
         let plugins = Path::new(&export("DOCKER_CONFIG")?).join("cli-plugins");
         if plugins.is_dir() {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, ensure};
 use testbed::committed;
 use testbed::run::Finished;
-use xtask::process::scratch::{Scratch, random_hex};
+use xtask::process::temp_dir::{TempDir, random_hex};
 use xtask::tool::docker::LABEL;
 
 use super::{image, read, wait_for};
@@ -20,7 +20,7 @@ pub(crate) struct Checkout {
     tmp: PathBuf,
     /// Owner and name. The name of every image that is made here ends with them.
     repository: String,
-    _scratch: Option<Scratch>,
+    _scratch: Option<TempDir>,
 }
 
 impl Checkout {
@@ -43,7 +43,7 @@ impl Checkout {
 
     /// A clone of exactly the commit under test. Two such clones give the same digest.
     pub(crate) fn as_committed() -> Result<Self> {
-        let scratch = Scratch::new()?;
+        let scratch = TempDir::new()?;
         let mut checkout = Self::within(scratch.path())?;
         checkout._scratch = Some(scratch);
         Ok(checkout)
@@ -60,7 +60,7 @@ impl Checkout {
 
     /// A clone of the repository at `url`, with its tags.
     pub(crate) fn of(url: &str) -> Result<Self> {
-        let scratch = Scratch::new()?;
+        let scratch = TempDir::new()?;
         let mut checkout = Self::cloned(scratch.path(), &[url])?;
         checkout._scratch = Some(scratch);
         Ok(checkout)
@@ -68,7 +68,7 @@ impl Checkout {
 
     /// A new repository without commits. Its name on the forge will be `repository`.
     pub(crate) fn started(repository: &str) -> Result<Self> {
-        let scratch = Scratch::new()?;
+        let scratch = TempDir::new()?;
         let (top, tmp) = (scratch.path().join("checkout"), scratch.path().join("tmp"));
         for directory in [&top, &tmp] {
             fs::create_dir(directory).with_context(|| format!("making `{}`", directory.display()))?;

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use anyhow::{Context as _, Result};
-use xtask::process::scratch::Scratch;
+use xtask::process::temp_dir::TempDir;
 
 use super::checkout::text;
 use super::run::Xtask;
@@ -23,7 +23,7 @@ pub(crate) fn second() -> Result<[(&'static str, String); 3]> {
 
 /// Makes `configuration` a directory for `DOCKER_CONFIG` with the newest buildx as docker's plugin, and returns its
 /// path.
-pub(crate) fn newest_buildx(configuration: &Scratch) -> Result<String> {
+pub(crate) fn newest_buildx(configuration: &TempDir) -> Result<String> {
     let plugins = configuration.path().join("cli-plugins");
     fs::create_dir(&plugins)?;
     symlink(export("TESTBED_BUILDX")?, plugins.join("docker-buildx"))?;

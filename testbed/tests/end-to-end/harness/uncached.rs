@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
-use xtask::process::scratch::Scratch;
+use xtask::process::temp_dir::TempDir;
 
 use super::checkout::text;
 use super::environment;
@@ -17,7 +17,7 @@ const BUILT: &str = "built";
 /// Runs `xtask` with a program in docker's place. The program passes everything on to docker, and adds `--no-cache`
 /// to a build.
 pub(crate) fn run_uncached(run: Xtask<'_>) -> Result<Finished> {
-    let bin = Scratch::new()?;
+    let bin = TempDir::new()?;
     let (docker, built) = (bin.path().join("docker"), bin.path().join(BUILT));
     let real = environment().find_program(Path::new("docker"))?.context("`docker` is not on the PATH")?;
     let script = format!(

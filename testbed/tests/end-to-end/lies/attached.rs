@@ -18,7 +18,7 @@ use xtask::tool::docker::DockerConfig;
 use super::honest::Honest;
 use super::registry::{Manifest, Registry};
 use crate::forge::project::Project;
-use crate::harness::{PATIENCE, call, environment, export};
+use crate::harness::{TIMEOUT, call, environment, export};
 
 /// The predicate type of an SBOM.
 pub(super) const SBOM_TYPE: &str = "https://cyclonedx.org/bom";
@@ -81,7 +81,7 @@ impl Signer {
         let (runner, docker) = (Runner::new(&environment()), DockerConfig::new(&environment(), None)?);
         let program = export("TESTBED_COSIGN_2")?;
         let key = SigningKey::new(self.key.clone(), self.password.clone());
-        Cosign::new(&runner, &*program, &docker, PATIENCE).sign_blob(&key, bytes)
+        Cosign::new(&runner, &*program, &docker, TIMEOUT).sign_blob(&key, bytes)
     }
 }
 

@@ -6,8 +6,8 @@ use serde_json::Value;
 use testbed::forge_client::State as Status;
 use testbed::proxy::Proxy;
 use xtask::oci::reference::{Digest, Image};
-use xtask::process::scratch::random_hex;
 use xtask::process::secret::Secret;
+use xtask::process::temp_dir::random_hex;
 
 use super::attached::{self, Signer};
 use super::files::Files;

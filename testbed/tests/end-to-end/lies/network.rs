@@ -2,7 +2,7 @@
 //! answer with something else. What was not seen is unchecked and never holds.
 
 use anyhow::{Context as _, Result};
-use testbed::proxy::{Fault, RequestSeen};
+use testbed::proxy::{Fault, ObservedRequest};
 use xtask::oci::reference::Digest;
 
 use super::Lie;
@@ -29,7 +29,7 @@ fn change_bytes(honest: &Honest, path: &str) {
 /// From now on, every request below `path` gets `fault`.
 fn disturb(honest: &Honest, path: &'static str, fault: Fault) -> Result<()> {
     honest.proxy.set_rule(
-        move |request: &RequestSeen| {
+        move |request: &ObservedRequest| {
             if request.path.starts_with(path) { fault.clone() } else { Fault::Pass }
         },
     );

@@ -22,7 +22,7 @@ const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, application/vnd.o
 const BYTES: &str = "application/octet-stream";
 
 /// The time for one request while the machine also builds images.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A manifest's bytes and their type.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,7 +74,7 @@ impl Manifest {
 impl Registry {
     /// The image `path` of the forge at `url`, as `user`.
     pub(super) fn new(url: &str, path: &str, user: &str, token: &Secret) -> Result<Self> {
-        let curl = Curl::new(&Runner::new(&environment()), PATIENCE);
+        let curl = Curl::new(&Runner::new(&environment()), TIMEOUT);
         let (server, base) = (Server::of(url)?, format!("{url}/v2"));
         let credentials = Credentials::new(user, token.clone());
         Ok(Self { curl, server, base, path: path.to_owned(), credentials })

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context as _, Result, ensure};
 use nix::sys::signal::{Signal, kill};
-use testbed::proxy::{Exchange, Fault, Proxy, RequestSeen};
+use testbed::proxy::{Exchange, Fault, ObservedRequest, Proxy};
 use testbed::spare::Spare;
 use xtask::evidence::attached::Kind;
 use xtask::oci::reference::Tag;
@@ -95,7 +95,7 @@ fn the_registry_forbids_deletes_and_the_printed_command_removes_the_signatures()
 fn the_registry_hangs_during_the_push() -> Result<()> {
     test(|| {
         // Preflight opens an upload but puts nothing into it.
-        let is_blob = |request: &RequestSeen| {
+        let is_blob = |request: &ObservedRequest| {
             matches!(&*request.method, "PUT" | "PATCH") && request.path.contains("/blobs/uploads/")
         };
         hangs(is_blob, &["step `build`", "`docker buildx build "])
@@ -107,7 +107,7 @@ fn the_registry_hangs_during_the_push() -> Result<()> {
 fn the_registry_hangs_during_the_pull() -> Result<()> {
     test(|| {
         let (is_pushed, is_read) = (AtomicBool::new(false), AtomicBool::new(false));
-        let is_pull = move |request: &RequestSeen| {
+        let is_pull = move |request: &ObservedRequest| {
             let is = |method, what| request.method == method && request.path.contains(what);
             let pushed = is_pushed.fetch_or(is("PUT", "/manifests/candidate-"), Ordering::SeqCst);
             // `xtask` itself first checks whether anyone may read the image, and then reads the images'
@@ -121,7 +121,7 @@ fn the_registry_hangs_during_the_pull() -> Result<()> {
 
 /// From the first request for which `begins` is true, the forge no longer answers. The release must end long before
 /// the step's timeout, and its error must say `words`.
-fn hangs(begins: impl Fn(&RequestSeen) -> bool + Send + Sync + 'static, words: &[&str]) -> Result<()> {
+fn hangs(begins: impl Fn(&ObservedRequest) -> bool + Send + Sync + 'static, words: &[&str]) -> Result<()> {
     let (scene, proxy) = Scene::by_proxy()?;
     scene.configure("timeouts = { http = 4 }")?;
     scene.push()?;

@@ -18,7 +18,7 @@ use crate::harness::run::{Finished, Xtask};
 pub(super) const TAG: &str = "v0.1.0";
 
 /// The time for one request to a registry on this machine.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A project, and the destination of its image.
 pub(super) struct Scene {
@@ -150,6 +150,6 @@ impl Scene {
 
     /// The registry that the image goes to, without a login.
     pub(super) fn registry(&self) -> Client {
-        Client::new(Curl::new(&Runner::new(&environment()), PATIENCE), self.image.clone(), None)
+        Client::new(Curl::new(&Runner::new(&environment()), TIMEOUT), self.image.clone(), None)
     }
 }

@@ -26,7 +26,7 @@ use xtask::oci::reference::{Digest, Tag};
 use xtask::oci::registry::{Client, Wanted};
 use xtask::process::Runner;
 use xtask::process::environment::Environment;
-use xtask::process::scratch::Scratch;
+use xtask::process::temp_dir::TempDir;
 use xtask::tool::cosign::VerifyCommand;
 use xtask::tool::git::Git;
 
@@ -171,7 +171,7 @@ fn bundles(client: &Client, place: &Place<'_>, of: &Digest) -> Result<()> {
 }
 
 fn blob(client: &Client, place: &Place<'_>, digest: &Digest) -> Result<()> {
-    let found = client.several(&[Wanted::Blob(digest.clone())]).pop().context("no answer")??;
+    let found = client.batch(&[Wanted::Blob(digest.clone())]).pop().context("no answer")??;
     place.blob(digest, &found.with_context(|| format!("there is no `{digest}`"))?.into_bytes())
 }
 
@@ -192,7 +192,7 @@ fn cosign(
         VerifyCommand::signature(PUBLIC_KEY, release.tag().version(), release.image, &platforms);
     let more = [test_result_command(release, index), of_platforms];
     let commands = Vec::from(verify_commands(release, index)).into_iter().chain(more);
-    let (docker, bin) = (Scratch::new()?, Scratch::new()?);
+    let (docker, bin) = (TempDir::new()?, TempDir::new()?);
     std::os::unix::fs::symlink(export("TESTBED_COSIGN_2")?, bin.path().join("cosign"))?;
     let path = format!("{}:{}", text(bin.path())?, environment().get("PATH")?.unwrap_or_default());
     let names = ["signature", "provenance", "sbom", "test-result", "platforms"];
@@ -206,7 +206,7 @@ fn cosign(
 
 /// Records what `verify` caches: its facts about the layers, and the manifests of the base image.
 fn layers(project: &Project, place: &Place<'_>) -> Result<()> {
-    let kept = Scratch::new()?;
+    let kept = TempDir::new()?;
     let home = text(kept.path())?;
     Xtask::new(&project.checkout, &["verify", TAG]).env("XDG_CACHE_HOME", home).run()?.success()?;
     let cache = Cache::new(&Environment::from_pairs([("XDG_CACHE_HOME", home)]))?;

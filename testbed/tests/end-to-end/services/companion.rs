@@ -1,7 +1,7 @@
 //! A service that needs a database, environment variables and a writable directory, and that exits with 143.
 
 use anyhow::{Context as _, Result, ensure};
-use xtask::process::scratch::random_hex;
+use xtask::process::temp_dir::random_hex;
 
 use super::asked::Asked;
 use super::worked::{Released, Worked};

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use testbed::forge_client::{Client, User};
-use xtask::process::scratch::Scratch;
+use xtask::process::temp_dir::TempDir;
 
 use super::asked::Asked;
 use super::worked::{Released, Worked};
@@ -30,7 +30,7 @@ impl Registry {
         let client = Client::from_environment(&environment())?;
         let owner = client.new_hidden_user("npm")?;
         let url = format!("{}/api/packages/{}/npm/", client.url(), owner.name());
-        let scratch = Scratch::new()?;
+        let scratch = TempDir::new()?;
         // Not on a command line: npm reads the token from its configuration.
         let configuration = scratch.path().join("npmrc");
         let authority = authority(&url)?;

@@ -114,11 +114,11 @@ mod tests {
 
     use super::findings;
     use crate::inputs::config::tests::example;
-    use crate::process::scratch::Scratch;
+    use crate::process::temp_dir::TempDir;
 
     #[test]
     fn a_copied_file_that_is_missing_or_ignored_is_reported_with_its_line() {
-        let scratch = Scratch::new().unwrap();
+        let scratch = TempDir::new().unwrap();
         let write = |path: &str, text: &str| fs::write(scratch.path().join(path), text).unwrap();
         fs::create_dir_all(scratch.path().join("api/src")).unwrap();
         symlink("api", scratch.path().join("link")).unwrap();

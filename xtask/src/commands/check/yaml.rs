@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use libyaml_safer::{Event, EventData, Parser};
 
 /// The longest file that is read, in bytes. No workflow is longer.
-const LONGEST: usize = 1 << 20;
+const MAX_LEN: usize = 1 << 20;
 
 /// The deepest nesting that is read. No workflow is nested deeper.
 const DEEPEST: usize = 64;
@@ -79,7 +79,7 @@ impl Node {
 /// # Errors
 /// When the text is not YAML, or contains something that is refused here.
 pub(super) fn read(text: &str) -> Result<Node> {
-    ensure!(text.len() <= LONGEST, "it is longer than {LONGEST} bytes");
+    ensure!(text.len() <= MAX_LEN, "it is longer than {MAX_LEN} bytes");
     refuse_tags_before_commas(text)?;
     // The parser panics if the file ends inside the indentation of a block (`|`, `>`).
     let text = format!("{text}\n");

@@ -7,14 +7,14 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 
-use crate::inputs::lockfile::{self, LARGEST_MANIFEST, Local, pinned};
+use crate::inputs::lockfile::{self, Local, MAX_MANIFEST_SIZE, pinned};
 use crate::inputs::{NPMRC, PACKAGE_JSON, PACKAGE_LOCK};
 
 /// What SPDX writes for a license that nobody named.
 pub(super) const UNKNOWN_LICENSE: &str = "NOASSERTION";
 
 /// The largest lockfile that is read.
-const LARGEST_LOCK: usize = 32 << 20;
+const MAX_LOCK_SIZE: usize = 32 << 20;
 
 /// The part of package.json that is read here.
 #[derive(Debug, Default, Deserialize)]
@@ -83,7 +83,7 @@ pub(super) fn of(root: &Path, prefix: &str) -> Result<Package> {
 /// The folders and archives that the lockfile in this folder names in the repository; none without a lockfile.
 pub(super) fn local(root: &Path, prefix: &str) -> Result<Local> {
     let path = root.join(prefix).join(PACKAGE_LOCK);
-    if path.is_file() { Local::read(&read_up_to(LARGEST_LOCK, &path)?) } else { Ok(Local::default()) }
+    if path.is_file() { Local::read(&read_up_to(MAX_LOCK_SIZE, &path)?) } else { Ok(Local::default()) }
 }
 
 /// Whether the `.npmrc` in this folder takes a value from the environment, such as `${NPM_TOKEN}`.
@@ -94,7 +94,7 @@ pub(super) fn has_variable(root: &Path, prefix: &str) -> Result<bool> {
 
 /// Reads a file that is no larger than a `package.json` may be.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
-    read_up_to(LARGEST_MANIFEST, path)
+    read_up_to(MAX_MANIFEST_SIZE, path)
 }
 
 fn read_up_to(largest: usize, path: &Path) -> Result<Vec<u8>> {

@@ -8,7 +8,7 @@ use crate::inputs::dockerfile::existing::{Existing, shell};
 use crate::inputs::dockerfile::is_variable;
 
 /// The most scripts that are followed: a script may call another one, or itself.
-const MOST_SCRIPTS: usize = 8;
+const MAX_SCRIPTS: usize = 8;
 
 /// A command that starts `node`.
 #[derive(Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub(super) fn of_dockerfile(old: &Existing) -> Option<Vec<String>> {
 /// When it starts `node` in a script that needs a shell. The error says what to write.
 pub(super) fn of(words: Vec<String>, origin: Origin, package: &Package) -> Result<Option<Started>, String> {
     let (mut words, mut origin, mut variables) = (words, origin, Vec::new());
-    for _ in 0..MOST_SCRIPTS {
+    for _ in 0..MAX_SCRIPTS {
         let (set, rest) = unwrapped(words);
         variables.extend(set);
         if rest.first().is_some_and(|word| is(word, "node")) {

@@ -12,7 +12,7 @@ use crate::process::file::{self, replace};
 pub(super) const FILE: &str = "CHANGELOG.md";
 
 /// The largest file that is read, in bytes. The longest changelogs kept by hand have a few MiB.
-const LARGEST: u64 = 16 << 20;
+const MAX_SIZE: u64 = 16 << 20;
 
 /// Adds the section of a version to the file below `root`, if it has none. Returns whether it added one.
 ///
@@ -27,7 +27,7 @@ pub(super) fn keep(root: &Path, version: &Version, section: &str) -> Result<bool
 
 /// The text of the file. A symbolic link is refused, because writing would replace it by a file.
 fn read(path: &Path) -> Result<Option<String>> {
-    let Some(bytes) = file::read(path, LARGEST)? else { return Ok(None) };
+    let Some(bytes) = file::read(path, MAX_SIZE)? else { return Ok(None) };
     String::from_utf8(bytes).map(Some).context("it is not UTF-8; save it as such")
 }
 
@@ -37,11 +37,11 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 
     use super::{FILE, keep};
-    use crate::process::scratch::Scratch;
+    use crate::process::temp_dir::TempDir;
 
     #[test]
     fn a_section_is_added_once_and_a_file_that_is_not_text_stays_unchanged() {
-        let scratch = Scratch::new().unwrap();
+        let scratch = TempDir::new().unwrap();
         let (root, path) = (scratch.path(), scratch.path().join(FILE));
         let keep = || keep(root, &"1.2.0".parse().unwrap(), "## [1.2.0] - 2026-11-29\n");
         assert!(keep().unwrap());

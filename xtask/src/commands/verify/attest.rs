@@ -26,7 +26,7 @@ use crate::verify::Verifier;
 use super::subject::Repository;
 
 /// Generous: cosign's encrypted keys have less than 1 KiB.
-const MOST_BYTES: u64 = 16 << 10;
+const MAX_BYTES: u64 = 16 << 10;
 
 /// The key in `file`, with the password from the environment.
 ///
@@ -38,7 +38,7 @@ pub(super) fn key(environment: &Environment, file: &Path) -> Result<SigningKey> 
     };
     let read = || {
         let mut text = String::new();
-        File::open(file)?.take(MOST_BYTES).read_to_string(&mut text)?;
+        File::open(file)?.take(MAX_BYTES).read_to_string(&mut text)?;
         Ok::<_, std::io::Error>(text)
     };
     let misuse = |error| Misuse::new(format!("`--attest-key`: reading `{}`: {error}", file.display()));

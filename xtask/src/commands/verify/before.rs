@@ -14,7 +14,7 @@ use crate::process::interrupt;
 use crate::tool::git::{Commit, Git};
 
 use super::report::Entry;
-use crate::verify::claim::{Claim, Seen, Unseen};
+use crate::verify::claim::{Claim, Observed, Unavailable};
 use crate::verify::in_words;
 use crate::verify::survey::Shared;
 
@@ -74,7 +74,7 @@ pub(super) fn unread(tag: &ReleaseTag, commit: Option<String>, error: Error) -> 
     if interrupt::is_cause_of(&error) {
         return Err(error);
     }
-    let claim = Claim::unseen(claims::CONFIGURATION, &Unseen::Unknown(in_words(&error)));
+    let claim = Claim::unavailable(claims::CONFIGURATION, &Unavailable::Failed(in_words(&error)));
     Ok(alone(tag, commit, claim))
 }
 
@@ -97,9 +97,9 @@ fn alone(tag: &ReleaseTag, commit: Option<String>, claim: Claim) -> Entry {
 ///
 /// The claim is false if the forge has no such tag either. If only this clone lacks it, that says nothing about the
 /// release.
-pub(super) fn without_commit(tag: &ReleaseTag, on_forge: &Seen<Option<Commit>>) -> Entry {
+pub(super) fn without_commit(tag: &ReleaseTag, on_forge: &Observed<Option<Commit>>) -> Entry {
     let seen = match on_forge {
-        Ok(Some(commit)) => Err(Unseen::Unknown(format!(
+        Ok(Some(commit)) => Err(Unavailable::Failed(format!(
             "the forge has `{tag}` at {commit}, and there is no such tag here; get it with `git fetch --tags`"
         ))),
         Ok(None) => Ok(()),
@@ -121,7 +121,7 @@ mod tests {
     use super::{unread, without_commit};
     use crate::process::interrupt::Interrupted;
     use crate::tool::git::Commit;
-    use crate::verify::claim::{Unseen, Verdict};
+    use crate::verify::claim::{Unavailable, Verdict};
 
     #[test]
     fn a_git_tag_that_only_this_clone_lacks_is_unchecked_and_not_false() {
@@ -130,7 +130,7 @@ mod tests {
         for (on_forge, verdict) in [
             (Ok(None), Verdict::False),
             (Ok(Some(there)), Verdict::Unchecked),
-            (Err(Unseen::Away("answered 503".to_owned())), Verdict::Unchecked),
+            (Err(Unavailable::Transient("answered 503".to_owned())), Verdict::Unchecked),
         ] {
             assert_eq!(without_commit(&tag, &on_forge).claims[0].verdict, verdict, "{on_forge:?}");
         }

@@ -22,9 +22,9 @@ use crate::oci::reference::Digest;
 use crate::process::parallel::both;
 use crate::process::stderr;
 use crate::verify::by_hand::{self, Given};
-use crate::verify::claim::{Claim, Unseen};
+use crate::verify::claim::{Claim, Unavailable};
 use crate::verify::survey::{self, Asked, Shared};
-use crate::verify::{self, KeysSeen, Verifier, base_manifests, difference, rebuilds};
+use crate::verify::{self, ObservedKeys, Verifier, base_manifests, difference, rebuilds};
 
 impl Verify<'_> {
     pub(super) fn survey(
@@ -65,7 +65,7 @@ impl Verify<'_> {
         let mut is_same_digest = None;
         if let Some(digest) = found.digest.as_ref().filter(|_| self.options.rebuild) {
             let (claim, is_same) = match self.allowed.why_not_built(&config, &claims) {
-                Some(why) => (Claim::unseen(claims::REBUILD, &Unseen::Unknown(why)), None),
+                Some(why) => (Claim::unavailable(claims::REBUILD, &Unavailable::Failed(why)), None),
                 None => {
                     let build = ImageBuild::new(verifier.release, &reading.docker, git, self.environment);
                     difference::rebuilt(verifier, &build, digest)
@@ -102,7 +102,7 @@ impl Verify<'_> {
         &self,
         verifier: &Verifier<'_>,
         forge: Option<&dyn Read>,
-    ) -> (Vec<Claim>, Vec<&'static str>, KeysSeen) {
+    ) -> (Vec<Claim>, Vec<&'static str>, ObservedKeys) {
         let git = &self.repository.git;
         let present = self.shared.default_config(git).map(|config| self.forge(config));
         let forge = forge.map(|own| present.as_ref().map_or(own, |present| present as &dyn Read));
@@ -162,7 +162,7 @@ fn add_untagged(source: &Source, claims: &mut Vec<Claim>, not_asked: &mut Vec<&'
         REHEARSED = rehearse::DIRECTORY
     );
     not_asked.retain(|id| *id != claims::TAG_GIT);
-    claims.push(Claim::unseen(claims::TAG_GIT, &Unseen::Unknown(why)));
+    claims.push(Claim::unavailable(claims::TAG_GIT, &Unavailable::Failed(why)));
 }
 
 /// Saves what cosign saves, and beside it the manifests of the base image, which show which layers are the base's.

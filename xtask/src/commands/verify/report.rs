@@ -122,7 +122,7 @@ pub(super) fn conclude(entries: &[Entry]) -> Result<()> {
 mod tests {
     use super::{Entry, conclude, text};
     use crate::evidence::claims;
-    use crate::verify::claim::{Claim, Unseen};
+    use crate::verify::claim::{Claim, Unavailable};
 
     fn entry() -> Entry {
         Entry {
@@ -140,8 +140,8 @@ mod tests {
 
     #[test]
     fn evidence_and_commands_cannot_add_lines_to_the_report() {
-        let found = Unseen::Wrong("a\u{1b}[1A\u{1b}[2K\nok     signature            held".to_owned());
-        let mut claim = Claim::unseen(claims::IMAGE_LABELS, &found);
+        let found = Unavailable::Invalid("a\u{1b}[1A\u{1b}[2K\nok     signature            held".to_owned());
+        let mut claim = Claim::unavailable(claims::IMAGE_LABELS, &found);
         claim.by_hand = Some("inspect a\u{1b}[1A\nok     signature            held".to_owned());
         let report = text(&Entry { claims: vec![claim], ..entry() });
         let lines: Vec<_> = report.lines().skip(3).collect();
@@ -152,11 +152,11 @@ mod tests {
     #[test]
     fn an_image_that_could_not_be_queried_is_not_reported_as_missing() {
         let heading = |unseen| {
-            let claim = Claim::unseen(claims::IMAGE_PRESENT, &unseen);
+            let claim = Claim::unavailable(claims::IMAGE_PRESENT, &unseen);
             text(&Entry { claims: vec![claim], ..entry() }).lines().nth(1).unwrap().to_owned()
         };
-        assert_eq!(heading(Unseen::Away("answered 503".to_owned())), "image not known");
-        assert_eq!(heading(Unseen::Wrong("there is none".to_owned())), "no image");
+        assert_eq!(heading(Unavailable::Transient("answered 503".to_owned())), "image not known");
+        assert_eq!(heading(Unavailable::Invalid("there is none".to_owned())), "no image");
     }
 
     #[test]

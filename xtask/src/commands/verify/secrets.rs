@@ -129,7 +129,7 @@ mod tests {
     use super::{Allowed, why_doubtful};
     use crate::evidence::claims;
     use crate::inputs::config::{BaseRegistry, Config, tests::example};
-    use crate::verify::claim::{Claim, Unseen};
+    use crate::verify::claim::{Claim, Unavailable};
 
     /// A configuration with registries, as host, user and token, and with build secrets.
     fn config(registries: &[(&str, &str, &str)], secrets: &[&str]) -> Config {
@@ -189,8 +189,8 @@ mod tests {
 
     #[test]
     fn nothing_is_built_from_a_commit_of_doubtful_origin() {
-        let claim = |id, unseen: &Unseen| Claim::unseen(id, unseen);
-        let (wrong, away) = (Unseen::Wrong("no".to_owned()), Unseen::Away("503".to_owned()));
+        let claim = |id, unseen: &Unavailable| Claim::unavailable(id, unseen);
+        let (wrong, away) = (Unavailable::Invalid("no".to_owned()), Unavailable::Transient("503".to_owned()));
         for id in [
             claims::SOURCE_BRANCH,
             claims::TAG_SIGNED,

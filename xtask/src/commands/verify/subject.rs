@@ -11,7 +11,7 @@ use crate::inputs::source::Source;
 use crate::inputs::version::ReleaseTag;
 use crate::process::Runner;
 use crate::process::failure::Misuse;
-use crate::process::scratch::Scratch;
+use crate::process::temp_dir::TempDir;
 use crate::tool::git::Git;
 
 /// The label that says which version the image is.
@@ -41,7 +41,7 @@ impl Subject {
 pub(super) struct Repository {
     pub(super) git: Git,
     address: Option<String>,
-    _clone: Option<Scratch>,
+    _clone: Option<TempDir>,
 }
 
 impl Repository {
@@ -56,7 +56,7 @@ impl Repository {
                 )
                 .into());
             }
-            let scratch = Scratch::new()?;
+            let scratch = TempDir::new()?;
             let git = Git::cloned(runner, address, &scratch.path().join("source")).with_context(|| {
                 format!(
                     "`--source {address}` cannot be cloned; name a repository that you may read, by an address such as \

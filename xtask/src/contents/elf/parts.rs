@@ -9,7 +9,7 @@ use anyhow::Result;
 const KEPT: u64 = 64 << 20;
 
 /// How much of a range after that is kept. Nothing that is needed is larger.
-const LARGEST: u64 = 1 << 20;
+const MAX_SIZE: u64 = 1 << 20;
 
 /// What was kept so far.
 pub(super) struct Parts {
@@ -45,7 +45,7 @@ impl Parts {
             |at: u64| self.rest(at).is_some_and(|rest| at + rest.len() as u64 == self.end);
         let first = needed
             .iter()
-            .map(|range| range.start..range.end.min(range.start.saturating_add(LARGEST).max(KEPT)).min(size))
+            .map(|range| range.start..range.end.min(range.start.saturating_add(MAX_SIZE).max(KEPT)).min(size))
             .filter(|range| range.start < range.end && self.end < range.end)
             .filter(|range| self.end <= range.start || is_kept_up_to_end(range.start))
             .min_by_key(|range| range.start)?;

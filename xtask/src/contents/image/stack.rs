@@ -10,7 +10,7 @@ use super::super::npm;
 use crate::inputs::PACKAGE_JSON;
 
 /// The facts at the paths of an image, each with the number of its layer, from 0.
-pub(super) type Seen<'a> = BTreeMap<String, (usize, &'a Fact)>;
+pub(super) type Observed<'a> = BTreeMap<String, (usize, &'a Fact)>;
 
 /// Engines unpack a layer in different ways, and it may come from the base image. In a base image, such a layer is no
 /// reason to refuse the image.
@@ -27,7 +27,12 @@ impl std::error::Error for UnknownOrigin {}
 
 /// Refuses the layer `number` if engines unpack it in different ways, because some of them get other contents than
 /// were read here. A base image is pinned by its digest, so nobody can slip such a layer into it.
-fn refuse_odd(number: usize, layer: &LayerFacts, seen: &Seen<'_>, base_layers: Option<usize>) -> Result<()> {
+fn refuse_odd(
+    number: usize,
+    layer: &LayerFacts,
+    seen: &Observed<'_>,
+    base_layers: Option<usize>,
+) -> Result<()> {
     if base_layers.is_some_and(|base| number < base) {
         return Ok(());
     }
@@ -41,7 +46,7 @@ fn refuse_odd(number: usize, layer: &LayerFacts, seen: &Seen<'_>, base_layers: O
 
 /// The first directory of `layer` without an entry that is at or below a symbolic link of a lower layer. Some engines
 /// follow the link, others replace it.
-fn below_link(layer: &LayerFacts, seen: &Seen<'_>) -> Option<String> {
+fn below_link(layer: &LayerFacts, seen: &Observed<'_>) -> Option<String> {
     let is_link = |path: &str| {
         seen.get(path)
             .is_some_and(|(_, fact)| matches!(fact, Fact::Link(_) | Fact::Symlink | Fact::Loader(_)))
@@ -57,8 +62,8 @@ fn below_link(layer: &LayerFacts, seen: &Seen<'_>) -> Option<String> {
 }
 
 /// The visible fact at each path, and its layer.
-pub(super) fn stack<L: Borrow<LayerFacts>>(layers: &[L], base_layers: Option<usize>) -> Result<Seen<'_>> {
-    let mut seen = Seen::new();
+pub(super) fn stack<L: Borrow<LayerFacts>>(layers: &[L], base_layers: Option<usize>) -> Result<Observed<'_>> {
+    let mut seen = Observed::new();
     for (number, layer) in layers.iter().map(L::borrow).enumerate() {
         layer.opaque.iter().for_each(|directory| hide_below(&mut seen, directory));
         for path in &layer.whiteouts {
@@ -94,7 +99,7 @@ pub(super) fn stack<L: Borrow<LayerFacts>>(layers: &[L], base_layers: Option<usi
 
 /// A path that is not a directory hides the earlier entry at that path and everything below it. All of its parents
 /// become directories.
-fn replace<'a>(seen: &mut Seen<'_>, paths: impl Iterator<Item = &'a String>) {
+fn replace<'a>(seen: &mut Observed<'_>, paths: impl Iterator<Item = &'a String>) {
     let mut last = "";
     for path in paths {
         hide(seen, path);
@@ -109,12 +114,12 @@ fn replace<'a>(seen: &mut Seen<'_>, paths: impl Iterator<Item = &'a String>) {
     }
 }
 
-fn hide(seen: &mut Seen<'_>, path: &str) {
+fn hide(seen: &mut Observed<'_>, path: &str) {
     seen.remove(path);
     hide_below(seen, path);
 }
 
-fn hide_below(seen: &mut Seen<'_>, directory: &str) {
+fn hide_below(seen: &mut Observed<'_>, directory: &str) {
     let prefix = if directory.is_empty() { String::new() } else { format!("{directory}/") };
     let below =
         seen.range(prefix.clone()..).map(|(path, _)| path).take_while(|path| path.starts_with(&prefix));

@@ -15,7 +15,7 @@ use super::names::{ReadAs, is_loader, read_as};
 use super::places::{EntryKind, Places};
 
 /// Enough for the list of a system with every package of its distribution.
-const LARGEST_LIST: u64 = 256 << 20;
+const MAX_LIST_SIZE: u64 = 256 << 20;
 
 const WHITEOUT: &str = ".wh.";
 const OPAQUE: &str = ".wh..wh..opq";
@@ -166,10 +166,10 @@ impl<'a> Collector<'a> {
         match read_as(path) {
             Some(ReadAs::Manifest) => self.manifest(path, size, archive),
             Some(ReadAs::Debian) => {
-                Ok(Some(Fact::Debian(system::debian(self.whole(size, LARGEST_LIST, archive)?, budget)?)))
+                Ok(Some(Fact::Debian(system::debian(self.whole(size, MAX_LIST_SIZE, archive)?, budget)?)))
             }
             Some(ReadAs::Alpine) => {
-                Ok(Some(Fact::Alpine(system::alpine(self.whole(size, LARGEST_LIST, archive)?, budget)?)))
+                Ok(Some(Fact::Alpine(system::alpine(self.whole(size, MAX_LIST_SIZE, archive)?, budget)?)))
             }
             Some(ReadAs::OsRelease) => {
                 Ok(system::os_release(self.whole(size, 1 << 20, archive)?).map(Fact::OsRelease))
@@ -183,10 +183,10 @@ impl<'a> Collector<'a> {
     /// packages contain such files for their tests.
     fn manifest<R: Read>(&mut self, path: &str, size: u64, archive: &mut Archive<R>) -> Result<Option<Fact>> {
         let is_installed = npm::is_installed_manifest(path);
-        if size > npm::LARGEST_MANIFEST && !is_installed {
+        if size > npm::MAX_MANIFEST_SIZE && !is_installed {
             return self.elf(path, size, archive);
         }
-        match PackageJson::parse(self.whole(size, npm::LARGEST_MANIFEST, archive)?) {
+        match PackageJson::parse(self.whole(size, npm::MAX_MANIFEST_SIZE, archive)?) {
             Ok(manifest) => Ok(Some(Fact::Manifest(manifest))),
             Err(_) if is_installed => Ok(Some(Fact::Manifest(PackageJson::default()))),
             // A binary remains a binary under this name, too.

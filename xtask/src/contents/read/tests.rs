@@ -16,9 +16,9 @@ use super::{Damaged, Job, Known, Layers, Part, Source, read};
 use crate::inputs::dockerfile::Own;
 use crate::oci::manifest::tests::descriptor;
 use crate::oci::reference::Digest;
-use crate::oci::registry::WrongBytes;
+use crate::oci::registry::DigestMismatch;
 use crate::process::environment::Environment;
-use crate::process::scratch::Scratch;
+use crate::process::temp_dir::TempDir;
 
 /// Plain tar files by digest.
 struct Shelf(BTreeMap<Digest, Vec<u8>>, AtomicUsize);
@@ -38,7 +38,7 @@ struct Scene {
     parts: Vec<Part>,
     base: Base,
     cache: Cache,
-    home: Scratch,
+    home: TempDir,
     own: Own,
 }
 
@@ -58,7 +58,7 @@ fn scene() -> Scene {
     let part = |platform| Part::of(platform, bytes.as_bytes(), config.as_bytes()).unwrap();
     let parts = vec![part("linux/amd64"), part("linux/arm64")];
     let base = Base::from_layers([("linux/amd64", &digests[..1]), ("linux/arm64", &digests[..1])]);
-    let home = Scratch::new().unwrap();
+    let home = TempDir::new().unwrap();
     let cache = Cache::new(&Environment::from_pairs([("HOME", home.path().to_str().unwrap())])).unwrap();
     let shelf = Shelf(digests.into_iter().zip(tars).collect(), AtomicUsize::new(0));
     let own = Own { from: 1, layers: 1, sets_node_version: false, omits_optional: false };
@@ -208,7 +208,7 @@ fn after_a_failure_no_further_layer_is_fetched() {
 
 #[test]
 fn wrong_bytes_damaged_images_and_missing_layers_are_told_apart_by_type() {
-    let is_wrong = |error: &anyhow::Error| error.chain().any(<dyn std::error::Error>::is::<WrongBytes>);
+    let is_wrong = |error: &anyhow::Error| error.chain().any(<dyn std::error::Error>::is::<DigestMismatch>);
     let is_damaged = |error: &anyhow::Error| error.chain().any(<dyn std::error::Error>::is::<Damaged>);
     let mut changed = scene();
     changed.parts[1].diff_ids[1] = Digest::of(b"other");

@@ -11,7 +11,7 @@ use crate::inputs::keys::PublicKey;
 use crate::inputs::source::Source;
 use crate::oci::media_type::INDEX;
 use crate::oci::reference::Digest;
-use crate::oci::registry::MOST_REFERRERS;
+use crate::oci::registry::MAX_REFERRERS;
 use crate::tool::git::Commit;
 
 const KEY: &str = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAECRUo21Yf0U4/VBrydTppsu2jJdB5\n\
@@ -162,9 +162,9 @@ fn an_index_that_names_more_manifests_than_the_limit_is_refused() {
         let manifests = vec![json!({"digest": Digest::of(b"manifest")}); count];
         json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests}).to_string()
     };
-    let whole = index(MOST_REFERRERS);
-    assert_eq!(entries(whole.as_bytes()).unwrap().len(), MOST_REFERRERS);
-    assert_eq!(named(whole.as_bytes()).unwrap().len(), MOST_REFERRERS);
-    let more = index(MOST_REFERRERS + 1);
+    let whole = index(MAX_REFERRERS);
+    assert_eq!(entries(whole.as_bytes()).unwrap().len(), MAX_REFERRERS);
+    assert_eq!(named(whole.as_bytes()).unwrap().len(), MAX_REFERRERS);
+    let more = index(MAX_REFERRERS + 1);
     assert!(entries(more.as_bytes()).is_err() && named(more.as_bytes()).is_err());
 }

@@ -12,7 +12,7 @@ use crate::process::time::rfc3339;
 
 use super::change::Change;
 use super::head::{Group, Place};
-use super::{Entry, LARGEST, Page, Section, lines};
+use super::{Entry, MAX_SIZE, Page, Section, lines};
 
 pub use file::with;
 
@@ -84,7 +84,7 @@ pub fn changelog(
 }
 
 fn body(repository: Option<&str>, section: &Section<'_>) -> String {
-    let mut page = Page::new(repository, LARGEST);
+    let mut page = Page::new(repository, MAX_SIZE);
     for (kind, heading) in KINDS {
         let of_kind =
             || section.changes.iter().filter(move |change| Kind::of(change, section.groups) == Some(kind));

@@ -14,7 +14,7 @@ use crate::process::shown::few;
 use super::text::as_written;
 
 /// The maximum number of values on one line.
-const MOST: usize = 20;
+const MAX: usize = 20;
 
 /// Lines of Markdown. Each is a list entry or a sentence.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -204,7 +204,7 @@ impl Compared {
 }
 
 fn listed(values: &BTreeSet<String>) -> String {
-    few(values.iter().map(|value| as_written(value)), MOST).unwrap_or_else(|| "none".to_owned())
+    few(values.iter().map(|value| as_written(value)), MAX).unwrap_or_else(|| "none".to_owned())
 }
 
 #[cfg(test)]

@@ -47,8 +47,8 @@ const RELEASING: [&str; 12] =
     ["release", "version", "bump", "prepare", "publish", "tag", "set", "to", "for", "from", "new", "the"];
 
 /// The longest subject that only sets a version, and the longest name of an emoji, in bytes.
-const LONGEST_VERSION: usize = 80;
-const LONGEST_NAME: usize = 40;
+const MAX_VERSION_LEN: usize = 80;
+const MAX_NAME_LEN: usize = 40;
 
 /// How a subject begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -86,7 +86,7 @@ pub(super) fn is_version(subject: &str) -> bool {
     // Most subjects are ruled out here, too.
     let begins =
         subject.bytes().next().is_some_and(|byte| byte.is_ascii_digit() || b"vVrRbBpPtTsS".contains(&byte));
-    if !begins || subject.len() > LONGEST_VERSION || !subject.contains('.') {
+    if !begins || subject.len() > MAX_VERSION_LEN || !subject.contains('.') {
         return false;
     }
     let subject = squashed(subject).map_or(subject, |(subject, _number)| subject);
@@ -117,7 +117,7 @@ impl Emoji<'_> {
 fn emoji(subject: &str) -> Option<(Emoji<'_>, &str)> {
     let (emoji, rest) = match subject.as_bytes().first()? {
         b':' => {
-            let (code, rest) = subject[1..].split_once(':').filter(|(code, _)| code.len() <= LONGEST_NAME)?;
+            let (code, rest) = subject[1..].split_once(':').filter(|(code, _)| code.len() <= MAX_NAME_LEN)?;
             let is_name =
                 |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_+-".contains(&byte);
             (!code.is_empty() && code.bytes().all(is_name)).then_some((Emoji::Code(code), rest))?

@@ -5,7 +5,7 @@ use crate::inputs::people::{People, Person};
 use super::text::as_written;
 
 /// The maximum number of names. Further ones are only counted.
-const MOST: usize = 20;
+const MAX: usize = 20;
 
 /// Who contributed, and who did so for the first time; empty if there is nobody.
 pub(super) fn line(people: &People) -> String {
@@ -30,8 +30,8 @@ pub(super) fn line(people: &People) -> String {
 }
 
 fn listed(people: &[&Person]) -> String {
-    let shown: Vec<_> = people.iter().take(MOST).map(|person| as_written(&person.name)).collect();
-    match people.len().saturating_sub(MOST) {
+    let shown: Vec<_> = people.iter().take(MAX).map(|person| as_written(&person.name)).collect();
+    match people.len().saturating_sub(MAX) {
         0 => shown.join(", "),
         more => format!("{} and {more} more", shown.join(", ")),
     }

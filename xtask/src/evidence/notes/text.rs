@@ -6,22 +6,22 @@ use crate::process::leaks;
 use crate::process::shown::is_hidden;
 
 /// Longer text is cut to this many characters, and ends with `…`.
-const LONGEST: usize = 200;
+const MAX_LEN: usize = 200;
 
-/// As [`LONGEST`], for what a person has to read before upgrading.
-const LONGEST_WHOLE: usize = 2_000;
+/// As [`MAX_LEN`], for what a person has to read before upgrading.
+const MAX_TOTAL_LEN: usize = 2_000;
 
 /// `words` as a code span (`CommonMark` 0.31 §6.1). Within a code span neither Markdown nor a forge's own processing
 /// (links to bare addresses, issues, commits and people, `:emoji:`) changes anything. Invisible characters are dropped,
 /// and anything that looks like a secret is masked. The text is cut only after that, because part of a secret has no
 /// recognizable shape.
 pub(super) fn as_written(words: &str) -> String {
-    within(words, LONGEST)
+    within(words, MAX_LEN)
 }
 
 /// As [`as_written`], for the footers about breaking changes.
 pub(super) fn as_written_whole(words: &str) -> String {
-    within(words, LONGEST_WHOLE)
+    within(words, MAX_TOTAL_LEN)
 }
 
 fn within(words: &str, longest: usize) -> String {

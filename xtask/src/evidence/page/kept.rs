@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 
-use super::{Format, Page, Unfinished, image_part, own_part, promises};
+use super::{Format, Page, Unfinished, generated_part, image_part, own_part};
 use crate::inputs::words;
 
 /// The text that people wrote on a page.
@@ -51,7 +51,7 @@ pub fn check_words(found: &str) -> Result<()> {
 /// part about an image above its own.
 pub fn with_words_of(found: &str, page: Page) -> Result<Page> {
     let Kept { above, below, is_ours } = Kept::of(found)?;
-    let rest = if is_ours { promises(&page.body) } else { &page.body };
+    let rest = if is_ours { generated_part(&page.body) } else { &page.body };
     let above = if !is_ours && is_in_tag_message(above.trim(), rest) { "" } else { above.trim() };
     let parts = [above, below.trim(), rest.trim_end()];
     let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();

@@ -1,7 +1,7 @@
 //! Which part of a page is compared, and how the words that people wrote on it are kept.
 
 use super::{
-    Format, Page, PublishedPage, has_image_part, has_same_content, names_image, promises, pulled,
+    Format, Page, PublishedPage, generated_part, has_image_part, has_same_content, names_image, pulled,
     with_words_of,
 };
 use crate::tool::git::Commit;
@@ -29,7 +29,7 @@ fn published(body: &str) -> PublishedPage {
 fn people_may_add_text_only_above_the_generated_part() {
     let mark = Format::NEWEST.mark();
     let expected = page(&format!("## Changes\n\n- one\n\n## Image\n\npromise\n\n{mark}\n"));
-    assert!(promises(&expected.body).ends_with(&format!("promise\n\n{mark}\n")));
+    assert!(generated_part(&expected.body).ends_with(&format!("promise\n\n{mark}\n")));
     let found = |body: &str| found(body, &expected);
     let body = &expected.body;
     assert!(found(body) && found(body.trim_end()));

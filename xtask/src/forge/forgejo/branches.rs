@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 
 /// Longer than any name that people type.
-const LONGEST: usize = 200;
+const MAX_LEN: usize = 200;
 
 /// Checks that `name` can be put into an address without escaping and without changing the address's meaning.
 ///
@@ -16,8 +16,8 @@ pub(super) fn check_name(name: &str) -> Result<()> {
             && word.chars().all(|c| c.is_ascii_alphanumeric() || "-_.+@=,".contains(c))
     };
     ensure!(
-        name.len() <= LONGEST && name.split('/').all(plain),
-        "`{}` is not a branch name that can be put into a request: expected letters, digits and `-_.+@=,/`, at most {LONGEST}",
+        name.len() <= MAX_LEN && name.split('/').all(plain),
+        "`{}` is not a branch name that can be put into a request: expected letters, digits and `-_.+@=,/`, at most {MAX_LEN}",
         name.escape_debug()
     );
     Ok(())

@@ -6,14 +6,14 @@ use serde_json::json;
 use super::answers::AttachmentSettings;
 use super::{Forgejo, PAGE_SIZE, status};
 use crate::forge::{CiState, NO_TOKEN, Read as _};
-use crate::http::{LARGEST_LISTING, Method, Request};
+use crate::http::{MAX_LISTING_SIZE, Method, Request};
 use crate::inputs::config::{CiStatus, RepositoryName};
 use crate::process::command_line::quote;
 use crate::process::problem::Problem;
 use crate::tool::git::Commit;
 
 /// In seconds. With a larger clock skew, tokens and timestamps are worthless.
-const MOST_CLOCK_SKEW: u64 = 120;
+const MAX_CLOCK_SKEW: u64 = 120;
 
 /// More pages of contexts than people would ever look at.
 const MAX_STATUS_PAGES: usize = 40;
@@ -100,7 +100,7 @@ impl Forgejo {
         if self.config.ci_status == CiStatus::Off {
             return Ok(CiState::Green);
         }
-        let (mut statuses, mut left) = (Vec::new(), LARGEST_LISTING);
+        let (mut statuses, mut left) = (Vec::new(), MAX_LISTING_SIZE);
         for page in 1..=MAX_STATUS_PAGES {
             let path = format!("commits/{commit}/status?limit={PAGE_SIZE}&page={page}");
             let combined: Option<status::Combined> = self.get_page(&path, &mut left)?;
@@ -121,7 +121,7 @@ impl Forgejo {
         let date = response.header("Date").with_context(|| format!("{response} without a `Date`"))?;
         let theirs = crate::process::time::parse_http_date(date)?;
         let skew = theirs.abs_diff(crate::process::time::now()?);
-        Ok((skew > MOST_CLOCK_SKEW).then(|| {
+        Ok((skew > MAX_CLOCK_SKEW).then(|| {
             Problem::new("clock", format!("this machine's clock is {skew} s off the forge's; set it, for example with `timedatectl set-ntp true`"))
         }))
     }

@@ -19,7 +19,7 @@ use crate::tool::git::Commit;
 pub const BUDGET: Duration = Duration::from_secs(5);
 
 /// After this many pages, the answer counts as incomplete.
-const MOST_PAGES: usize = 20;
+const MAX_PAGES: usize = 20;
 
 /// The greatest number with nine digits; no forge has that many pull requests.
 const GREATEST_NUMBER: u32 = 999_999_999;
@@ -75,7 +75,7 @@ fn read(
     mut ask: impl FnMut(usize) -> Result<Vec<Pull>>,
 ) -> Result<Pulls> {
     let mut found = Pulls::default();
-    for page in 1..=MOST_PAGES {
+    for page in 1..=MAX_PAGES {
         let pulls = ask(page)?;
         for Pull { number, merged, merge_commit_sha, .. } in &pulls {
             ensure!((1..=GREATEST_NUMBER).contains(number), "the forge has a pull request {number}");
@@ -90,7 +90,7 @@ fn read(
             return Ok(found);
         }
     }
-    bail!("more than {} pull requests changed since the previous release", MOST_PAGES * PAGE_SIZE)
+    bail!("more than {} pull requests changed since the previous release", MAX_PAGES * PAGE_SIZE)
 }
 
 #[cfg(test)]
@@ -101,7 +101,7 @@ mod tests {
 
     use serde_json::{Value, json};
 
-    use super::{MOST_PAGES, Pull, pulls, read};
+    use super::{MAX_PAGES, Pull, pulls, read};
     use crate::inputs::config::tests::example;
     use crate::process::Runner;
     use crate::process::environment::Environment;
@@ -156,8 +156,8 @@ mod tests {
             };
             read(&none, 0, asked)
         };
-        assert!(of_page(MOST_PAGES).is_ok());
-        let error = of_page(MOST_PAGES + 1).unwrap_err().to_string();
+        assert!(of_page(MAX_PAGES).is_ok());
+        let error = of_page(MAX_PAGES + 1).unwrap_err().to_string();
         assert!(error.contains("more than 1000"), "{error}");
     }
 
@@ -179,7 +179,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut config = example();
         config.forge = format!("http://{}", listener.local_addr().unwrap()).try_into().unwrap();
-        let runner = Runner::new(&Environment::of_this_process());
+        let runner = Runner::new(&Environment::from_process());
         let began = Instant::now();
         let error = pulls(&runner, &config, &BTreeSet::new(), 0, Duration::from_millis(300)).unwrap_err();
         assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());

@@ -6,18 +6,18 @@ use super::answers::{Branch, Release, Repository, TagAnswer};
 use super::{Forgejo, PAGE_SIZE, branches};
 use crate::evidence::assets::Listed;
 use crate::evidence::page::PublishedPage;
-use crate::forge::{BranchHead, CiState, Read, RunSaid};
-use crate::http::{LARGEST_LISTING, Method, Request};
+use crate::forge::{BranchHead, CiState, Read, RunLookup};
+use crate::http::{MAX_LISTING_SIZE, Method, Request};
 use crate::inputs::signers::SignedTag;
 use crate::inputs::version::ReleaseTag;
 use crate::process::problem::Problem;
 use crate::tool::git::Commit;
 
 /// More pages than the releases of one repository fill.
-const MOST_PAGES: usize = 200;
+const MAX_PAGES: usize = 200;
 
 impl Read for Forgejo {
-    fn run(&self, id: u64) -> Result<RunSaid> {
+    fn run(&self, id: u64) -> Result<RunLookup> {
         self.read_run(id)
     }
 
@@ -84,8 +84,8 @@ impl Read for Forgejo {
     }
 
     fn pages(&self) -> Result<Vec<PublishedPage>> {
-        let (mut pages, mut left) = (Vec::new(), LARGEST_LISTING);
-        for number in 1..=MOST_PAGES {
+        let (mut pages, mut left) = (Vec::new(), MAX_LISTING_SIZE);
+        for number in 1..=MAX_PAGES {
             let path = format!("releases?limit={PAGE_SIZE}&page={number}");
             let listed: Option<Vec<Release>> = self.get_page(&path, &mut left)?;
             let listed = listed.with_context(|| format!("the forge has no `{}`", self.config.repository))?;
@@ -99,7 +99,7 @@ impl Read for Forgejo {
                 }
             }
         }
-        bail!("listing the releases of `{}`: no end after {MOST_PAGES} pages", self.config.repository)
+        bail!("listing the releases of `{}`: no end after {MAX_PAGES} pages", self.config.repository)
     }
 
     fn assets(&self, tag: &ReleaseTag, wanted: &[&Listed]) -> Vec<Result<Option<Vec<u8>>>> {

@@ -7,7 +7,7 @@ use crate::http::{Request, Response, resolve};
 use crate::inputs::config::RepositoryName;
 
 /// The repository and its owner may each have been renamed, more than once.
-const MOST_HOPS: usize = 5;
+const MAX_HOPS: usize = 5;
 
 /// The answer to `request` under the repository's present name, and that name if it differs from the one in
 /// `request`. `send` sends a request with the authorization that it has.
@@ -20,7 +20,7 @@ pub(super) fn follow(
     send: impl Fn(&Request) -> Result<Response>,
 ) -> Result<(Response, Option<RepositoryName>)> {
     let (mut response, mut present) = (send(&request)?, None);
-    for _ in 0..MOST_HOPS {
+    for _ in 0..MAX_HOPS {
         let Some((name, url)) = read(api, &request, &response) else { break };
         request = request.renamed(url);
         response = send(&request)?;

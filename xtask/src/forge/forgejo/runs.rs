@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
 
 use super::Forgejo;
-use crate::forge::{RunRecord, RunSaid};
+use crate::forge::{RunLookup, RunRecord};
 use crate::http::{Method, Request, Response};
 use crate::tool::git::Commit;
 
@@ -51,14 +51,14 @@ impl RunAnswer {
 
 impl Forgejo {
     /// As [`crate::forge::Read::run`].
-    pub(super) fn read_run(&self, id: u64) -> Result<RunSaid> {
+    pub(super) fn read_run(&self, id: u64) -> Result<RunLookup> {
         let ask = |rest: &str| self.send(Request::new(Method::Get, self.url(&format!("actions/runs{rest}"))));
         let response = ask(&format!("/{id}"))?;
         match response.status {
             200 => {
                 let answer: RunAnswer = response.json()?;
                 ensure!(answer.id == id, "{response} with the run {}: expected {id}", answer.id);
-                answer.record().with_context(|| format!("{response}: reading it")).map(RunSaid::Recorded)
+                answer.record().with_context(|| format!("{response}: reading it")).map(RunLookup::Recorded)
             }
             // A forge without this API gives the same answer as one that has no such run.
             404 => of_missing(&response, &ask("?limit=1")?),
@@ -68,18 +68,18 @@ impl Forgejo {
 }
 
 /// What a 404 means: if the forge lists runs, it has none with that id.
-fn of_missing(response: &Response, listed: &Response) -> Result<RunSaid> {
+fn of_missing(response: &Response, listed: &Response) -> Result<RunLookup> {
     match listed.status {
-        200 => Ok(RunSaid::Missing),
-        404 => Ok(RunSaid::Untold(response.to_string())),
+        200 => Ok(RunLookup::Missing),
+        404 => Ok(RunLookup::Refused(response.to_string())),
         _ => untold(listed),
     }
 }
 
-/// [`RunSaid::Untold`] for a status that refuses the query permanently; an error for any other status.
-fn untold(response: &Response) -> Result<RunSaid> {
+/// [`RunLookup::Refused`] for a status that refuses the query permanently; an error for any other status.
+fn untold(response: &Response) -> Result<RunLookup> {
     match response.status {
-        401 | 403 | 405 | 410 | 501 => Ok(RunSaid::Untold(response.to_string())),
+        401 | 403 | 405 | 410 | 501 => Ok(RunLookup::Refused(response.to_string())),
         _ => Err(response.unexpected()),
     }
 }
@@ -87,7 +87,7 @@ fn untold(response: &Response) -> Result<RunSaid> {
 #[cfg(test)]
 mod tests {
     use super::{RunAnswer, of_missing, untold};
-    use crate::forge::{RunRecord, RunSaid};
+    use crate::forge::{RunLookup, RunRecord};
     use crate::http::Response;
     use crate::tool::git::Commit;
     use serde_json::json;
@@ -144,11 +144,11 @@ mod tests {
     fn a_run_is_missing_only_where_the_forge_lists_runs() {
         let answer = |status: u16| Response::of(status, &[], b"{}");
         let said = |listed: u16| of_missing(&answer(404), &answer(listed));
-        assert_eq!(said(200).unwrap(), RunSaid::Missing);
+        assert_eq!(said(200).unwrap(), RunLookup::Missing);
         for status in [401, 403, 404, 405] {
-            assert!(matches!(said(status), Ok(RunSaid::Untold(_))), "{status}");
+            assert!(matches!(said(status), Ok(RunLookup::Refused(_))), "{status}");
         }
         assert!(said(500).is_err());
-        assert!(matches!(untold(&answer(403)), Ok(RunSaid::Untold(_))) && untold(&answer(503)).is_err());
+        assert!(matches!(untold(&answer(403)), Ok(RunLookup::Refused(_))) && untold(&answer(503)).is_err());
     }
 }

@@ -136,7 +136,7 @@ impl Write for Forgejo {
         if changes.is_empty() { Ok(()) } else { self.patch(published.id, &changes.into()) }
     }
 
-    fn settle_latest(&self, highest: &ReleaseTag) -> Result<bool> {
+    fn fix_latest_mark(&self, highest: &ReleaseTag) -> Result<bool> {
         if self.shows_as_latest(highest)? {
             return Ok(false);
         }
@@ -186,7 +186,7 @@ fn changes(published: &PublishedPage, page: &Page) -> serde_json::Map<String, se
     if found.body != page.body {
         changes.insert("body".to_owned(), page.body.clone().into());
     }
-    // A page that a person began names a branch. `settle_latest` hides a page for a moment. If a run ends then, the
+    // A page that a person began names a branch. `fix_latest_mark` hides a page for a moment. If a run ends then, the
     // next run shows the page again only if it names the commit: otherwise it could be a person's draft.
     if found.commit != page.commit {
         changes.insert("target_commitish".to_owned(), page.commit.as_str().into());

@@ -8,7 +8,7 @@ use super::Forgejo;
 use crate::process::shown::few;
 
 /// The most names that are shown.
-const MOST_NAMES: usize = 10;
+const MAX_NAMES: usize = 10;
 
 /// `GET /repos/{o}/{r}/assignees`: who may write code, issues or pull requests. The list of collaborators lacks the
 /// owner and the members of teams.
@@ -28,7 +28,7 @@ impl Forgejo {
 /// `None` if there are no names.
 fn said(mut names: Vec<String>) -> Option<String> {
     names.sort();
-    let shown = few(names.iter().map(|name| format!("`{}`", name.escape_debug())), MOST_NAMES)?;
+    let shown = few(names.iter().map(|name| format!("`{}`", name.escape_debug())), MAX_NAMES)?;
     Some(format!("everybody among {shown} who may push a branch can read the secrets"))
 }
 

@@ -14,10 +14,10 @@ use crate::process::shown::is_hidden;
 const OTHERS: &str = "*";
 
 /// The maximum number of groups, and of types in one group.
-const MOST: usize = 32;
+const MAX: usize = 32;
 
 /// The longest title or type, in characters.
-const LONGEST: usize = 50;
+const MAX_LEN: usize = 50;
 
 /// The ASCII characters that a title may have besides letters, digits and spaces. Markdown, HTML and forges give none
 /// of them a special meaning, except `&`, which is written as an entity.
@@ -158,7 +158,7 @@ impl TryFrom<Vec<Written>> for Groups {
         if written.is_empty() {
             return Ok(Self::default());
         }
-        ensure!(written.len() <= MOST, "`notes.groups` has more than {MOST} groups");
+        ensure!(written.len() <= MAX, "`notes.groups` has more than {MAX} groups");
         let (mut groups, mut types, mut titles) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
         for written in written {
             // serde shows only the outermost context of an error.
@@ -188,22 +188,19 @@ fn group(written: Written) -> Result<Group> {
         check_type(&name).with_context(|| shown("the type", &name))?;
         types.insert(name.to_lowercase());
     }
-    ensure!(
-        (1..=MOST).contains(&types.len()),
-        "a group of `notes.groups` has no `types`, or more than {MOST}"
-    );
+    ensure!((1..=MAX).contains(&types.len()), "a group of `notes.groups` has no `types`, or more than {MAX}");
     Ok(Group { types, title, show: written.show })
 }
 
 fn shown(what: &str, text: &str) -> String {
-    let text: String = text.chars().take(LONGEST).collect();
+    let text: String = text.chars().take(MAX_LEN).collect();
     format!("reading {what} `{}` of `notes.groups`", text.escape_debug())
 }
 
 fn check_title(title: &str) -> Result<()> {
     ensure!(!title.trim().is_empty(), "it is empty");
     ensure!(title.trim() == title, "it begins or ends with a blank");
-    ensure!(title.chars().count() <= LONGEST, "it is longer than {LONGEST} characters");
+    ensure!(title.chars().count() <= MAX_LEN, "it is longer than {MAX_LEN} characters");
     let is_plain = |c: char| match c {
         _ if c.is_ascii() => c.is_ascii_alphanumeric() || c == ' ' || PUNCTUATION.contains(c),
         _ => !is_hidden(c) && !c.is_whitespace(),
@@ -219,7 +216,7 @@ fn check_title(title: &str) -> Result<()> {
 
 fn check_type(name: &str) -> Result<()> {
     ensure!(!name.is_empty(), "it is empty");
-    ensure!(name.chars().count() <= LONGEST, "it is longer than {LONGEST} characters");
+    ensure!(name.chars().count() <= MAX_LEN, "it is longer than {MAX_LEN} characters");
     let is_plain = |c: char| !c.is_whitespace() && !is_hidden(c) && !":()!".contains(c);
     ensure!(
         name.chars().all(is_plain),

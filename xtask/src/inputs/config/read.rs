@@ -157,11 +157,11 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::Config;
-    use crate::process::scratch::Scratch;
+    use crate::process::temp_dir::TempDir;
 
     #[test]
     fn init_is_suggested_in_a_repository_without_a_manifest() {
-        let scratch = Scratch::new().unwrap();
+        let scratch = TempDir::new().unwrap();
         let error = Config::of_work_tree(scratch.path()).unwrap_err().to_string();
         assert!(error.starts_with("there is no `/") && error.contains("`cargo xtask init DIR`"), "{error}");
     }

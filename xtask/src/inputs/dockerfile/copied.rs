@@ -18,7 +18,7 @@ pub struct Copied {
 /// long.
 #[must_use]
 pub fn copied(text: &str) -> Vec<Copied> {
-    if text.len() > super::LARGEST {
+    if text.len() > super::MAX_SIZE {
         return Vec::new();
     }
     let all = instructions(text);

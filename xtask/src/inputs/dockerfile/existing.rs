@@ -9,7 +9,7 @@ mod tests;
 use std::collections::BTreeSet;
 
 use super::parse::{Instruction, instructions};
-use super::words::{self, LONGEST_VALUE, Values};
+use super::words::{self, MAX_VALUE_LEN, Values};
 use super::{arguments, chain};
 
 /// A value with its line.
@@ -51,7 +51,7 @@ pub struct Existing {
 /// Reads a Dockerfile. The result is empty for a file that is too long.
 #[must_use]
 pub fn read(text: &str) -> Existing {
-    if text.len() > super::LARGEST {
+    if text.len() > super::MAX_SIZE {
         return Existing::default();
     }
     let all = instructions(text);
@@ -192,7 +192,7 @@ impl Reader {
         };
         let path = self.absolute(&path);
         // Each relative `WORKDIR` makes the path longer.
-        if path.len() > LONGEST_VALUE {
+        if path.len() > MAX_VALUE_LEN {
             return self.other(instruction);
         }
         let before = self.found.workdir.take();

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 /// The largest file that is read here, in bytes, and the deepest path: every pattern is compared with every folder of
 /// it.
-const LARGEST: usize = 16 << 10;
+const MAX_SIZE: usize = 16 << 10;
 const DEEPEST: usize = 32;
 
 /// The patterns, in order.
@@ -24,7 +24,7 @@ impl Ignored {
     /// is certain.
     #[must_use]
     pub fn read(text: &str) -> Option<Self> {
-        if text.len() > LARGEST {
+        if text.len() > MAX_SIZE {
             return None;
         }
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -115,7 +115,7 @@ fn matches(pattern: &str, name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Ignored, LARGEST};
+    use super::{Ignored, MAX_SIZE};
 
     /// Each row was built with `BuildKit`.
     #[test]
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_large_file_or_an_unsupported_pattern_gives_no_result() {
-        let long = "a\n".repeat(LARGEST);
+        let long = "a\n".repeat(MAX_SIZE);
         for text in [&*long, "[a-c]\n", "a\\ b\n", "../a\n", "a**\n", "!\n", "/\n", ".\n"] {
             assert_eq!(Ignored::read(text), None, "{text:?}");
         }

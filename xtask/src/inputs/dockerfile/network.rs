@@ -17,7 +17,7 @@ const LOOKED_AT: usize = 2 << 10;
 
 /// The words of a longer step are cut to this many characters: the rest is in the Dockerfile, whose digest is in the
 /// provenance.
-const LONGEST: usize = 1_000;
+const MAX_LEN: usize = 1_000;
 
 /// A `RUN` that has a network, or may have one.
 ///
@@ -109,7 +109,7 @@ fn is_without_network(arguments: &str, escape: char) -> bool {
 
 fn shortened(words: &str) -> String {
     let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
-    match words.char_indices().nth(LONGEST) {
+    match words.char_indices().nth(MAX_LEN) {
         Some((end, _)) => format!("{}…", &words[..end]),
         None => words,
     }

@@ -23,12 +23,12 @@ pub struct Runtime {
 
 /// The longest word in which variables are replaced, and the longest value of one, in bytes: a user, a port or a path
 /// is shorter.
-const LONGEST: usize = 200;
+const MAX_LEN: usize = 200;
 
 /// Reads a Dockerfile. The result is empty for a file that is too long.
 #[must_use]
 pub fn read(text: &str) -> Runtime {
-    if text.len() > super::LARGEST {
+    if text.len() > super::MAX_SIZE {
         return Runtime::default();
     }
     let all = parse::instructions(text);
@@ -88,7 +88,7 @@ fn take(runtime: &mut Runtime, variables: &mut Values, instruction: &Instruction
 
 /// Sets the variables of a line, all of whose values have been expanded.
 fn take_all(variables: &mut Values, set: Vec<(&str, Option<String>)>) {
-    let is_short = |value: &String| value.len() <= LONGEST;
+    let is_short = |value: &String| value.len() <= MAX_LEN;
     words::take(variables, set.into_iter().map(|(name, value)| (name, value.filter(is_short))));
 }
 
@@ -98,7 +98,7 @@ fn expanded(word: &str, variables: &Values) -> String {
 }
 
 fn fully_expanded(word: &str, variables: &Values) -> Option<String> {
-    if word.len() > LONGEST {
+    if word.len() > MAX_LEN {
         return None;
     }
     words::expand(word, &[variables]).ok()

@@ -7,7 +7,7 @@ use super::arguments;
 use super::image::{BaseImage, BaseImages};
 use super::npm;
 use super::parse::Instruction;
-use super::words::{self, LONGEST_VALUE, Values};
+use super::words::{self, MAX_VALUE_LEN, Values};
 use crate::inputs::finding::Rule;
 use crate::oci::platform::Platform;
 
@@ -197,7 +197,7 @@ impl<'a> Stages<'a> {
                 Err(name) => {
                     let why = if words::is_name(&name) {
                         format!(
-                            "has no value, or one of more than {LONGEST_VALUE} bytes; write `ARG {name}=…` before the first `FROM`"
+                            "has no value, or one of more than {MAX_VALUE_LEN} bytes; write `ARG {name}=…` before the first `FROM`"
                         )
                     } else {
                         "cannot be read here; write `$NAME`, `${NAME}` or `${NAME:-default}`".to_owned()

@@ -17,7 +17,7 @@ const DEEPEST: usize = 16;
 
 /// Variables are replaced up to this many bytes. No image reference and no path is longer. A value may name another one
 /// twice, so without this limit a few lines would fill the memory.
-pub(super) const LONGEST_VALUE: usize = 4096;
+pub(super) const MAX_VALUE_LEN: usize = 4096;
 
 /// The words with their quotes and escapes; empty if a quote is not closed.
 pub(super) fn split(text: &str) -> Vec<&str> {
@@ -78,7 +78,7 @@ pub(super) fn is_of_name(c: char) -> bool {
 
 /// What a word means, with `$NAME`, `${NAME}`, `${NAME-default}` and `${NAME:-default}` replaced by the value in the
 /// first of `known` that has the name. `Err` names a variable that is unknown or whose value does not fit into
-/// [`LONGEST_VALUE`], or contains what is not read here, such as another operator of `BuildKit`.
+/// [`MAX_VALUE_LEN`], or contains what is not read here, such as another operator of `BuildKit`.
 pub(super) fn expand(word: &str, known: &[&Values]) -> Result<String, String> {
     meant(word, Some(known), 0)?.0
 }
@@ -108,7 +108,7 @@ fn meant<'a>(text: &'a str, known: Option<&[&Values]>, depth: usize) -> Result<M
             meant.extend(chars.next());
         } else if let Some(known) = known.filter(|_| c == '$' && quote != Some('\'')) {
             let (value, rest) =
-                variable(chars.as_str(), LONGEST_VALUE.saturating_sub(meant.len()), known, depth)?;
+                variable(chars.as_str(), MAX_VALUE_LEN.saturating_sub(meant.len()), known, depth)?;
             chars = rest.chars();
             match value {
                 Ok(value) => meant.push_str(&value),

@@ -11,7 +11,7 @@ use super::{Entry, HISTORY, Key, Keys, PublicKey, endorsement_file, lowest, publ
 use crate::inputs::{PUBLIC_KEY, Reader, in_work_tree};
 
 /// In bytes. cosign's signatures are shorter than 100.
-const LONGEST_ENDORSEMENT: usize = 512;
+const MAX_ENDORSEMENT_LEN: usize = 512;
 
 impl Keys {
     /// Reads the history and the files that it names, from a commit or a work tree. The inner result says whether they
@@ -105,7 +105,7 @@ fn with_files(current: &PublicKey, entries: Vec<Entry>, found: Vec<Option<Vec<u8
 
 /// One line of base64, in cosign's form.
 fn signature(bytes: &[u8]) -> Result<String> {
-    ensure!(bytes.len() <= LONGEST_ENDORSEMENT, "it has {} bytes: expected a signature", bytes.len());
+    ensure!(bytes.len() <= MAX_ENDORSEMENT_LEN, "it has {} bytes: expected a signature", bytes.len());
     let text = std::str::from_utf8(bytes).context("it is not text")?;
     let text = text.strip_suffix('\n').unwrap_or(text);
     let decoded = STANDARD.decode(text).context("it is not one line of base64")?;

@@ -9,10 +9,10 @@ use crate::inputs::version::ReleaseTag;
 use crate::oci::reference::Digest;
 
 /// Enough for one key a year for a century.
-const MOST_KEYS: usize = 100;
-const LONGEST: usize = 64 << 10;
+const MAX_KEYS: usize = 100;
+const MAX_LEN: usize = 64 << 10;
 /// The longest reason for a key that is not endorsed, in bytes.
-const LONGEST_WORDS: usize = 300;
+const MAX_WORDS_LEN: usize = 300;
 const TABLE: &str = "[[key]]";
 
 /// An entry of the list: one key.
@@ -54,14 +54,14 @@ pub fn read(bytes: &[u8]) -> Result<Vec<Entry>> {
         #[serde(default)]
         key: Vec<Written>,
     }
-    ensure!(bytes.len() <= LONGEST, "it has {} bytes: expected {LONGEST} at most", bytes.len());
+    ensure!(bytes.len() <= MAX_LEN, "it has {} bytes: expected {MAX_LEN} at most", bytes.len());
     let text = std::str::from_utf8(bytes).context("it is not UTF-8")?;
     let List { key: written } = toml::parse(text)?;
     let lines: Vec<_> =
         (1..).zip(text.lines()).filter(|(_, line)| line.trim() == TABLE).map(|(line, _)| line).collect();
     ensure!(lines.len() == written.len(), "write each key as a table of its own, under a line `{TABLE}`");
     ensure!(!written.is_empty(), "it names no key: expected a table `{TABLE}` for each");
-    ensure!(written.len() <= MOST_KEYS, "it names {} keys: expected {MOST_KEYS} at most", written.len());
+    ensure!(written.len() <= MAX_KEYS, "it names {} keys: expected {MAX_KEYS} at most", written.len());
     let mut entries = Vec::new();
     for (line, written) in lines.iter().zip(written) {
         let doing = || format!("line {line}, key {}", entries.len() + 1);
@@ -129,10 +129,10 @@ fn check(entry: &Entry, before: &[Entry]) -> Result<()> {
 /// # Errors
 /// When they are empty, too long, or not one line.
 pub fn check_words(words: &str) -> Result<()> {
-    let is_shown = words.len() <= LONGEST_WORDS && !words.chars().any(char::is_control);
+    let is_shown = words.len() <= MAX_WORDS_LEN && !words.chars().any(char::is_control);
     ensure!(
         is_shown && !words.trim().is_empty(),
-        "`unendorsed` must say why, in one line of at most {LONGEST_WORDS} bytes"
+        "`unendorsed` must say why, in one line of at most {MAX_WORDS_LEN} bytes"
     );
     Ok(())
 }

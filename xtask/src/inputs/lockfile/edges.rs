@@ -10,7 +10,7 @@ use super::workspaces;
 use crate::refuse;
 
 /// The maximum number of lookups. The largest lockfile that we have seen needs a hundredth of it.
-const MOST_LOOKUPS: usize = 10_000_000;
+const MAX_LOOKUPS: usize = 10_000_000;
 
 /// What to type in place of a dependency on a folder that npm does not install as part of the service.
 pub(super) const IN_REACH: &str = "make both workspaces of a `package.json` above them and write `service = \".\"`, or commit the archive of \
@@ -100,8 +100,8 @@ fn edges_of<'a>(
     let places = if kinds.is_empty() { Vec::new() } else { places(lock, path) };
     *lookups += path.matches('/').count() + kinds.len() * places.len();
     ensure!(
-        *lookups <= MOST_LOOKUPS,
-        "`package-lock.json` has more than {MOST_LOOKUPS} places where its packages may find their dependencies, and no \
+        *lookups <= MAX_LOOKUPS,
+        "`package-lock.json` has more than {MAX_LOOKUPS} places where its packages may find their dependencies, and no \
          real one has; delete it, run `npm install` and commit the result"
     );
     let mut edges = Vec::new();

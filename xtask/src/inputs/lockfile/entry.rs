@@ -12,15 +12,15 @@ use super::overrides::Override;
 use crate::oci::exact;
 
 /// The largest lockfile, in bytes. No real one is larger.
-const LARGEST: usize = 32 << 20;
+const MAX_SIZE: usize = 32 << 20;
 /// The largest `package.json`, in bytes: a real one has a few kilobytes.
-pub const LARGEST_MANIFEST: usize = 1 << 20;
+pub const MAX_MANIFEST_SIZE: usize = 1 << 20;
 /// The maximum number of entries. The largest lockfile that we have seen has a tenth of it.
-const MOST_ENTRIES: usize = 100_000;
+const MAX_ENTRIES: usize = 100_000;
 /// npm nests a dozen levels deep when packages disagree about versions.
-const MOST_NESTED: usize = 64;
+const MAX_NESTED: usize = 64;
 /// In bytes. Linux accepts no longer path.
-const LONGEST_PATH: usize = 4096;
+const MAX_PATH_LEN: usize = 4096;
 
 /// The version ranges of a package's dependencies, by their kind.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
@@ -158,17 +158,17 @@ impl Workspaces {
 
 impl Lock {
     pub(super) fn parse(bytes: &[u8]) -> Result<Self> {
-        ensure!(bytes.len() <= LARGEST, "`package-lock.json` is larger than {LARGEST} bytes");
+        ensure!(bytes.len() <= MAX_SIZE, "`package-lock.json` is larger than {MAX_SIZE} bytes");
         let lock: Self = exact::parse_as_spelled(without_mark(bytes))?;
         let entries = lock.packages.len();
         ensure!(
-            entries <= MOST_ENTRIES,
-            "`package-lock.json` has {entries} entries: expected {MOST_ENTRIES} at most"
+            entries <= MAX_ENTRIES,
+            "`package-lock.json` has {entries} entries: expected {MAX_ENTRIES} at most"
         );
         for path in lock.packages.keys() {
             ensure!(
-                path.len() <= LONGEST_PATH && path.matches("node_modules/").count() <= MOST_NESTED,
-                "`package-lock.json` has an entry whose path has {} bytes or is nested more than {MOST_NESTED} deep",
+                path.len() <= MAX_PATH_LEN && path.matches("node_modules/").count() <= MAX_NESTED,
+                "`package-lock.json` has an entry whose path has {} bytes or is nested more than {MAX_NESTED} deep",
                 path.len()
             );
             ensure!(
@@ -194,11 +194,11 @@ impl Lock {
 /// Reads a `package.json`.
 ///
 /// # Errors
-/// When it is larger than [`LARGEST_MANIFEST`], or not JSON of that form.
+/// When it is larger than [`MAX_MANIFEST_SIZE`], or not JSON of that form.
 pub fn manifest<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     ensure!(
-        bytes.len() <= LARGEST_MANIFEST,
-        "it has {} bytes, and {LARGEST_MANIFEST} are expected at most",
+        bytes.len() <= MAX_MANIFEST_SIZE,
+        "it has {} bytes, and {MAX_MANIFEST_SIZE} are expected at most",
         bytes.len()
     );
     Ok(serde_json::from_slice(without_mark(bytes))?)

@@ -8,12 +8,12 @@ use anyhow::{Result, ensure};
 use super::entry::{Lock, Ranges};
 
 /// More alternatives in the patterns of one package are a mistake.
-const MOST_PATTERNS: usize = 1000;
+const MAX_PATTERNS: usize = 1000;
 /// A longer pattern, in bytes, is a mistake too.
-const LONGEST_PATTERN: usize = 256;
+const MAX_PATTERN_LEN: usize = 256;
 /// The maximum number of comparisons of words and letters, for all patterns and folders together. A thousand folders,
 /// each named by a pattern of its own, take half of it.
-const MOST_STEPS: usize = 20_000_000;
+const MAX_STEPS: usize = 20_000_000;
 
 /// The folder of each workspace. If a pattern uses a part of npm's grammar that is not read here, such as
 /// `packages/!(old)` or `packages/{1..3}`, these are all linked folders on which no package depends by `file:`, because
@@ -21,14 +21,14 @@ const MOST_STEPS: usize = 20_000_000;
 pub(super) fn of<'a>(lock: &'a Lock, patterns: &[String]) -> Result<BTreeSet<&'a str>> {
     let longest = patterns.iter().map(String::len).max().unwrap_or_default();
     ensure!(
-        longest <= LONGEST_PATTERN,
-        "a pattern of `workspaces` has {longest} bytes: expected {LONGEST_PATTERN} at most; shorten it in `package.json`, and \
+        longest <= MAX_PATTERN_LEN,
+        "a pattern of `workspaces` has {longest} bytes: expected {MAX_PATTERN_LEN} at most; shorten it in `package.json`, and \
          run `npm install --package-lock-only`"
     );
     let is_whole = patterns.iter().all(|pattern| is_read(pattern));
     let by_file = if is_whole { BTreeSet::new() } else { depended_on_by_file(lock) };
     let patterns: Vec<_> =
-        patterns.iter().flat_map(|pattern| alternatives(pattern)).take(MOST_PATTERNS).collect();
+        patterns.iter().flat_map(|pattern| alternatives(pattern)).take(MAX_PATTERNS).collect();
     let patterns = Patterns::of(&patterns);
     let mut found = BTreeSet::new();
     for (path, entry) in lock.packages.iter().filter(|(path, entry)| entry.link && is_top(path)) {
@@ -38,8 +38,8 @@ pub(super) fn of<'a>(lock: &'a Lock, patterns: &[String]) -> Result<BTreeSet<&'a
             found.insert(target);
         }
         ensure!(
-            patterns.steps.get() <= MOST_STEPS,
-            "the patterns of `workspaces` cannot be compared with all linked folders in {MOST_STEPS} steps; write fewer or \
+            patterns.steps.get() <= MAX_STEPS,
+            "the patterns of `workspaces` cannot be compared with all linked folders in {MAX_STEPS} steps; write fewer or \
              simpler ones into `package.json`, and run `npm install --package-lock-only`"
         );
     }
@@ -62,7 +62,7 @@ fn is_top(path: &str) -> bool {
 struct Patterns<'a> {
     /// The words of each pattern, and whether it excludes folders, by a `!` at its beginning.
     all: Vec<(Vec<&'a str>, bool)>,
-    /// The number of comparisons so far. After [`MOST_STEPS`], nothing fits.
+    /// The number of comparisons so far. After [`MAX_STEPS`], nothing fits.
     steps: Cell<usize>,
 }
 
@@ -109,7 +109,7 @@ impl<'a> Patterns<'a> {
         let (mut at, mut position, mut star) = (0, 0, None);
         while position < text.len() {
             self.steps.set(self.steps.get() + 1);
-            if self.steps.get() > MOST_STEPS {
+            if self.steps.get() > MAX_STEPS {
                 return false;
             }
             if pattern.get(at).is_some_and(&is_star) {
@@ -148,8 +148,8 @@ fn alternatives(pattern: &str) -> Vec<String> {
         Some((before, inside, after))
     });
     let Some((before, inside, after)) = braces else { return vec![pattern.to_owned()] };
-    let choices = inside.split(',').take(MOST_PATTERNS);
-    choices.flat_map(|choice| alternatives(&format!("{before}{choice}{after}"))).take(MOST_PATTERNS).collect()
+    let choices = inside.split(',').take(MAX_PATTERNS);
+    choices.flat_map(|choice| alternatives(&format!("{before}{choice}{after}"))).take(MAX_PATTERNS).collect()
 }
 
 #[cfg(test)]
@@ -239,7 +239,7 @@ mod tests {
 
     #[test]
     fn many_stars_are_matched_quickly_and_many_braces_are_cut_off() {
-        assert!(alternatives(&"{a,b}".repeat(40)).len() <= super::MOST_PATTERNS);
+        assert!(alternatives(&"{a,b}".repeat(40)).len() <= super::MAX_PATTERNS);
         assert!(!is_meant(&["*a".repeat(1000)], &"a".repeat(500)));
         assert!(!is_meant(&["**/a/".repeat(800)], &"a/".repeat(700)));
     }

@@ -1,6 +1,6 @@
 //! JSON that can be read in one way, in several, or in none.
 
-use super::{MOST_DEPTH, parse, parse_all, parse_as_spelled, parse_without, value};
+use super::{MAX_DEPTH, parse, parse_all, parse_as_spelled, parse_without, value};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -81,7 +81,7 @@ fn parse_as_spelled_accepts_keys_that_differ_in_case() {
         parse_as_spelled::<Value>(text.as_bytes()).unwrap(),
         json!({"key": 1, "KEY": {"A": 1, "a": 2}})
     );
-    let deep = format!("{}{}", "[".repeat(MOST_DEPTH + 1), "]".repeat(MOST_DEPTH + 1));
+    let deep = format!("{}{}", "[".repeat(MAX_DEPTH + 1), "]".repeat(MAX_DEPTH + 1));
     for wrong in [
         r#"{"Key": 1, "Key": 1}"#,
         r#"{"key": 1, "\u006bey": 2}"#,
@@ -96,8 +96,8 @@ fn parse_as_spelled_accepts_keys_that_differ_in_case() {
 #[test]
 fn json_that_is_too_deep_too_long_or_has_trailing_text_is_rejected() {
     let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
-    assert!(value(nested(MOST_DEPTH).as_bytes()).is_ok());
-    assert!(value(nested(MOST_DEPTH + 1).as_bytes()).is_err());
+    assert!(value(nested(MAX_DEPTH).as_bytes()).is_ok());
+    assert!(value(nested(MAX_DEPTH + 1).as_bytes()).is_err());
     assert!(value(nested(100_000).as_bytes()).is_err());
     let long = format!("\"{}\"", "x".repeat(33 << 20));
     assert!(value(long.as_bytes()).is_err() && parse_all::<Value>(&long).is_err());

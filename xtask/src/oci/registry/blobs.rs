@@ -8,22 +8,22 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 
 use super::token::Scope;
-use super::{Client, Wanted, WrongBytes};
+use super::{Client, DigestMismatch, Wanted};
 use crate::http::{Method, Request, Response};
 use crate::oci::reference::Digest;
 use crate::process::parallel::at_once;
 
 /// No service has a larger layer.
-const LARGEST_FILE: u64 = 4 << 30;
+const MAX_FILE_SIZE: u64 = 4 << 30;
 
 /// For one layer over a slow connection. A request to a silent server ends much earlier.
-const LONGEST_DOWNLOAD: Duration = Duration::from_secs(15 * 60);
+const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 
 impl Client {
     /// A blob's bytes, checked against its digest; `None` when it does not exist.
     ///
     /// # Errors
-    /// When the request fails. [`WrongBytes`] when the bytes do not match the digest.
+    /// When the request fails. [`DigestMismatch`] when the bytes do not match the digest.
     pub fn blob(&self, digest: &Digest) -> Result<Option<Vec<u8>>> {
         read(self.send(&Request::new(Method::Get, self.blob_url(digest)))?, digest)
     }
@@ -34,14 +34,14 @@ impl Client {
     /// As [`Client::blob`], and when the file cannot be written.
     pub fn download(&self, digest: &Digest, file: &Path) -> Result<bool> {
         let request = Request::new(Method::Get, self.blob_url(digest));
-        let send = |request: &Request| self.curl.download(request, file, LARGEST_FILE, LONGEST_DOWNLOAD);
+        let send = |request: &Request| self.curl.download(request, file, MAX_FILE_SIZE, DOWNLOAD_TIMEOUT);
         let answer = self.send_by(&request, &send)?;
         if !is_there(&answer)? {
             return Ok(false);
         }
         let doing = || format!("reading `{}`", file.display());
         let found = Digest::of_reader(File::open(file).with_context(doing)?).with_context(doing)?;
-        WrongBytes::check_digest(&answer.to_string(), found, digest)?;
+        DigestMismatch::check_digest(&answer.to_string(), found, digest)?;
         Ok(true)
     }
 
@@ -69,7 +69,7 @@ impl Client {
     pub fn put_blobs(&self, blobs: &[&[u8]]) -> Result<()> {
         let digests: Vec<_> = blobs.iter().map(|bytes| Digest::of(bytes)).collect();
         let wanted: Vec<_> = digests.iter().cloned().map(Wanted::HasBlob).collect();
-        let there = self.several(&wanted).into_iter().collect::<Result<Vec<_>>>()?;
+        let there = self.batch(&wanted).into_iter().collect::<Result<Vec<_>>>()?;
         let missing = digests.iter().zip(blobs).zip(there).filter(|(_, there)| there.is_none());
         let missing: Vec<_> = missing.map(|(blob, _)| blob).collect();
         at_once(&missing, |(digest, bytes)| self.put_missing(digest, bytes)).map(|_| ())
@@ -88,7 +88,7 @@ impl Client {
             response = self.upload(digest, bytes)?;
         }
         ensure!(response.status == 201, response.unexpected());
-        if let Some(stored) = super::said_digest(&response)? {
+        if let Some(stored) = super::declared_digest(&response)? {
             ensure!(stored == *digest, "{response} with digest `{stored}`: expected `{digest}`");
         }
         Ok(())
@@ -132,7 +132,7 @@ impl Client {
 pub(super) fn read(response: Response, digest: &Digest) -> Result<Option<Vec<u8>>> {
     match response.status {
         200 => {
-            WrongBytes::check(&response, digest)?;
+            DigestMismatch::check(&response, digest)?;
             Ok(Some(response.body))
         }
         404 => Ok(None),

@@ -7,11 +7,11 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
 
 use super::Client;
-use crate::http::{Address, LARGEST_LISTING, Method, Request, Response};
+use crate::http::{Address, MAX_LISTING_SIZE, Method, Request, Response};
 use crate::oci::reference::Image;
 
 /// The tags of one image never need more pages.
-const MOST_PAGES: usize = 200;
+const MAX_PAGES: usize = 200;
 
 impl Client {
     /// All tags, in the registry's order; empty when the image does not exist.
@@ -30,9 +30,9 @@ fn list(image: &Image, first: String, ask: impl Fn(String) -> Result<Response>) 
     struct Page {
         tags: Option<Vec<String>>,
     }
-    let (mut tags, mut known, mut left) = (Vec::new(), BTreeSet::new(), LARGEST_LISTING);
+    let (mut tags, mut known, mut left) = (Vec::new(), BTreeSet::new(), MAX_LISTING_SIZE);
     let mut next = first;
-    for page in 0..MOST_PAGES {
+    for page in 0..MAX_PAGES {
         let response = ask(next)?;
         match response.status {
             200 => {}
@@ -49,7 +49,7 @@ fn list(image: &Image, first: String, ask: impl Fn(String) -> Result<Response>) 
         }
     }
     bail!(
-        "no end after {MOST_PAGES} pages with {} tags; find out who pushes them, and remove those that nothing needs, such as \
+        "no end after {MAX_PAGES} pages with {} tags; find out who pushes them, and remove those that nothing needs, such as \
          candidates of refused releases",
         tags.len()
     )
@@ -90,7 +90,7 @@ pub(super) fn next_link(header: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::{list, next_link};
-    use crate::http::{LARGEST_LISTING, Response};
+    use crate::http::{MAX_LISTING_SIZE, Response};
 
     #[test]
     fn an_endless_list_is_an_error() {
@@ -103,7 +103,7 @@ mod tests {
         };
         let error = pages(0);
         assert!(error.contains("no end after 200 pages with 1 tags; find out who"), "{error}");
-        let error = pages(LARGEST_LISTING / 4 * 3);
+        let error = pages(MAX_LISTING_SIZE / 4 * 3);
         assert!(error.contains("after the answers before it"), "{error}");
     }
 

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::WrongBytes;
+use super::DigestMismatch;
 use crate::http::Response;
 use crate::oci::index;
 use crate::oci::media_type::MANIFESTS;
@@ -49,33 +49,33 @@ pub(super) fn read(response: Response, reference: Reference<'_>) -> Result<Manif
         Reference::Digest(digest) => Some(digest),
         Reference::Tag(_) => None,
     };
-    for named in requested.into_iter().chain(&said_digest(&response)?) {
-        WrongBytes::check(&response, named)?;
+    for named in requested.into_iter().chain(&declared_digest(&response)?) {
+        DigestMismatch::check(&response, named)?;
     }
     Ok(Manifest::new(media_type, response.body))
 }
 
 /// The digest that the registry names for its answer.
-pub(super) fn said_digest(response: &Response) -> Result<Option<Digest>> {
+pub(super) fn declared_digest(response: &Response) -> Result<Option<Digest>> {
     let header = response.header("Docker-Content-Digest").map(str::parse).transpose();
     header.with_context(|| format!("{response} with a bad `Docker-Content-Digest`"))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Reference, read, said_digest};
+    use super::{Reference, declared_digest, read};
     use crate::http::Response;
-    use crate::oci::index::LARGEST;
+    use crate::oci::index::MAX_SIZE;
     use crate::oci::media_type::INDEX;
     use crate::oci::reference::{Digest, Tag};
-    use crate::oci::registry::WrongBytes;
+    use crate::oci::registry::DigestMismatch;
 
     #[test]
     fn an_html_page_is_an_error_but_not_a_digest_mismatch() {
         let page = || Response::of(200, &[("Content-Type", "text/html; charset=utf-8")], b"<html>");
         for reference in [Reference::Tag(&Tag::latest()), Reference::Digest(&Digest::of(b"index"))] {
             let error = read(page(), reference).unwrap_err();
-            assert!(!error.chain().any(<dyn std::error::Error>::is::<WrongBytes>), "{error:#}");
+            assert!(!error.chain().any(<dyn std::error::Error>::is::<DigestMismatch>), "{error:#}");
         }
     }
 
@@ -96,7 +96,7 @@ mod tests {
         ];
         for (reference, said) in wrong {
             let error = answered(reference, said).unwrap_err();
-            assert!(error.chain().any(<dyn std::error::Error>::is::<WrongBytes>), "{error:#}");
+            assert!(error.chain().any(<dyn std::error::Error>::is::<DigestMismatch>), "{error:#}");
         }
     }
 
@@ -106,16 +106,17 @@ mod tests {
             let answer = Response::of(200, &[("Content-Type", INDEX)], &vec![b' '; size]);
             read(answer, Reference::Tag(&Tag::latest()))
         };
-        assert!(answered(LARGEST).is_ok());
-        assert!(answered(LARGEST + 1).is_err());
+        assert!(answered(MAX_SIZE).is_ok());
+        assert!(answered(MAX_SIZE + 1).is_err());
     }
 
     #[test]
     fn a_digest_in_a_header_is_parsed_or_refused() {
         let digest = Digest::of(b"x");
-        let said = |value: &str| said_digest(&Response::of(200, &[("docker-content-digest", value)], b""));
+        let said =
+            |value: &str| declared_digest(&Response::of(200, &[("docker-content-digest", value)], b""));
         assert_eq!(said(digest.as_str()).unwrap(), Some(digest));
         assert!(said("sha256:1").is_err() && said("").is_err());
-        assert_eq!(said_digest(&Response::of(200, &[], b"")).unwrap(), None);
+        assert_eq!(declared_digest(&Response::of(200, &[], b"")).unwrap(), None);
     }
 }

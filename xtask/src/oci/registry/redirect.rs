@@ -17,7 +17,7 @@ const DIGEST: &str = "Docker-Content-Digest";
 const TYPE: &str = "Content-Type";
 
 /// An owner may have been renamed more than once.
-const MOST_NAMES: usize = 5;
+const MAX_NAMES: usize = 5;
 
 impl Client {
     /// Follows the redirect in `response`, if it is one. `request` is the request that it answers.
@@ -53,7 +53,7 @@ impl Client {
         send: &Send<'_>,
     ) -> Result<(Request, Response)> {
         let (mut request, mut response) = (request.clone(), response);
-        for _ in 0..MOST_NAMES {
+        for _ in 0..MAX_NAMES {
             let to = response.header("Location").filter(|_| is_redirect(&request, &response));
             let to = to.and_then(|location| resolve(request.url(), location).ok());
             let base = self.image.registry.base_url();

@@ -10,7 +10,7 @@ use crate::oci::exact;
 use crate::oci::reference::Digest;
 
 /// No image of ours has more referrers, and each of them costs a request.
-pub const MOST_REFERRERS: usize = 1000;
+pub const MAX_REFERRERS: usize = 1000;
 
 impl Client {
     /// The manifests that refer to `digest`; `None` if the registry does not list referrers.
@@ -63,18 +63,15 @@ pub(super) fn read(response: &Response) -> Result<Option<Vec<Digest>>> {
 /// Checks the number of manifests that refer to an image.
 ///
 /// # Errors
-/// When it is larger than [`MOST_REFERRERS`].
+/// When it is larger than [`MAX_REFERRERS`].
 pub fn check_count(count: usize) -> Result<()> {
-    ensure!(
-        count <= MOST_REFERRERS,
-        "{count} manifests refer to the image: expected {MOST_REFERRERS} at most"
-    );
+    ensure!(count <= MAX_REFERRERS, "{count} manifests refer to the image: expected {MAX_REFERRERS} at most");
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{MOST_REFERRERS, read};
+    use super::{MAX_REFERRERS, read};
     use crate::http::Response;
     use crate::oci::reference::Digest;
 
@@ -97,7 +94,7 @@ mod tests {
             let entries = vec![format!(r#"{{"digest":"{one}"}}"#); count].join(",");
             answer(200, &format!(r#"{{"manifests":[{entries}]}}"#))
         };
-        assert!(many(MOST_REFERRERS).is_ok() && many(MOST_REFERRERS + 1).is_err());
+        assert!(many(MAX_REFERRERS).is_ok() && many(MAX_REFERRERS + 1).is_err());
         let more = [("Link", "</v2/x/referrers/y?n=1>; rel=\"next\"")];
         assert!(read(&Response::of(200, &more, list.as_bytes())).is_err());
     }

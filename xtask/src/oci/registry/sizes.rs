@@ -19,7 +19,7 @@ impl Client {
         let Some(index) = self.manifest(reference)? else { return Ok(None) };
         let platforms = index::platforms(&index.bytes)?;
         let wanted: Vec<_> = platforms.iter().map(|(_, digest)| Wanted::Manifest(digest.clone())).collect();
-        let manifests = self.several(&wanted).into_iter().zip(platforms);
+        let manifests = self.batch(&wanted).into_iter().zip(platforms);
         let size = |(manifest, (platform, digest)): (Result<Option<_>>, (String, _))| {
             let manifest: Got = manifest?.with_context(|| format!("there is no `{digest}`"))?;
             Ok((platform, ImageManifest::parse(&manifest.into_bytes())?.size()?))

@@ -21,7 +21,7 @@ use crate::process::wait::wait;
 /// The longest question, in bytes. The pipe is empty when a question is written, because the child has read the
 /// previous one to answer it, and accepts this many bytes at once (`PIPE_BUF` in pipe(7)): writing a question never
 /// blocks.
-const LONGEST_QUESTION: usize = 4096;
+const MAX_PROMPT_LEN: usize = 4096;
 
 /// The running child. Dropping this closes the child's standard input, and ends the child if it does not end by
 /// itself.
@@ -87,7 +87,7 @@ impl Dialogue {
 
     fn write(&mut self, question: &[u8]) -> Result<()> {
         let pipe = self.questions.as_mut().context("an earlier question failed")?;
-        if question.len() > LONGEST_QUESTION {
+        if question.len() > MAX_PROMPT_LEN {
             return Err(anyhow!("a question of {} bytes", question.len()));
         }
         pipe.write_all(question).context("asking")
@@ -176,7 +176,7 @@ mod tests {
     use crate::process::interrupt::GRACE;
 
     fn dialogue(script: &str, timeout: Duration) -> super::Dialogue {
-        let runner = Runner::new(&Environment::of_this_process());
+        let runner = Runner::new(&Environment::from_process());
         let shell = runner.shell().unwrap();
         runner.call(cmd!(shell, "sh -c {script}")).timeout(timeout).converse().unwrap()
     }

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 /// How often a busy file is retried, and the pause before each retry: one second in total.
-const MOST_TRIES: u32 = 100;
+const MAX_ATTEMPTS: u32 = 100;
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Starts `command`. While another thread starts a child, that child briefly has all files open that are open here.
@@ -16,7 +16,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// # Errors
 /// Those of the start.
 pub(super) fn start(command: &mut Command) -> io::Result<Child> {
-    for _ in 0..MOST_TRIES {
+    for _ in 0..MAX_ATTEMPTS {
         match command.spawn() {
             Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => thread::sleep(PAUSE),
             other => return other,
@@ -36,11 +36,11 @@ mod tests {
 
     use crate::process::Runner;
     use crate::process::environment::Environment;
-    use crate::process::scratch::Scratch;
+    use crate::process::temp_dir::TempDir;
 
     #[test]
     fn starting_a_program_is_retried_while_its_file_is_busy() {
-        let (scratch, runner) = (Scratch::new().unwrap(), Runner::new(&Environment::of_this_process()));
+        let (scratch, runner) = (TempDir::new().unwrap(), Runner::new(&Environment::from_process()));
         let (program, sh) = (scratch.path().join("program"), runner.shell().unwrap());
         fs::copy("/bin/true", &program).unwrap();
         fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use super::{Action, Facts, Found, Plan};
 use crate::release::step::Step;
-use Found::{Absent, NotAsked, Right, Wrong};
+use Found::{Differs, Matches, Missing, NotApplicable};
 
-const FOUND: [Found; 4] = [NotAsked, Absent, Right, Wrong];
+const FOUND: [Found; 4] = [NotApplicable, Missing, Matches, Differs];
 
 const DOCUMENT: &str = include_str!("../../../../docs/releasing.md");
 
@@ -43,10 +43,12 @@ fn is_reachable(facts: &Facts) -> bool {
     // What the version tag names is looked up only if the tag exists. Then each of these facts is known, unless
     // something else is known to be wrong.
     match facts.version_tag {
-        NotAsked => false,
-        Absent => image == [NotAsked; 3] && facts.latest != Right && facts.page != Right,
-        Right => !image.contains(&NotAsked) || image.iter().any(|found| matches!(found, Absent | Wrong)),
-        Wrong => true,
+        NotApplicable => false,
+        Missing => image == [NotApplicable; 3] && facts.latest != Matches && facts.page != Matches,
+        Matches => {
+            !image.contains(&NotApplicable) || image.iter().any(|found| matches!(found, Missing | Differs))
+        }
+        Differs => true,
     }
 }
 
@@ -58,8 +60,8 @@ fn every_combination_keeps_the_rules() {
         let plan = Plan::of(facts);
         let ensure = |holds: bool, rule: &str| assert!(holds, "{rule}:\n{facts:?}\n{plan:?}");
         let does = |step| plan.does(step);
-        let public = facts.version_tag != Absent;
-        let proven = [facts.version_tag, facts.signature, facts.provenance, facts.sbom] == [Right; 4];
+        let public = facts.version_tag != Missing;
+        let proven = [facts.version_tag, facts.signature, facts.provenance, facts.sbom] == [Matches; 4];
         ensure(!(public && does(Step::Tag)), "a version tag that exists is never written");
         ensure(
             !(public && (does(Step::Build) || does(Step::Sign) || does(Step::Attest))),
@@ -83,14 +85,14 @@ fn every_combination_keeps_the_rules() {
             !does(Step::Latest) || (facts.stable && (proven || does(Step::Tag))),
             "`latest` is only for a proven stable version",
         );
-        ensure(facts.latest != Right || !does(Step::Latest), "what is right is left alone");
-        ensure(!(facts.page == Right && does(Step::Page)), "what is right is left alone");
+        ensure(facts.latest != Matches || !does(Step::Latest), "what is right is left alone");
+        ensure(!(facts.page == Matches && does(Step::Page)), "what is right is left alone");
         let all_right = proven
-            && facts.page == Right
-            && facts.mark != Wrong
-            && facts.mark != Absent
-            && (!facts.stable || matches!(facts.latest, Right | NotAsked))
-            && matches!(facts.candidate, Absent | NotAsked);
+            && facts.page == Matches
+            && facts.mark != Differs
+            && facts.mark != Missing
+            && (!facts.stable || matches!(facts.latest, Matches | NotApplicable))
+            && matches!(facts.candidate, Missing | NotApplicable);
         ensure(is_finished(&plan) == all_right, "a plan is finished exactly when everything is right");
     }
 }
@@ -102,10 +104,10 @@ fn a_plan_that_was_carried_out_leaves_nothing_to_do() {
         if plan.is_conflict() {
             continue;
         }
-        let after = |step, found| if plan.does(step) { Right } else { found };
+        let after = |step, found| if plan.does(step) { Matches } else { found };
         let done = Facts {
             stable: facts.stable,
-            candidate: if plan.does(Step::Close) { Absent } else { facts.candidate },
+            candidate: if plan.does(Step::Close) { Missing } else { facts.candidate },
             version_tag: after(Step::Tag, facts.version_tag),
             signature: after(Step::Sign, facts.signature),
             provenance: after(Step::Attest, facts.provenance),
@@ -123,41 +125,47 @@ fn situations() -> Vec<(&'static str, Facts)> {
     let nothing = Facts::nothing_public(true);
     let finished = Facts {
         stable: true,
-        candidate: Absent,
-        version_tag: Right,
-        signature: Right,
-        provenance: Right,
-        sbom: Right,
-        page: Right,
-        latest: Right,
-        mark: Right,
+        candidate: Missing,
+        version_tag: Matches,
+        signature: Matches,
+        provenance: Matches,
+        sbom: Matches,
+        page: Matches,
+        latest: Matches,
+        mark: Matches,
     };
     vec![
         ("no version tag", nothing),
-        ("no version tag, a candidate", Facts { candidate: Right, ..nothing }),
+        ("no version tag, a candidate", Facts { candidate: Matches, ..nothing }),
         ("no version tag, a pre-release", Facts::nothing_public(false)),
         (
             "version tag, no page",
-            Facts { candidate: Right, page: Absent, latest: Wrong, mark: Wrong, ..finished },
+            Facts { candidate: Matches, page: Missing, latest: Differs, mark: Differs, ..finished },
         ),
         (
             "the same of a pre-release",
-            Facts { stable: false, candidate: Right, page: Absent, latest: NotAsked, ..finished },
+            Facts { stable: false, candidate: Matches, page: Missing, latest: NotApplicable, ..finished },
         ),
-        ("the same of a backport", Facts { candidate: Right, page: Absent, latest: NotAsked, ..finished }),
+        (
+            "the same of a backport",
+            Facts { candidate: Matches, page: Missing, latest: NotApplicable, ..finished },
+        ),
         (
             "page with other facts or files, a draft, or the wrong pre-release flag",
-            Facts { page: Wrong, ..finished },
+            Facts { page: Differs, ..finished },
         ),
-        ("`latest` on another version", Facts { latest: Wrong, ..finished }),
-        ("the forge marks another page as its latest", Facts { mark: Wrong, ..finished }),
-        ("a candidate is left", Facts { candidate: Right, ..finished }),
+        ("`latest` on another version", Facts { latest: Differs, ..finished }),
+        ("the forge marks another page as its latest", Facts { mark: Differs, ..finished }),
+        ("a candidate is left", Facts { candidate: Matches, ..finished }),
         ("everything", finished),
-        ("version tag without a signature, or with another's", Facts { signature: Wrong, ..finished }),
-        ("version tag without an attestation, or with a wrong one", Facts { provenance: Absent, ..finished }),
+        ("version tag without a signature, or with another's", Facts { signature: Differs, ..finished }),
+        (
+            "version tag without an attestation, or with a wrong one",
+            Facts { provenance: Missing, ..finished },
+        ),
         (
             "version tag of another image, or a git tag elsewhere",
-            Facts { version_tag: Wrong, page: Absent, ..finished },
+            Facts { version_tag: Differs, page: Missing, ..finished },
         ),
     ]
 }

@@ -15,11 +15,11 @@ use crate::release::preflight::{Found, observed};
 use crate::release::target::Target;
 
 /// The longest pause between two queries; the first pauses are shorter.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const MAX_PAUSE: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
 /// How many of the forge's contexts a message lists.
-const MOST_LISTED: usize = 20;
+const MAX_LISTED: usize = 20;
 
 /// What was seen when all checks ran.
 #[derive(Default)]
@@ -70,7 +70,7 @@ impl Gate {
                 printed = waits;
             }
             crate::process::interrupt::pause(pause)?;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            pause = (pause * 2).min(MAX_PAUSE);
         }
     }
 }
@@ -117,14 +117,14 @@ fn timed_out(awaited: &PendingContexts, limit: Duration) -> Vec<Problem> {
 }
 
 fn listed(present: &[String]) -> String {
-    few(present, MOST_LISTED).unwrap_or_else(|| "none for the commit".to_owned())
+    few(present, MAX_LISTED).unwrap_or_else(|| "none for the commit".to_owned())
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use super::{MOST_LISTED, names, timed_out};
+    use super::{MAX_LISTED, names, timed_out};
     use crate::forge::PendingContexts;
     use crate::process::failure::exit_code;
     use crate::release::preflight::refusal;
@@ -154,7 +154,7 @@ mod tests {
             );
             assert_eq!(names(&awaited).contains("no status of `tset` yet"), !missing.is_empty());
         }
-        let many = vec!["`x` is success"; MOST_LISTED + 5];
+        let many = vec!["`x` is success"; MAX_LISTED + 5];
         let said = &timed_out(&awaited(&[], &["y"], &many), Duration::ZERO)[0].text;
         assert!(said.contains("and 5 more"), "{said}");
         let none = &timed_out(&awaited(&[], &["y"], &[]), Duration::ZERO)[0].text;

@@ -63,7 +63,7 @@ fn payloads(registry: &Client, images: &[Digest]) -> Result<Vec<(Digest, Vec<u8>
 
 /// The bytes of each of `wanted`; `None` for what does not exist.
 fn read(registry: &Client, wanted: &[Wanted]) -> Result<Vec<Option<Vec<u8>>>> {
-    let answers = wanted.chunks(TOGETHER).flat_map(|some| registry.several(some));
+    let answers = wanted.chunks(TOGETHER).flat_map(|some| registry.batch(some));
     answers.map(|answer| Ok(answer?.map(Got::into_bytes))).collect()
 }
 

@@ -63,7 +63,7 @@ pub(super) fn all(context: &Context<'_>, candidate: &Candidate) -> Result<Vec<Im
 }
 
 fn fetch(registry: &Client, wanted: &[Wanted]) -> Result<Vec<Vec<u8>>> {
-    let answers = wanted.iter().zip(registry.several(wanted));
+    let answers = wanted.iter().zip(registry.batch(wanted));
     let bytes = |(wanted, got): (&Wanted, Result<Option<Got>>)| {
         got?.map(Got::into_bytes).ok_or_else(|| anyhow!("the registry no longer has {wanted:?}"))
     };

@@ -162,7 +162,7 @@ mod tests {
     use std::time::Duration;
 
     const HTTP: Http<'_> = Http { port: 3000, health: "/healthz", version: Some("/version") };
-    const PATIENCE: Duration = Duration::from_secs(30);
+    const TIMEOUT: Duration = Duration::from_secs(30);
 
     fn source() -> Source {
         Source {
@@ -174,7 +174,7 @@ mod tests {
     }
 
     fn judge_printed(printed: &str, http: &Http<'_>) -> Result<()> {
-        judge(&Answers::parse(printed)?, http, PATIENCE, &source())
+        judge(&Answers::parse(printed)?, http, TIMEOUT, &source())
     }
 
     #[test]
@@ -208,7 +208,7 @@ mod tests {
 
     #[test]
     fn the_probe_gets_the_host_the_port_the_paths_and_the_patience() {
-        let question: Value = serde_json::from_str(&question(&HTTP, PATIENCE)).unwrap();
+        let question: Value = serde_json::from_str(&question(&HTTP, TIMEOUT)).unwrap();
         assert_eq!(
             question,
             json!({"host": "service", "port": 3000, "health": "/healthz", "version": "/version", "patience": 30000})

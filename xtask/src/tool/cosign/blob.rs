@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::generation::TLOG;
 use super::{Cosign, KEY, SigningKey, judged};
-use crate::process::scratch::Scratch;
+use crate::process::temp_dir::TempDir;
 
 impl Cosign<'_> {
     /// Signs `bytes`. Returns an ECDSA signature over their SHA-256, as DER in canonical base64. Stores nothing.
@@ -19,7 +19,7 @@ impl Cosign<'_> {
     /// # Errors
     /// When cosign fails, or prints anything but a signature.
     pub fn sign_blob(&self, key: &SigningKey, bytes: &[u8]) -> Result<String> {
-        let scratch = Scratch::new()?;
+        let scratch = TempDir::new()?;
         let blob = written(scratch.path(), "blob", bytes)?;
         let mut arguments = vec!["sign-blob", "--yes", "--key", KEY, TLOG];
         arguments.extend(self.legacy_format()?);
@@ -39,7 +39,7 @@ impl Cosign<'_> {
     /// # Errors
     /// When cosign cannot be run, does not know the flags, or does not end in time.
     pub fn verify_blob(&self, public: &[u8], signature: &str, bytes: &[u8]) -> Result<Result<(), String>> {
-        let scratch = Scratch::new()?;
+        let scratch = TempDir::new()?;
         let place = scratch.path();
         let key = written(place, "cosign.pub", public)?;
         let signature = written(place, "signature", signature.as_bytes())?;

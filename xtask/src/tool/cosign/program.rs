@@ -15,11 +15,11 @@ use super::INSTALL;
 use super::known::name_of;
 use crate::oci::reference::Digest;
 use crate::process::environment::Environment;
-use crate::process::scratch::Scratch;
+use crate::process::temp_dir::TempDir;
 use crate::refuse;
 
 /// cosign 3.1 has 130 MB.
-const LARGEST: u64 = 1 << 30;
+const MAX_SIZE: u64 = 1 << 30;
 
 /// cosign by name or path, possibly restricted to files with certain digests.
 #[derive(Clone)]
@@ -36,7 +36,7 @@ struct Copy {
     digest: Digest,
     path: PathBuf,
     /// Removed together with the last clone.
-    _directory: Scratch,
+    _directory: TempDir,
 }
 
 impl From<&str> for Program {
@@ -87,7 +87,7 @@ impl Program {
         let Inner { name, pins, environment, .. } = &*self.0;
         let found = environment.find_program(name)?;
         let found = found.with_context(|| format!("`{}` is not on the PATH; {INSTALL}", name.display()))?;
-        let directory = Scratch::new()?;
+        let directory = TempDir::new()?;
         let path = directory.path().join("cosign");
         let digest = copied(&found, &path).with_context(|| format!("copying `{}`", found.display()))?;
         if !pins.contains(&digest) {
@@ -113,9 +113,9 @@ impl Program {
 fn copied(from: &Path, to: &Path) -> Result<Digest> {
     let source = File::open(from)?;
     let size = source.metadata()?.size();
-    ensure!(size <= LARGEST, "it has {size} bytes, and no cosign has more than {LARGEST}");
+    ensure!(size <= MAX_SIZE, "it has {size} bytes, and no cosign has more than {MAX_SIZE}");
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o500).open(to)?;
-    copy(&mut source.take(LARGEST), &mut file)?;
+    copy(&mut source.take(MAX_SIZE), &mut file)?;
     // A file that is open for writing cannot be executed.
     drop(file);
     Ok(Digest::of_reader(File::open(to)?)?)
@@ -130,11 +130,11 @@ mod tests {
     use crate::oci::reference::Digest;
     use crate::process::environment::Environment;
     use crate::process::failure::exit_code;
-    use crate::process::scratch::Scratch;
+    use crate::process::temp_dir::TempDir;
 
     #[test]
     fn a_pinned_cosign_runs_from_a_private_copy_whose_digest_was_checked() {
-        let scratch = Scratch::new().unwrap();
+        let scratch = TempDir::new().unwrap();
         let cosign = scratch.path().join("cosign");
         fs::write(&cosign, "#!/bin/sh\necho one\n").unwrap();
         fs::set_permissions(&cosign, fs::Permissions::from_mode(0o755)).unwrap();

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use crate::oci::reference::Digest;
 
 /// An RSA 8192 key is shorter.
-const LONGEST: usize = 2048;
+const MAX_LEN: usize = 2048;
 const BEGIN: &str = "-----BEGIN PUBLIC KEY-----";
 const END: &str = "-----END PUBLIC KEY-----";
 
@@ -23,7 +23,7 @@ impl PublicKey {
     /// # Errors
     /// When it is anything else, or has other text besides the block.
     pub fn parse(pem: &[u8]) -> Result<Self> {
-        ensure!(pem.len() <= LONGEST, "it has {} bytes: expected one public key in PEM", pem.len());
+        ensure!(pem.len() <= MAX_LEN, "it has {} bytes: expected one public key in PEM", pem.len());
         let text = std::str::from_utf8(pem).context("it is not text: expected one public key in PEM")?;
         let lines: Vec<_> = text.trim_ascii().lines().collect();
         let inner = match lines.as_slice() {

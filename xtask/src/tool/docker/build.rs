@@ -7,8 +7,8 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::sources::Sources;
-use crate::process::scratch::random_hex;
 use crate::process::secret::Secret;
+use crate::process::temp_dir::random_hex;
 
 /// The parameters of `docker buildx build`.
 pub struct Build {

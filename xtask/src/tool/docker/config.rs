@@ -13,13 +13,13 @@ use crate::oci::reference::Registry;
 use crate::oci::registry::Credentials;
 use crate::process::environment::Environment;
 use crate::process::file::if_any;
-use crate::process::scratch::Scratch;
+use crate::process::temp_dir::TempDir;
 
 /// The directory with the configuration for calls that start a container.
 const CONTAINERS: &str = "containers";
 
 /// No configuration of docker is larger.
-const LARGEST_CONFIG: u64 = 1 << 20;
+const MAX_CONFIG_SIZE: u64 = 1 << 20;
 
 /// What docker reads beside its configuration file, other than credentials for registries. The last three are for an
 /// engine that is reached with TLS, unless `DOCKER_CERT_PATH` is set.
@@ -31,7 +31,7 @@ type Proxies = BTreeMap<String, BTreeMap<String, String>>;
 /// A private `DOCKER_CONFIG`: the given credentials, and links to everything in the user's configuration except
 /// credentials.
 pub struct DockerConfig {
-    scratch: Scratch,
+    scratch: TempDir,
     buildx: Option<PathBuf>,
     drops_proxies: bool,
 }
@@ -78,7 +78,7 @@ impl DockerConfig {
             (key.to_owned(), serde_json::json!({ "auth": credentials.pair.expose() }))
         };
         let auths: serde_json::Map<_, _> = logins.into_iter().map(auth).collect();
-        let scratch = if auths.is_empty() { Scratch::new()? } else { Scratch::for_secrets()? };
+        let scratch = if auths.is_empty() { TempDir::new()? } else { TempDir::for_secrets()? };
         let users = users_directory(environment)?;
         let mut config = serde_json::json!({ "auths": {} });
         if let Some(context) = &kept.current_context {
@@ -177,7 +177,7 @@ impl Users {
         let doing = || format!("reading docker's own `{}`", path.display());
         let file = if_any(fs::File::open(&path)).with_context(doing)?;
         let Some(file) = file else { return Ok(Self::default()) };
-        serde_json::from_reader(file.take(LARGEST_CONFIG)).with_context(doing)
+        serde_json::from_reader(file.take(MAX_CONFIG_SIZE)).with_context(doing)
     }
 }
 
@@ -186,12 +186,12 @@ mod tests {
     use super::DockerConfig;
     use crate::oci::registry::Credentials;
     use crate::process::environment::Environment;
-    use crate::process::scratch::Scratch;
     use crate::process::secret::Secret;
+    use crate::process::temp_dir::TempDir;
 
     #[test]
     fn a_config_has_the_given_logins_and_of_the_users_only_proxies_and_context() {
-        let users = Scratch::new().unwrap();
+        let users = TempDir::new().unwrap();
         let written = serde_json::json!({
             "auths": {"private.example.org": {"auth": "dXNlcnM6b3du"}},
             "proxies": {
@@ -234,7 +234,7 @@ mod tests {
 
     #[test]
     fn the_users_tls_files_and_plugin_directories_are_kept() {
-        let users = Scratch::new().unwrap();
+        let users = TempDir::new().unwrap();
         std::fs::write(users.path().join("ca.pem"), "ca").unwrap();
         let written = r#"{"cliPluginsExtraDirs": ["/opt/plugins"], "credsStore": "desktop"}"#;
         std::fs::write(users.path().join("config.json"), written).unwrap();
@@ -254,7 +254,7 @@ mod tests {
 
     #[test]
     fn relative_directories_in_docker_variables_are_made_absolute() {
-        let scratch = Scratch::new().unwrap();
+        let scratch = TempDir::new().unwrap();
         std::fs::create_dir(scratch.path().join("contexts")).unwrap();
         let up = "../".repeat(crate::process::environment::current_directory().unwrap().components().count());
         let relative = format!("{up}{}", &scratch.path().display().to_string()[1..]);
@@ -268,7 +268,7 @@ mod tests {
 
     #[test]
     fn the_users_builders_are_found_where_buildx_finds_them() {
-        let scratch = Scratch::new().unwrap();
+        let scratch = TempDir::new().unwrap();
         let (docker, own) = (scratch.path().join("docker"), scratch.path().join("own"));
         std::fs::create_dir_all(docker.join("buildx")).unwrap();
         std::fs::create_dir(&own).unwrap();

@@ -28,7 +28,7 @@ impl<'a> Network<'a> {
     /// # Errors
     /// When it cannot be made.
     pub(super) fn new(docker: &'a Docker<'a>, label: &str, longest: Duration) -> Result<Self> {
-        let network = Self { docker, name: format!("{LABEL}-{}", crate::process::scratch::random_hex()?) };
+        let network = Self { docker, name: format!("{LABEL}-{}", crate::process::temp_dir::random_hex()?) };
         leftovers::remove(docker, label, longest)?;
         network.create(label).or_else(|first| {
             crate::process::interrupt::check()?;

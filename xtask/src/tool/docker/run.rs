@@ -9,7 +9,7 @@ use anyhow::Result;
 use super::{Container, Docker};
 use crate::process::Output;
 use crate::process::command_line::quoted;
-use crate::process::scratch::random_hex;
+use crate::process::temp_dir::random_hex;
 
 /// The label of everything that a smoke test makes, with the repository's name as its value. It identifies leftovers.
 pub const LABEL: &str = "xtask-smoke";

@@ -7,10 +7,10 @@ use anyhow::{Result, bail};
 use super::Docker;
 use super::sources::{self, Sources};
 use crate::process::Call;
-use crate::process::scratch::Scratch;
+use crate::process::temp_dir::TempDir;
 
 /// Enough for the builder to look up a base image.
-const PATIENCE: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 impl Docker<'_> {
     /// Checks that the builder can get `reference` for all of `platforms`, in the same way as in a real build.
@@ -34,7 +34,7 @@ impl Docker<'_> {
 
     fn denies(&self, builder: &str) -> Result<()> {
         const DENIED: &str = "https://denied.invalid/";
-        let scratch = Scratch::new()?;
+        let scratch = TempDir::new()?;
         let policy = Sources::default().write(scratch.path())?;
         let call = self.trial(&format!("FROM scratch\nADD {DENIED} /\n"), builder, None)?;
         match call.env(sources::VARIABLE, policy).run() {
@@ -50,6 +50,6 @@ impl Docker<'_> {
         let builder = (!builder.is_empty()).then(|| format!("--builder={builder}"));
         let arguments =
             fixed.map(str::to_owned).into_iter().chain(builder).chain(more).chain(["-".to_owned()]);
-        Ok(self.call(&arguments.collect::<Vec<_>>())?.stdin(recipe).timeout(PATIENCE))
+        Ok(self.call(&arguments.collect::<Vec<_>>())?.stdin(recipe).timeout(TIMEOUT))
     }
 }

@@ -78,7 +78,7 @@ impl Log {
 }
 
 /// Enough for a history of a million commits.
-const PATIENCE: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// The fields of a commit. None of them can hold a NUL.
 const FIELDS: [&str; 4] =
@@ -102,7 +102,7 @@ impl Git {
         let log =
             ["log", "--no-show-signature", "--encoding=UTF-8", "-z", &format, "--end-of-options", &range];
         // By default, git flushes its output to a pipe after every commit (git(1), "GIT_FLUSH").
-        let call = self.call_with_mailmap(to, &log)?.env("GIT_FLUSH", "0").timeout(PATIENCE);
+        let call = self.call_with_mailmap(to, &log)?.env("GIT_FLUSH", "0").timeout(TIMEOUT);
         let (mut reading, has_mailmap) = both(|| call.stream(Reading::of), || self.has_mailmap(to))?;
         let co_authors = reading.co_authors.values();
         let mapped = if has_mailmap {

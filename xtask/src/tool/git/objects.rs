@@ -10,10 +10,10 @@ use anyhow::{Context as _, Result, bail, ensure};
 use super::Git;
 
 /// The longest first line of an answer, in bytes: it may repeat the requested name.
-const LONGEST_HEAD: u64 = 8 << 10;
+const MAX_HEAD_LEN: u64 = 8 << 10;
 
 /// The largest object that is read, in bytes. A larger file of a release is refused elsewhere, with its name.
-const LARGEST: u64 = 64 << 20;
+const MAX_SIZE: u64 = 64 << 20;
 
 /// Something other than a file is at a path. Holds its kind in git's terms, such as `tree` for a folder.
 #[derive(Debug)]
@@ -68,7 +68,7 @@ impl Git {
 /// which is in another repository: newer versions of git answer `<name> submodule`.
 pub(super) fn next(from: &mut dyn BufRead) -> Result<Option<Object>> {
     let mut head = Vec::new();
-    (&mut *from).take(LONGEST_HEAD).read_until(b'\n', &mut head)?;
+    (&mut *from).take(MAX_HEAD_LEN).read_until(b'\n', &mut head)?;
     let head = head.strip_suffix(b"\n").context("the answer ends too early")?;
     let head = std::str::from_utf8(head).context("the answer is not UTF-8")?;
     if [" missing", " ambiguous", " submodule"].iter().any(|end| head.ends_with(end)) {
@@ -79,7 +79,7 @@ pub(super) fn next(from: &mut dyn BufRead) -> Result<Option<Object>> {
         bail!("`{head}` is not the answer for an object");
     };
     let size: u64 = size.parse().with_context(|| format!("`{head}` has no size"))?;
-    ensure!(size <= LARGEST, "`{id}` has {size} bytes, and at most {LARGEST} are read");
+    ensure!(size <= MAX_SIZE, "`{id}` has {size} bytes, and at most {MAX_SIZE} are read");
     let (id, kind, mut bytes) = (id.to_owned(), kind.to_owned(), Vec::new());
     from.take(size + 1).read_to_end(&mut bytes)?;
     ensure!(bytes.len() as u64 > size && bytes.pop() == Some(b'\n'), "the answer ends too early");

@@ -11,7 +11,7 @@ use xshell::cmd;
 
 use super::{Answers, Git, INSTALL, sealed};
 use crate::process::parallel::both;
-use crate::process::scratch::Scratch;
+use crate::process::temp_dir::TempDir;
 use crate::process::{Output, Runner, environment};
 
 /// Enough to clone a whole history over a slow line.
@@ -94,7 +94,7 @@ impl Git {
         let sh = runner.shell()?;
         // The settings are in a file, because git does not pass settings in variables on to a server that is a local
         // directory.
-        let scratch = Scratch::new()?;
+        let scratch = TempDir::new()?;
         let settings = scratch.path().join("gitconfig");
         let doing = || format!("writing `{}`", settings.display());
         fs::write(&settings, sealed::network_settings(runner)?).with_context(doing)?;

@@ -11,7 +11,7 @@ use crate::process::leaks::masked;
 use crate::process::shown::is_hidden;
 
 /// The longest history, in commits, that is searched for known authors. Reading that many takes a second.
-pub const LONGEST_HISTORY: usize = 200_000;
+pub const MAX_COMMITS: usize = 200_000;
 
 /// How many commits are searched first.
 const NEAR: usize = 1_000;
@@ -25,7 +25,7 @@ pub struct Authors {
 }
 
 /// Longer names are cut to this many characters.
-const LONGEST_NAME: usize = 60;
+const MAX_NAME_LEN: usize = 60;
 
 impl Git {
     /// A call that sees only the mailmap of `commit`. git also reads the one in the work tree if there is a work
@@ -79,7 +79,7 @@ impl Git {
 
     /// Those of `names` who wrote a commit in the history of `tag`, by the mailmap of `commit`. `near` is the result
     /// of [`Git::near_authors`], which often suffices. `None` when that is unknown, because the history is cut off or
-    /// longer than [`LONGEST_HISTORY`].
+    /// longer than [`MAX_COMMITS`].
     ///
     /// # Errors
     /// When git fails or its output does not have the requested form.
@@ -93,7 +93,7 @@ impl Git {
         if let Some(known) = near.among(names) {
             return Ok(Some(known));
         }
-        if self.is_shallow { Ok(None) } else { Ok(self.authors(tag, commit, LONGEST_HISTORY)?.among(names)) }
+        if self.is_shallow { Ok(None) } else { Ok(self.authors(tag, commit, MAX_COMMITS)?.among(names)) }
     }
 
     fn authors(&self, tag: &str, commit: &Commit, most: usize) -> Result<Authors> {
@@ -146,7 +146,7 @@ fn is_plain(name: &str) -> bool {
             _ => return false,
         }
     }
-    !is_between && name.len() <= LONGEST_NAME
+    !is_between && name.len() <= MAX_NAME_LEN
 }
 
 /// As [`name`], without the shortcut for plain names.
@@ -159,7 +159,7 @@ pub(super) fn shown(author: &str) -> Option<String> {
         Some((local, _)) if !local.is_empty() => local,
         _ => word,
     });
-    let name: String = words.collect::<Vec<_>>().join(" ").chars().take(LONGEST_NAME).collect();
+    let name: String = words.collect::<Vec<_>>().join(" ").chars().take(MAX_NAME_LEN).collect();
     let name = name.trim_end();
     (!name.is_empty()).then(|| name.to_owned())
 }

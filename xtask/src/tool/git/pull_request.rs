@@ -2,7 +2,7 @@
 //! number counts only in exactly these forms.
 
 /// The maximum number of digits: no forge has a billion pull requests.
-const LONGEST: usize = 9;
+const MAX_LEN: usize = 9;
 
 /// What stands before a number. Forgejo and Gitea write `!` in a repository whose issues are tracked elsewhere.
 const MARKS: [char; 2] = ['#', '!'];
@@ -10,7 +10,7 @@ const MARKS: [char; 2] = ['#', '!'];
 /// The number in `digits`, without a sign or leading zeros.
 #[must_use]
 fn number(digits: &str) -> Option<u32> {
-    let is_number = (1..=LONGEST).contains(&digits.len())
+    let is_number = (1..=MAX_LEN).contains(&digits.len())
         && digits.bytes().all(|byte| byte.is_ascii_digit())
         && !digits.starts_with('0');
     digits.parse().ok().filter(|_| is_number)

@@ -10,12 +10,12 @@ use nix::sys::signal::Signal;
 use xshell::cmd;
 
 use super::{Commit, Git};
-use crate::process::scratch::Scratch;
+use crate::process::temp_dir::TempDir;
 
 const INSTALL: &str = "install it, for example with `apt-get install openssh-client`";
 
 /// The largest list of allowed signers, in bytes: nobody has a longer one.
-const MOST_ALLOWED: usize = 1 << 20;
+const MAX_ALLOWED: usize = 1 << 20;
 
 /// Overrides for the repository's own settings. The programs of the other formats are set to fail, so that no key ring
 /// decides (docs/facts.md#signed-tags). The SSH program is the one on the PATH.
@@ -48,13 +48,13 @@ impl Git {
     /// # Errors
     /// When git or ssh-keygen is not installed, or answers in an undocumented form: that is neither yes nor no.
     pub fn signer(&self, tag: &str, commit: &Commit, allowed: &[u8]) -> Result<Result<Signer, String>> {
-        ensure!(allowed.len() <= MOST_ALLOWED, "the list of allowed signers is larger than 1 MiB");
+        ensure!(allowed.len() <= MAX_ALLOWED, "the list of allowed signers is larger than 1 MiB");
         let object = match self.tag_object(tag, commit)? {
             Ok(object) => object,
             Err(words) => return Ok(Err(words)),
         };
         self.check_ssh_keygen()?;
-        let scratch = Scratch::new()?;
+        let scratch = TempDir::new()?;
         let file = scratch.path().join("allowed_signers");
         fs::write(&file, allowed).context("writing the allowed signers for git")?;
         let list = format!("gpg.ssh.allowedSignersFile={}", file.display());

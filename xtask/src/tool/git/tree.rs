@@ -160,7 +160,7 @@ fn set_time(path: &Path, time: u64) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::{Entry, Kind, asked, entries, write};
-    use crate::process::scratch::Scratch;
+    use crate::process::temp_dir::TempDir;
     use std::fs::{self, File};
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
@@ -201,8 +201,8 @@ mod tests {
         }
     }
 
-    fn written(lines: &[(&str, &str)], answer: &[u8]) -> anyhow::Result<Scratch> {
-        let scratch = Scratch::new()?;
+    fn written(lines: &[(&str, &str)], answer: &[u8]) -> anyhow::Result<TempDir> {
+        let scratch = TempDir::new()?;
         let (tree, objects) = (scratch.path().join("tree"), scratch.path().join("objects"));
         fs::create_dir(&tree)?;
         fs::write(&objects, answer)?;

@@ -9,7 +9,7 @@ use xshell::cmd;
 
 use super::{Answers, Commit, Git};
 use crate::process::Call;
-use crate::process::scratch::Scratch;
+use crate::process::temp_dir::TempDir;
 
 /// The directories from which objects are read. New ones are written to `own`.
 #[derive(Clone)]
@@ -34,7 +34,7 @@ pub struct WorkTree {
     pub git: Git,
     /// The commit, a child of HEAD.
     pub commit: Commit,
-    _scratch: Scratch,
+    _scratch: TempDir,
 }
 
 /// Copies an index and keeps its time. git recognizes an unchanged file by size and times, except when the file may
@@ -56,7 +56,7 @@ impl Git {
         let head = self.dated("HEAD")?;
         let (head, time) = head.context("the repository has no commit yet; commit something first")?;
         let time = format!("{time} +0000");
-        let scratch = Scratch::new()?;
+        let scratch = TempDir::new()?;
         let (index, own) = (scratch.path().join("index"), scratch.path().join("objects"));
         fs::create_dir(&own).with_context(|| format!("making `{}`", own.display()))?;
         let path = |of: &str| self.call(&["rev-parse", "--path-format=absolute", "--git-path", of])?.read();

@@ -12,8 +12,8 @@ use crate::inputs::release::Release;
 use crate::oci::reference::Digest;
 
 use super::image::build_type;
-use crate::verify::claim::{Claim, Seen, Unseen, Verdict};
-use crate::verify::observe::{AssetsSeen, ImageSeen};
+use crate::verify::claim::{Claim, Observed, Unavailable, Verdict};
+use crate::verify::observe::{ObservedAssets, ObservedImage};
 
 /// What is attested about the released image. It determines which files the page must have.
 pub struct Required {
@@ -28,25 +28,26 @@ pub struct Required {
 /// What is attested about `image`, if the `claims` about the attestations hold.
 pub(in crate::verify) fn attested(
     image: &Digest,
-    seen: &ImageSeen,
+    seen: &ObservedImage,
     claims: &[Claim],
-    hint: &Seen<Hint>,
-) -> Seen<Required> {
+    hint: &Observed<Hint>,
+) -> Observed<Required> {
     let lacks = |id: &&str| claims.iter().any(|claim| claim.id == *id && claim.verdict != Verdict::Holds);
     if let Some(id) = [claims::PROVENANCE, claims::SBOM, claims::SMOKE].into_iter().find(lacks) {
-        return Err(Unseen::Follows(id));
+        return Err(Unavailable::DependsOn(id));
     }
-    let build_type = build_type(seen, image).map_err(|_unknown| Unseen::Follows(claims::PROVENANCE_FORM))?;
+    let build_type =
+        build_type(seen, image).map_err(|_unknown| Unavailable::DependsOn(claims::PROVENANCE_FORM))?;
     Ok(Required { build_type, envelopes: envelopes(seen)?, hint: hint.clone()? })
 }
 
 /// The attached envelopes: their digests, and the kind that each is marked as. If every claim holds, cosign accepts each
 /// of them.
-pub(in crate::verify) fn envelopes(seen: &ImageSeen) -> Seen<Vec<(Option<Attested>, Digest)>> {
+pub(in crate::verify) fn envelopes(seen: &ObservedImage) -> Observed<Vec<(Option<Attested>, Digest)>> {
     let attached = seen.attached.as_ref().map_err(Clone::clone)?;
     let manifest = attached.attestations.as_deref().unwrap_or_default();
     let layers = attached::layers(Kind::Attestations, manifest)
-        .map_err(|_other_form| Unseen::Follows(claims::ATTACHMENTS))?;
+        .map_err(|_other_form| Unavailable::DependsOn(claims::ATTACHMENTS))?;
     Ok(layers.into_iter().map(|layer| (layer.marked(), layer.digest)).collect())
 }
 
@@ -54,9 +55,9 @@ pub(in crate::verify) fn envelopes(seen: &ImageSeen) -> Seen<Vec<(Option<Atteste
 pub(in crate::verify) fn judge(
     release: &Release<'_>,
     digest: &Digest,
-    attested: &Seen<Required>,
-    page: &Seen<()>,
-    seen: &Seen<AssetsSeen>,
+    attested: &Observed<Required>,
+    page: &Observed<()>,
+    seen: &Observed<ObservedAssets>,
 ) -> Claim {
     let looked_at = page
         .clone()
@@ -67,7 +68,7 @@ pub(in crate::verify) fn judge(
 }
 
 /// A release of the first build type has no files, so any with our names were added by somebody else.
-fn none(seen: &AssetsSeen) -> Result<String> {
+fn none(seen: &ObservedAssets) -> Result<String> {
     if let Some(listed) = seen.listed.first() {
         bail!(
             "the page has a file `{}`, and a release of the first build type has none; find out who added it",
@@ -77,7 +78,12 @@ fn none(seen: &AssetsSeen) -> Result<String> {
     Ok("none, as of every release of the first build type".to_owned())
 }
 
-fn ours(release: &Release<'_>, digest: &Digest, attested: &Required, seen: &AssetsSeen) -> Result<String> {
+fn ours(
+    release: &Release<'_>,
+    digest: &Digest,
+    attested: &Required,
+    seen: &ObservedAssets,
+) -> Result<String> {
     let tag = release.tag();
     for name in assets::names(tag) {
         let count = seen.listed.iter().filter(|listed| listed.name == name).count();

@@ -6,8 +6,8 @@ use crate::evidence::attached::{self, Attested, Kind};
 use crate::evidence::bundle::Bundle;
 use crate::evidence::claims;
 use crate::evidence::statement::{envelopes, signatures};
-use crate::verify::claim::{Claim, Seen, Unseen};
-use crate::verify::observe::{Answer, Attached, BundlesSeen, ImageSeen};
+use crate::verify::claim::{Claim, Observed, Unavailable};
+use crate::verify::observe::{Answer, Attached, ObservedBundles, ObservedImage};
 
 use super::image::borrow;
 use super::{bundles, form};
@@ -19,7 +19,7 @@ pub(super) struct Required<'a> {
     /// The claim that there is one.
     pub(super) claim: &'a Claim,
     /// cosign's answer about it.
-    pub(super) answer: &'a Seen<Answer>,
+    pub(super) answer: &'a Observed<Answer>,
 }
 
 /// Nothing may be attached except what cosign accepted as signed by the key. If cosign does not accept everything
@@ -27,8 +27,8 @@ pub(super) struct Required<'a> {
 pub(super) fn judge(
     signature: &Claim,
     due: &[Required<'_>],
-    seen: &ImageSeen,
-    tags: &Seen<Vec<String>>,
+    seen: &ObservedImage,
+    tags: &Observed<Vec<String>>,
     signed_as: &dyn Fn(&[&Bundle]) -> Result<()>,
 ) -> Claim {
     let attested = due.iter().map(|one| (one.claim, one.answer));
@@ -37,7 +37,7 @@ pub(super) fn judge(
         .chain(attested)
         .find(|(_, answer)| !matches!(answer, Ok(Answer::Accepted(_))));
     let looked_at = match missing {
-        Some((claim, _)) => Err(Unseen::Follows(claim.id)),
+        Some((claim, _)) => Err(Unavailable::DependsOn(claim.id)),
         None => borrow(&seen.attached).and_then(|found| Ok((found, borrow(tags)?))),
     };
     let bundles = &seen.bundles;
@@ -59,7 +59,7 @@ pub(super) fn judge(
 }
 
 /// cosign's output; empty if it did not accept the attestation.
-fn accepted(answer: &Seen<Answer>) -> &str {
+fn accepted(answer: &Observed<Answer>) -> &str {
     match answer {
         Ok(Answer::Accepted(output)) => output,
         _ => "",
@@ -82,7 +82,7 @@ fn only_ours_of_parts(found: &Attached, printed: &str) -> Result<()> {
 fn only_ours(
     found: &Attached,
     tags: &[String],
-    bundles: Option<&BundlesSeen>,
+    bundles: Option<&ObservedBundles>,
     signature: &str,
     printed: &[(Attested, &str)],
     signed_as: &dyn Fn(&[&Bundle]) -> Result<()>,
@@ -141,7 +141,7 @@ mod tests {
     use crate::evidence::envelope::seal;
     use crate::inputs::keys::PublicKey;
     use crate::oci::reference::Digest;
-    use crate::verify::observe::{Attached, BundleSeen, BundlesSeen};
+    use crate::verify::observe::{Attached, ObservedBundle, ObservedBundles};
 
     const KEY: &str = "-----BEGIN PUBLIC KEY-----\neA==\n-----END PUBLIC KEY-----\n";
 
@@ -165,11 +165,11 @@ mod tests {
         let found = Attached { signatures: None, attestations, of_parts: Vec::new() };
         let bundle = |of: Of, envelope: &[u8]| {
             let bundle = Bundle::new(of, envelope, &Hint::of(&PublicKey::parse(KEY.as_bytes()).unwrap()));
-            BundleSeen { manifest: Digest::of(&bundle.bytes), read: Ok(bundle), signature: Some(Ok(())) }
+            ObservedBundle { manifest: Digest::of(&bundle.bytes), read: Ok(bundle), signature: Some(Ok(())) }
         };
         let signature = bundle(Of::Signature, &seal(b"signature", "MEUC"));
         let attested = OURS.iter().map(|(payload, of)| bundle(Of::Attestation(*of), &stored(payload)));
-        let bundles = BundlesSeen { tag: None, found: [signature].into_iter().chain(attested).collect() };
+        let bundles = ObservedBundles { tag: None, found: [signature].into_iter().chain(attested).collect() };
         let print = |payload: &str| {
             let envelope = if is_cosign_3 { seal(payload.as_bytes(), "MEUC") } else { stored(payload) };
             String::from_utf8(envelope).unwrap()

@@ -11,7 +11,7 @@ use crate::evidence::signed_as::SignedAs;
 use crate::evidence::statement::Signature;
 use crate::inputs::source::Source;
 use crate::oci::reference::Digest;
-use crate::verify::observe::BundlesSeen;
+use crate::verify::observe::ObservedBundles;
 
 /// Whether the signatures say that there are bundles. A release from before bundles does not say so, but may have been
 /// given some since.
@@ -25,7 +25,7 @@ pub(super) fn promised(signatures: &[Signature]) -> Result<bool> {
 /// Returns the bundles, all of them ours: at least one of the signature, and one of each attestation that is `due`;
 /// or none at all, if none are promised.
 pub(super) fn ours<'s>(
-    seen: &'s BundlesSeen,
+    seen: &'s ObservedBundles,
     is_promised: bool,
     due: &[Attested],
 ) -> Result<Vec<&'s Bundle>> {
@@ -119,7 +119,7 @@ mod tests {
     use crate::inputs::source::Source;
     use crate::oci::reference::Digest;
     use crate::tool::git::Commit;
-    use crate::verify::observe::{BundleSeen, BundlesSeen};
+    use crate::verify::observe::{ObservedBundle, ObservedBundles};
 
     const KEY: &str = "-----BEGIN PUBLIC KEY-----\neA==\n-----END PUBLIC KEY-----\n";
 
@@ -133,13 +133,13 @@ mod tests {
         let (sbom, test_result) = (Of::Attestation(Attested::Sbom), Of::Attestation(Attested::TestResult));
         let whole = [signature, provenance, sbom];
         let count = |found: &[Of], has_tag: bool, is_promised: bool| {
-            let seen = |(place, of): (usize, &Of)| BundleSeen {
+            let seen = |(place, of): (usize, &Of)| ObservedBundle {
                 manifest: Digest::of(&[place as u8]),
                 read: Ok(Bundle::new(*of, b"{}", &hint())),
                 signature: Some(Ok(())),
             };
             let tag = has_tag.then(|| "sha256-a".to_owned());
-            let seen = BundlesSeen { tag, found: found.iter().enumerate().map(seen).collect() };
+            let seen = ObservedBundles { tag, found: found.iter().enumerate().map(seen).collect() };
             ours(&seen, is_promised, &[Attested::Provenance, Attested::Sbom]).map(|ours| ours.len()).ok()
         };
         assert_eq!(count(&[], false, false), Some(0), "a release from before bundles");

@@ -17,15 +17,15 @@ use crate::oci::reference::Digest;
 use super::attachments::Required;
 use super::{attachments, bundles, form, layers, provenance as of_provenance, smoke};
 use crate::evidence::statement::{check_signatures, only_attestation, only_predicate, signatures};
-use crate::verify::claim::{Claim, Seen, Unseen};
-use crate::verify::observe::{Answer, ImageSeen, Metadata, Part};
+use crate::verify::claim::{Claim, Observed, Unavailable};
+use crate::verify::observe::{Answer, Metadata, ObservedImage, Part};
 
 /// Judges what was seen of the image. `tags` are those under which anything else is attached to it.
 pub(in crate::verify) fn judge(
     release: &Release<'_>,
     digest: &Digest,
-    seen: &ImageSeen,
-    tags: &Seen<Vec<String>>,
+    seen: &ObservedImage,
+    tags: &Observed<Vec<String>>,
 ) -> Vec<Claim> {
     let mut claims = contents(release, digest, seen);
     let about = about(seen);
@@ -75,7 +75,7 @@ pub(in crate::verify) fn judge(
 }
 
 /// The claim that there is one provenance, and its content if the claim holds.
-pub(in crate::verify) fn provenance(seen: &ImageSeen, digest: &Digest) -> (Claim, Seen<Value>) {
+pub(in crate::verify) fn provenance(seen: &ObservedImage, digest: &Digest) -> (Claim, Observed<Value>) {
     let about = about(seen);
     attested(claims::PROVENANCE, &seen.provenance, PROVENANCE_PREDICATE, digest, |attestation| {
         about(attestation, BuildType::of_predicate(&attestation.predicate).ok())
@@ -84,7 +84,7 @@ pub(in crate::verify) fn provenance(seen: &ImageSeen, digest: &Digest) -> (Claim
 
 /// Checks that an attestation is about the image. The provenance's build type decides what that means; anything unknown
 /// is not checked.
-fn about(seen: &ImageSeen) -> impl Fn(&Attestation, Option<BuildType>) -> Result<()> {
+fn about(seen: &ObservedImage) -> impl Fn(&Attestation, Option<BuildType>) -> Result<()> {
     let platforms = seen.platforms().ok();
     let manifests: Option<Vec<_>> = platforms.map(|all| all.into_iter().map(|(_, digest)| digest).collect());
     move |attestation, build_type| match (build_type, &manifests) {
@@ -95,7 +95,7 @@ fn about(seen: &ImageSeen) -> impl Fn(&Attestation, Option<BuildType>) -> Result
 }
 
 /// Whether the provenance that cosign accepts says that it is of a rehearsal.
-pub(in crate::verify) fn is_rehearsal(seen: &ImageSeen, digest: &Digest) -> bool {
+pub(in crate::verify) fn is_rehearsal(seen: &ObservedImage, digest: &Digest) -> bool {
     let (_, predicate) =
         attested(claims::PROVENANCE, &seen.provenance, PROVENANCE_PREDICATE, digest, |_| Ok(()));
     let command = predicate.as_ref().ok().and_then(|predicate| {
@@ -105,7 +105,7 @@ pub(in crate::verify) fn is_rehearsal(seen: &ImageSeen, digest: &Digest) -> bool
 }
 
 /// The claims that need no key: that the image is complete, and what it says about itself.
-fn contents(release: &Release<'_>, digest: &Digest, seen: &ImageSeen) -> Vec<Claim> {
+fn contents(release: &Release<'_>, digest: &Digest, seen: &ObservedImage) -> Vec<Claim> {
     let present = Claim::judge(claims::IMAGE_PRESENT, &whole(seen), |(index, parts)| {
         ensure!(index.is_some(), "there is no `{}`", release.image.pinned(digest));
         let lacks =
@@ -120,8 +120,10 @@ fn contents(release: &Release<'_>, digest: &Digest, seen: &ImageSeen) -> Vec<Cla
     });
     let index = match borrow(&seen.index) {
         Ok(Some(index)) => Ok(index),
-        Err(unknown @ (Unseen::Unknown(_) | Unseen::Away(_))) => Err(unknown),
-        Ok(None) | Err(Unseen::Wrong(_) | Unseen::Follows(_)) => Err(Unseen::Follows(claims::IMAGE_PRESENT)),
+        Err(unknown @ (Unavailable::Failed(_) | Unavailable::Transient(_))) => Err(unknown),
+        Ok(None) | Err(Unavailable::Invalid(_) | Unavailable::DependsOn(_)) => {
+            Err(Unavailable::DependsOn(claims::IMAGE_PRESENT))
+        }
     };
     let said = said(seen);
     let platforms = Claim::judge(claims::IMAGE_PLATFORMS, &index, |index| {
@@ -143,26 +145,26 @@ fn contents(release: &Release<'_>, digest: &Digest, seen: &ImageSeen) -> Vec<Cla
 }
 
 /// What each platform's image says about itself; an error if one of them says nothing.
-fn said(seen: &ImageSeen) -> Seen<Vec<(&str, &Metadata)>> {
+fn said(seen: &ObservedImage) -> Observed<Vec<(&str, &Metadata)>> {
     let parts = match &seen.parts {
         Ok(parts) => parts,
-        Err(Unseen::Wrong(_)) => return Err(Unseen::Follows(claims::IMAGE_PRESENT)),
+        Err(Unavailable::Invalid(_)) => return Err(Unavailable::DependsOn(claims::IMAGE_PRESENT)),
         Err(unseen) => return Err(unseen.clone()),
     };
     let said = parts.iter().map(|part| Some((part.platform.as_str(), part.metadata.as_ref()?)));
-    said.collect::<Option<_>>().ok_or(Unseen::Follows(claims::IMAGE_PRESENT))
+    said.collect::<Option<_>>().ok_or(Unavailable::DependsOn(claims::IMAGE_PRESENT))
 }
 
-pub(super) fn borrow<T>(seen: &Seen<T>) -> Seen<&T> {
+pub(super) fn borrow<T>(seen: &Observed<T>) -> Observed<&T> {
     seen.as_ref().map_err(Clone::clone)
 }
 
 /// The index and its parts. Bytes that are not an index have no parts; `image.platforms` reports that.
-fn whole(seen: &ImageSeen) -> Seen<(Option<&Vec<u8>>, &[Part])> {
+fn whole(seen: &ObservedImage) -> Observed<(Option<&Vec<u8>>, &[Part])> {
     let index = borrow(&seen.index)?.as_ref();
     match &seen.parts {
         Ok(parts) => Ok((index, parts)),
-        Err(Unseen::Follows(_)) => Ok((index, &[])),
+        Err(Unavailable::DependsOn(_)) => Ok((index, &[])),
         Err(unseen) => Err(unseen.clone()),
     }
 }
@@ -210,12 +212,12 @@ fn unsigned_part(release: &Release<'_>, platforms: &[(String, Digest)], words: &
 /// holds.
 pub(super) fn attested(
     id: &'static str,
-    seen: &Seen<Answer>,
+    seen: &Observed<Answer>,
     predicate_type: &str,
     digest: &Digest,
     check: impl Fn(&Attestation) -> Result<()>,
-) -> (Claim, Seen<Value>) {
-    let mut predicate = Err(Unseen::Follows(id));
+) -> (Claim, Observed<Value>) {
+    let mut predicate = Err(Unavailable::DependsOn(id));
     let claim = Claim::judge(id, seen, |answer| {
         let attestation = only_attestation(accepted(answer)?, predicate_type, digest)?;
         check(&attestation)?;
@@ -260,7 +262,11 @@ fn judge_labels(release: &Release<'_>, index: &[u8], said: &[(&str, &Metadata)])
 ///
 /// # Errors
 /// When it has no provenance that says so.
-pub(in crate::verify) fn smoked(release: &Release<'_>, seen: &ImageSeen, digest: &Digest) -> Result<Smoked> {
+pub(in crate::verify) fn smoked(
+    release: &Release<'_>,
+    seen: &ObservedImage,
+    digest: &Digest,
+) -> Result<Smoked> {
     let answer = seen.provenance.as_ref().map_err(|unseen| anyhow!("{unseen}"))?;
     let predicate = only_predicate(accepted(answer)?, PROVENANCE_PREDICATE, digest)?;
     let provenance = Provenance::read(&predicate)?;
@@ -272,7 +278,7 @@ pub(in crate::verify) fn smoked(release: &Release<'_>, seen: &ImageSeen, digest:
 ///
 /// # Errors
 /// When it has no provenance, or one of an unknown build type.
-pub(in crate::verify) fn build_type(seen: &ImageSeen, digest: &Digest) -> Result<BuildType> {
+pub(in crate::verify) fn build_type(seen: &ObservedImage, digest: &Digest) -> Result<BuildType> {
     let answer = seen.provenance.as_ref().map_err(|unseen| anyhow!("{unseen}"))?;
     BuildType::of_predicate(&only_predicate(accepted(answer)?, PROVENANCE_PREDICATE, digest)?)
 }

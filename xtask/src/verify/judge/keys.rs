@@ -14,16 +14,16 @@ use crate::inputs::source::release_tags;
 use crate::inputs::version::ReleaseTag;
 use crate::oci::reference::Digest;
 
-use crate::verify::claim::{Claim, Seen, Unseen};
-use crate::verify::observe::keys::{Before, HistorySeen, KeysSeen, names};
+use crate::verify::claim::{Claim, Observed, Unavailable};
+use crate::verify::observe::keys::{Before, ObservedHistory, ObservedKeys, names};
 
 /// Judges what was seen. `listed` are the registry's tags; `None` if it is not the registry of the releases.
 pub(in crate::verify) fn judge(
     tag: &ReleaseTag,
-    seen: &KeysSeen,
-    listed: Option<&Seen<Vec<String>>>,
+    seen: &ObservedKeys,
+    listed: Option<&Observed<Vec<String>>>,
 ) -> Vec<Claim> {
-    let claim = |id, said: Seen<Result<String, String>>| {
+    let claim = |id, said: Observed<Result<String, String>>| {
         Claim::judge(id, &said, |said| said.clone().map_err(|wrong| anyhow!(wrong)))
     };
     let history = claim(claims::KEY_HISTORY, of_history(tag, seen));
@@ -32,20 +32,24 @@ pub(in crate::verify) fn judge(
 }
 
 /// The fingerprint is reported in every case, so that a person can compare it.
-fn of_history(tag: &ReleaseTag, seen: &KeysSeen) -> Seen<Result<String, String>> {
+fn of_history(tag: &ReleaseTag, seen: &ObservedKeys) -> Observed<Result<String, String>> {
     let used = seen.used.as_ref().map_err(Clone::clone)?;
     let of_key = |why: String| format!("the key is {used}; {why}");
     named_by_history(tag, used, seen).map_err(|unseen| match unseen {
-        Unseen::Unknown(why) => Unseen::Unknown(of_key(why)),
-        Unseen::Away(why) => Unseen::Away(of_key(why)),
-        Unseen::Wrong(why) => Unseen::Wrong(of_key(why)),
-        follows @ Unseen::Follows(_) => follows,
+        Unavailable::Failed(why) => Unavailable::Failed(of_key(why)),
+        Unavailable::Transient(why) => Unavailable::Transient(of_key(why)),
+        Unavailable::Invalid(why) => Unavailable::Invalid(of_key(why)),
+        follows @ Unavailable::DependsOn(_) => follows,
     })
 }
 
 /// A false answer outweighs an unknown one.
-fn named_by_history(tag: &ReleaseTag, used: &Digest, seen: &KeysSeen) -> Seen<Result<String, String>> {
-    let HistorySeen { at, branch, keys, endorsed } = seen.history.as_ref().map_err(Clone::clone)?;
+fn named_by_history(
+    tag: &ReleaseTag,
+    used: &Digest,
+    seen: &ObservedKeys,
+) -> Observed<Result<String, String>> {
+    let ObservedHistory { at, branch, keys, endorsed } = seen.history.as_ref().map_err(Clone::clone)?;
     let branch = branch.as_ref().map_or(String::new(), |name| format!(", the head of `{name}`"));
     let wrong = |why: &str| Ok(Err(format!("the key is {used}, and at {at}{branch}, {why}")));
     let keys = match keys {
@@ -106,11 +110,11 @@ fn not_endorsed(number: usize, key: &Key) -> Option<String> {
 /// unchecked.
 fn of_continuity(
     tag: &ReleaseTag,
-    seen: &KeysSeen,
-    listed: Option<&Seen<Vec<String>>>,
+    seen: &ObservedKeys,
+    listed: Option<&Observed<Vec<String>>>,
     history: &Claim,
-) -> Seen<Result<String, String>> {
-    let used = seen.used.as_ref().map_err(|_unseen| Unseen::Follows(claims::KEY_HISTORY))?;
+) -> Observed<Result<String, String>> {
+    let used = seen.used.as_ref().map_err(|_unseen| Unavailable::DependsOn(claims::KEY_HISTORY))?;
     let before = seen.before.as_ref().map_err(Clone::clone)?;
     let first = || Ok(Ok("no release before has a key".to_owned()));
     let Some(any) = nearest(tag, before.iter().collect()) else { return first() };
@@ -127,8 +131,8 @@ fn of_continuity(
     }
     history.holds()?;
     let keys = match &seen.history {
-        Ok(HistorySeen { keys: Ok(keys), .. }) => keys,
-        _ => return Err(Unseen::Follows(claims::KEY_HISTORY)),
+        Ok(ObservedHistory { keys: Ok(keys), .. }) => keys,
+        _ => return Err(Unavailable::DependsOn(claims::KEY_HISTORY)),
     };
     let is_earlier =
         |before: &&Before| keys.number_of(&before.key).is_some() && !is_backport(keys, before, used);
@@ -138,7 +142,7 @@ fn of_continuity(
     };
     match (foreign(keys, &released), listed) {
         (Some(foreign), Some(_)) => Ok(Err(format!("the key is {used}, and {foreign}"))),
-        (Some(foreign), None) if judged.is_ok() => Err(Unseen::Unknown(format!(
+        (Some(foreign), None) if judged.is_ok() => Err(Unavailable::Failed(format!(
             "{foreign}; only the registry of the releases tells whether that was released, so ask it: `cargo xtask verify \
              {tag}`"
         ))),

@@ -13,17 +13,17 @@ use crate::inputs::release::Release;
 use crate::oci::manifest::{Descriptor, ImageManifest};
 use crate::oci::reference::Digest;
 
-use crate::verify::claim::{Claim, Seen, Unseen};
-use crate::verify::observe::{ContentsSeen, Part};
+use crate::verify::claim::{Claim, Observed, Unavailable};
+use crate::verify::observe::{ObservedContents, Part};
 
 /// The claims that need no attestation. If the claim `platforms` does not hold, the layers are not looked into.
 pub(in crate::verify) fn judge(
     platforms: &Claim,
-    seen: &Seen<ContentsSeen>,
-    parts: &Seen<Vec<Part>>,
+    seen: &Observed<ObservedContents>,
+    parts: &Observed<Vec<Part>>,
 ) -> Vec<Claim> {
     let seen = match seen {
-        Err(Unseen::Follows(id)) => Err(Unseen::Follows(id)),
+        Err(Unavailable::DependsOn(id)) => Err(Unavailable::DependsOn(id)),
         other => platforms.holds().and(other.as_ref().map_err(Clone::clone)),
     };
     let measured = seen.clone().and_then(|seen| {
@@ -41,8 +41,8 @@ pub(in crate::verify) fn judge(
         let found: Result<Vec<_>, _> = seen.platforms.iter().map(machine::check).collect();
         match (found, &seen.base) {
             // A base image may contain files for other machines.
-            (Err(_), Err(Unseen::Wrong(_))) => Err(Unseen::Follows(claims::IMAGE_BASE)),
-            (Err(wrong), Err(unknown)) => Err(Unseen::Unknown(format!(
+            (Err(_), Err(Unavailable::Invalid(_))) => Err(Unavailable::DependsOn(claims::IMAGE_BASE)),
+            (Err(wrong), Err(unknown)) => Err(Unavailable::Failed(format!(
                 "{wrong}; or they are the base image's, which is not known: {unknown}"
             ))),
             (found, _) => Ok(found),
@@ -59,8 +59,8 @@ pub(in crate::verify) fn judge(
 pub(in crate::verify) fn components(
     release: &Release<'_>,
     claims: &[Claim],
-    seen: &Seen<ContentsSeen>,
-    bom: &Seen<Value>,
+    seen: &Observed<ObservedContents>,
+    bom: &Observed<Value>,
 ) -> Claim {
     let content = claims.iter().find(|claim| claim.id == claims::IMAGE_CONTENT).map_or(Ok(()), Claim::holds);
     let looked_at = bom.as_ref().map_err(Clone::clone).and_then(|bom| {
@@ -68,9 +68,9 @@ pub(in crate::verify) fn components(
         let seen = seen.as_ref().map_err(Clone::clone)?;
         match &seen.base {
             Ok(()) => Ok((bom, seen)),
-            Err(Unseen::Wrong(_)) => Err(Unseen::Follows(claims::IMAGE_BASE)),
+            Err(Unavailable::Invalid(_)) => Err(Unavailable::DependsOn(claims::IMAGE_BASE)),
             Err(words) => {
-                Err(Unseen::Unknown(format!("which packages are the base image's is not known: {words}")))
+                Err(Unavailable::Failed(format!("which packages are the base image's is not known: {words}")))
             }
         }
     });
@@ -89,12 +89,12 @@ pub(in crate::verify) fn components(
 
 /// The first layer whose size in a manifest is not the number of its bytes. Comparing digests does not show that: a
 /// client may trust the size and stop reading there.
-fn odd_size(parts: &[Part], lengths: &BTreeMap<Digest, u64>) -> Seen<Option<String>> {
+fn odd_size(parts: &[Part], lengths: &BTreeMap<Digest, u64>) -> Observed<Option<String>> {
     let mut unknown = None;
     for Part { platform, manifest, .. } in parts {
         // A manifest that cannot be parsed, for example because a size is missing, is reported by `image.present`.
         let manifest = manifest.as_deref().and_then(|manifest| ImageManifest::parse(manifest).ok());
-        let layers = manifest.ok_or(Unseen::Follows(claims::IMAGE_PRESENT))?.layers;
+        let layers = manifest.ok_or(Unavailable::DependsOn(claims::IMAGE_PRESENT))?.layers;
         for Descriptor { digest, size, .. } in layers {
             let layer = format!("the layer `{digest}` of {platform}");
             match lengths.get(&digest) {
@@ -106,10 +106,10 @@ fn odd_size(parts: &[Part], lengths: &BTreeMap<Digest, u64>) -> Seen<Option<Stri
             }
         }
     }
-    unknown.map_or(Ok(None), |words| Err(Unseen::Unknown(words)))
+    unknown.map_or(Ok(None), |words| Err(Unavailable::Failed(words)))
 }
 
-fn content(seen: &ContentsSeen) -> String {
+fn content(seen: &ObservedContents) -> String {
     let platforms = seen.platforms.len();
     if seen.base.is_err() {
         return format!("all {} layers of {platforms} platforms, unpacked", seen.layers);
@@ -118,7 +118,7 @@ fn content(seen: &ContentsSeen) -> String {
     format!("{} layers above the base image of {platforms} platforms, unpacked", seen.layers - below)
 }
 
-fn base_layers(seen: &ContentsSeen) -> String {
+fn base_layers(seen: &ObservedContents) -> String {
     let each = seen
         .platforms
         .iter()
@@ -135,7 +135,7 @@ mod tests {
     use super::odd_size;
     use crate::oci::manifest::tests::descriptor;
     use crate::oci::reference::Digest;
-    use crate::verify::claim::Unseen;
+    use crate::verify::claim::Unavailable;
     use crate::verify::observe::Part;
 
     fn part(layers: &[(&str, u64)]) -> Part {
@@ -159,8 +159,8 @@ mod tests {
         for wrong in [&[("a", 5), ("b", 6)][..], &[("c", 1), ("a", 6)]] {
             assert!(matches!(judged(wrong), Ok(Some(_))), "{wrong:?}");
         }
-        assert!(matches!(judged(&[("a", 5), ("c", 1)]), Err(Unseen::Unknown(_))));
+        assert!(matches!(judged(&[("a", 5), ("c", 1)]), Err(Unavailable::Failed(_))));
         let none = Part { manifest: Some(b"{}".to_vec()), ..part(&[]) };
-        assert_eq!(odd_size(&[none], &lengths), Err(Unseen::Follows("image.present")));
+        assert_eq!(odd_size(&[none], &lengths), Err(Unavailable::DependsOn("image.present")));
     }
 }

@@ -4,7 +4,7 @@ use crate::evidence::page::Format;
 use crate::inputs::words;
 
 /// How many characters of a line are shown. No command of a release is longer.
-const LONGEST: usize = 1_000;
+const MAX_LEN: usize = 1_000;
 
 /// Describes the first of the `found` lines that differs from the `expected` line in the same place; `None` if all
 /// are the same.
@@ -25,7 +25,7 @@ pub(super) fn first_difference<T: AsRef<str>>(found: &[T], expected: &[T]) -> Op
 
 /// A line in quotes, cut to its beginning, because a line can be as long as a page and must fit into a report.
 fn quoted(line: &str) -> String {
-    match line.char_indices().nth(LONGEST) {
+    match line.char_indices().nth(MAX_LEN) {
         Some((end, _)) => format!("{:?}…", &line[..end]),
         None => format!("{line:?}"),
     }

@@ -24,16 +24,16 @@ use crate::process::shown::named;
 use crate::process::time;
 use crate::tool::git::Commit;
 
-use crate::verify::claim::{Claim, Seen, Unseen};
-use crate::verify::observe::{self, ImageSeen};
+use crate::verify::claim::{Claim, Observed, Unavailable};
+use crate::verify::observe::{self, ObservedImage};
 use inputs::{described, expected_dependencies, resource};
 
 /// Judges the predicate. Its parts are judged only if it exists and has our format. `bom` is the SBOM's predicate.
 pub(in crate::verify) fn judge(
     release: &Release<'_>,
-    seen: &ImageSeen,
-    predicate: &Seen<Value>,
-    bom: &Seen<Value>,
+    seen: &ObservedImage,
+    predicate: &Observed<Value>,
+    bom: &Observed<Value>,
 ) -> Vec<Claim> {
     type Judge = fn(&Release<'_>, &Provenance) -> Result<String>;
     let parts: [(&'static str, Judge); 3] = [
@@ -41,7 +41,7 @@ pub(in crate::verify) fn judge(
         (claims::PROVENANCE_INPUTS, inputs::judge),
         (claims::PROVENANCE_BUILDER, builder),
     ];
-    let mut parsed = Err(Unseen::Follows(claims::PROVENANCE_FORM));
+    let mut parsed = Err(Unavailable::DependsOn(claims::PROVENANCE_FORM));
     let form = Claim::judge(claims::PROVENANCE_FORM, predicate, |predicate| {
         let provenance = Provenance::read(predicate)?;
         let judged = form(release, &provenance);

@@ -15,8 +15,8 @@ use crate::tool::git::Commit;
 use super::assets::{self, Required};
 use super::image::smoked;
 use super::lines::{fenced, first_difference};
-use crate::verify::claim::{Claim, Seen, Unseen, Verdict};
-use crate::verify::observe::{Answer, ImageSeen, LatestSeen, Names, PublicSeen};
+use crate::verify::claim::{Claim, Observed, Unavailable, Verdict};
+use crate::verify::observe::{Answer, Names, ObservedImage, ObservedLatest, ObservedPublic};
 
 /// Judges what was seen under the release's names. `image` is the result of the page's cosign commands; `None` if the
 /// same process ran them before. `attested` determines which files the page must have.
@@ -24,9 +24,9 @@ pub(in crate::verify) fn judge(
     release: &Release<'_>,
     digest: &Digest,
     key_address: Option<&str>,
-    seen: &PublicSeen,
-    image: Option<&ImageSeen>,
-    attested: &Seen<Required>,
+    seen: &ObservedPublic,
+    image: Option<&ObservedImage>,
+    attested: &Observed<Required>,
 ) -> Vec<Claim> {
     let mut claims = vec![tag_image(release, Some(digest), &seen.version_tag)];
     claims.extend(names(release, &seen.names));
@@ -46,7 +46,7 @@ pub(in crate::verify) fn judge(
 pub(in crate::verify) fn tag_image(
     release: &Release<'_>,
     digest: Option<&Digest>,
-    seen: &Seen<Option<Digest>>,
+    seen: &Observed<Option<Digest>>,
 ) -> Claim {
     Claim::judge(claims::TAG_IMAGE, seen, |found| {
         let name = release.tagged();
@@ -74,9 +74,9 @@ pub(in crate::verify) fn names(release: &Release<'_>, seen: &Names) -> Vec<Claim
     vec![git_tag(release, &seen.forge_tag), state]
 }
 
-fn found_page(seen: &Seen<Option<PublishedPage>>) -> Seen<&PublishedPage> {
+fn found_page(seen: &Observed<Option<PublishedPage>>) -> Observed<&PublishedPage> {
     let page = seen.as_ref().map_err(Clone::clone)?;
-    page.as_ref().ok_or(Unseen::Follows(claims::PAGE_STATE))
+    page.as_ref().ok_or(Unavailable::DependsOn(claims::PAGE_STATE))
 }
 
 /// The fenced lines of the page must be exactly those that a release prints in the format of its provenance's build
@@ -87,18 +87,18 @@ fn commands(
     release: &Release<'_>,
     digest: &Digest,
     key_address: Option<&str>,
-    page: &Seen<&PublishedPage>,
-    image: Option<&ImageSeen>,
+    page: &Observed<&PublishedPage>,
+    image: Option<&ObservedImage>,
     build_type: Option<BuildType>,
 ) -> Claim {
     let page = page.as_ref().map_err(Clone::clone).and_then(|page| {
-        let format = Format::of(&page.page.body).map_err(|newer| Unseen::Unknown(newer.to_string()))?;
+        let format = Format::of(&page.page.body).map_err(|newer| Unavailable::Failed(newer.to_string()))?;
         // Without a known provenance, only the page itself says which format it has.
         Ok((page, build_type.map_or(format, Format::of_release)))
     });
     let text = Claim::judge(claims::PAGE_COMMANDS, &page, |(page, format)| {
         let body = page.page.body.replace("\r\n", "\n");
-        let promised = page::promises(&body);
+        let promised = page::generated_part(&body);
         let above = &body[..body.len() - promised.len()];
         if let Some(line) = words::block(above) {
             bail!("line {line} of the page may begin a block of code or HTML, which no release writes there");
@@ -144,7 +144,7 @@ fn commands(
 }
 
 /// The claim about `latest`. What makes it false does so even if it is unknown whether the version has a git tag.
-pub(in crate::verify) fn latest(seen: &Seen<LatestSeen>) -> Claim {
+pub(in crate::verify) fn latest(seen: &Observed<ObservedLatest>) -> Claim {
     let looked_at = seen.as_ref().map_err(Clone::clone);
     let looked_at = looked_at.and_then(|seen| match (judge_latest(seen), &seen.is_tagged) {
         (Ok(_), Err(unseen)) => Err(unseen.clone()),
@@ -154,7 +154,7 @@ pub(in crate::verify) fn latest(seen: &Seen<LatestSeen>) -> Claim {
 }
 
 /// The claim about the git tag.
-pub(in crate::verify) fn git_tag(release: &Release<'_>, seen: &Seen<Option<Commit>>) -> Claim {
+pub(in crate::verify) fn git_tag(release: &Release<'_>, seen: &Observed<Option<Commit>>) -> Claim {
     let Source { tag, commit, .. } = release.source;
     Claim::judge(claims::TAG_GIT, seen, |found| {
         let found = found.as_ref().with_context(|| {
@@ -168,7 +168,7 @@ pub(in crate::verify) fn git_tag(release: &Release<'_>, seen: &Seen<Option<Commi
     })
 }
 
-fn judge_latest(seen: &LatestSeen) -> Result<String> {
+fn judge_latest(seen: &ObservedLatest) -> Result<String> {
     let Some((tag, digest)) = &seen.highest else {
         ensure!(seen.latest.is_none(), "`latest` names an image, but there is no stable version");
         return Ok("there is no stable version, and no `latest`".to_owned());
@@ -188,13 +188,13 @@ fn judge_latest(seen: &LatestSeen) -> Result<String> {
 mod tests {
     use super::{judge_latest, latest};
     use crate::oci::reference::Digest;
-    use crate::verify::claim::{Unseen, Verdict};
-    use crate::verify::observe::LatestSeen;
+    use crate::verify::claim::{Unavailable, Verdict};
+    use crate::verify::observe::ObservedLatest;
 
     #[test]
     fn latest_is_on_the_highest_stable_version_or_nowhere() {
         let (a, b) = (Digest::of(b"a"), Digest::of(b"b"));
-        let seen = |latest: Option<&Digest>, highest: Option<&Digest>| LatestSeen {
+        let seen = |latest: Option<&Digest>, highest: Option<&Digest>| ObservedLatest {
             latest: latest.cloned(),
             highest: highest.map(|digest| ("v1.0.0".parse().unwrap(), Some(digest.clone()))),
             is_tagged: Ok(true),
@@ -209,7 +209,7 @@ mod tests {
     #[test]
     fn latest_is_false_on_a_version_that_has_no_git_tag() {
         let (a, b) = (Digest::of(b"a"), Digest::of(b"b"));
-        let away = || Err(Unseen::Away("answered 503".to_owned()));
+        let away = || Err(Unavailable::Transient("answered 503".to_owned()));
         for (on, is_tagged, expected) in [
             (&a, Ok(true), Verdict::Holds),
             (&a, Ok(false), Verdict::False),
@@ -218,7 +218,7 @@ mod tests {
             (&b, away(), Verdict::False),
         ] {
             let highest = Some(("v99.0.0".parse().unwrap(), Some(a.clone())));
-            let claim = latest(&Ok(LatestSeen { latest: Some(on.clone()), highest, is_tagged }));
+            let claim = latest(&Ok(ObservedLatest { latest: Some(on.clone()), highest, is_tagged }));
             assert_eq!(claim.verdict, expected, "{}", claim.evidence);
         }
     }

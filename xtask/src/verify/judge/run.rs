@@ -5,9 +5,9 @@ use serde_json::Value;
 
 use crate::evidence::claims;
 use crate::evidence::provenance::{Provenance, RUN};
-use crate::forge::{RunRecord, RunSaid};
+use crate::forge::{RunLookup, RunRecord};
 use crate::inputs::release::Release;
-use crate::verify::claim::{Claim, Seen, Unseen};
+use crate::verify::claim::{Claim, Observed, Unavailable};
 
 /// The run that a provenance names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,27 +24,32 @@ pub(in crate::verify) struct Named {
 ///
 /// # Errors
 /// Why that is unknown.
-pub(in crate::verify) fn named(predicate: &Seen<Value>) -> Seen<Option<Named>> {
+pub(in crate::verify) fn named(predicate: &Observed<Value>) -> Observed<Option<Named>> {
     let predicate = predicate.as_ref().map_err(Clone::clone)?;
-    let read = Provenance::read(predicate).map_err(|_form| Unseen::Follows(claims::PROVENANCE_FORM))?;
+    let read =
+        Provenance::read(predicate).map_err(|_form| Unavailable::DependsOn(claims::PROVENANCE_FORM))?;
     let definition = read.build_definition;
     let Some(workflow) = definition.external_parameters.workflow else { return Ok(None) };
     let said = |key: &str| definition.internal_parameters.get(RUN).and_then(|run| run.get(key)).cloned();
     let id = said("run_id").and_then(|id| id.parse().ok());
     // A provenance without a run, or without its numbers, is reported by `provenance.builder`.
     let (Some(id), Some(number), Some(event)) = (id, said("run_number"), said("event_name")) else {
-        return Err(Unseen::Follows(claims::PROVENANCE_BUILDER));
+        return Err(Unavailable::DependsOn(claims::PROVENANCE_BUILDER));
     };
     Ok(Some(Named { id, number, event, workflow: workflow.path }))
 }
 
 /// Judges the run; `None` if the forge does not say anything about runs.
-pub(in crate::verify) fn judge(release: &Release<'_>, named: &Named, said: &Seen<RunSaid>) -> Option<Claim> {
-    if matches!(said, Ok(RunSaid::Untold(_))) {
+pub(in crate::verify) fn judge(
+    release: &Release<'_>,
+    named: &Named,
+    said: &Observed<RunLookup>,
+) -> Option<Claim> {
+    if matches!(said, Ok(RunLookup::Refused(_))) {
         return None;
     }
     Some(Claim::judge(claims::PROVENANCE_RUN, said, |said| {
-        let RunSaid::Recorded(record) = said else {
+        let RunLookup::Recorded(record) = said else {
             bail!("the forge has no run {}", named.id);
         };
         check(release, named, record)?;
@@ -77,12 +82,15 @@ fn check(release: &Release<'_>, named: &Named, record: &RunRecord) -> Result<()>
 #[cfg(test)]
 mod tests {
     use super::named;
-    use crate::verify::claim::Unseen;
+    use crate::verify::claim::Unavailable;
     use serde_json::json;
 
     #[test]
     fn an_unreadable_provenance_names_no_run_and_refers_to_another_claim() {
-        assert_eq!(named(&Ok(json!({}))), Err(Unseen::Follows("provenance.form")));
-        assert_eq!(named(&Err(Unseen::Follows("provenance"))), Err(Unseen::Follows("provenance")));
+        assert_eq!(named(&Ok(json!({}))), Err(Unavailable::DependsOn("provenance.form")));
+        assert_eq!(
+            named(&Err(Unavailable::DependsOn("provenance"))),
+            Err(Unavailable::DependsOn("provenance"))
+        );
     }
 }

@@ -10,8 +10,8 @@ use crate::evidence::provenance::{BuildType, Provenance, SMOKE, Smoked};
 use crate::evidence::test_result;
 use crate::inputs::release::Release;
 use crate::oci::reference::Digest;
-use crate::verify::claim::{Claim, Seen, Unseen};
-use crate::verify::observe::{Answer, ImageSeen};
+use crate::verify::claim::{Claim, Observed, Unavailable};
+use crate::verify::observe::{Answer, ObservedImage};
 
 use super::image::attested;
 
@@ -19,10 +19,10 @@ use super::image::attested;
 /// the right subjects.
 pub(super) fn judge(
     release: &Release<'_>,
-    seen: &ImageSeen,
+    seen: &ObservedImage,
     digest: &Digest,
     build_type: Option<BuildType>,
-    provenance: &Seen<Value>,
+    provenance: &Observed<Value>,
     about: &dyn Fn(&Attestation) -> Result<()>,
 ) -> Option<Claim> {
     if build_type.is_some_and(|build_type| !build_type.has_test_result()) {
@@ -30,14 +30,13 @@ pub(super) fn judge(
     }
     // Only the provenance says whether there has to be one.
     if build_type.is_none() && matches!(seen.test_result, Ok(Answer::Rejected(_))) {
-        return Some(Claim::unseen(claims::SMOKE, &Unseen::Follows(claims::PROVENANCE)));
+        return Some(Claim::unavailable(claims::SMOKE, &Unavailable::DependsOn(claims::PROVENANCE)));
     }
     let (claim, found) = attested(claims::SMOKE, &seen.test_result, TEST_RESULT_PREDICATE, digest, about);
     let Ok(found) = found else { return Some(claim) };
-    let said = provenance
-        .as_ref()
-        .map_err(Clone::clone)
-        .and_then(|predicate| smoked(release, predicate).ok_or(Unseen::Follows(claims::PROVENANCE_FORM)));
+    let said = provenance.as_ref().map_err(Clone::clone).and_then(|predicate| {
+        smoked(release, predicate).ok_or(Unavailable::DependsOn(claims::PROVENANCE_FORM))
+    });
     Some(Claim::judge(claims::SMOKE, &said, |smoked| {
         let expected = test_result::predicate(release, smoked)?;
         ensure!(found == expected, "it is {found}: expected {expected}, by the provenance and the commit");

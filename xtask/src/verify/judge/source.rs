@@ -10,14 +10,14 @@ use crate::inputs::source::Source;
 use crate::tool::git::Signer;
 
 use crate::verify::claim::Claim;
-use crate::verify::observe::{BranchSeen, SignersSeen, SourceSeen};
+use crate::verify::observe::{ObservedBranch, ObservedSigners, ObservedSource};
 
 /// Judges what was seen. Also returns the ids of the claims that could not be looked at although they apply to every
 /// release.
-pub(in crate::verify) fn judge(source: &Source, seen: &SourceSeen) -> (Vec<Claim>, Vec<&'static str>) {
+pub(in crate::verify) fn judge(source: &Source, seen: &ObservedSource) -> (Vec<Claim>, Vec<&'static str>) {
     let Source { tag, commit, .. } = source;
     let branch = seen.branch.as_ref().map(|seen| {
-        Claim::judge(claims::SOURCE_BRANCH, seen, |BranchSeen { default, head, branches, found }| {
+        Claim::judge(claims::SOURCE_BRANCH, seen, |ObservedBranch { default, head, branches, found }| {
             let named = format!("`branches` at {head}, the head of the default branch `{default}`");
             let found = found.as_ref().with_context(|| {
                 format!(
@@ -32,7 +32,7 @@ pub(in crate::verify) fn judge(source: &Source, seen: &SourceSeen) -> (Vec<Claim
         Claim::judge(
             claims::TAG_SIGNED,
             seen,
-            |SignersSeen { at, signers: Signers { release, approval } }| {
+            |ObservedSigners { at, signers: Signers { release, approval } }| {
                 let list = format!("`{ALLOWED_SIGNERS}` at {at}");
                 let named = |Signer { principal, fingerprint }: &Signer| {
                     format!("by `{principal}` with the key {fingerprint}")

@@ -7,18 +7,18 @@ use super::image::accepted;
 use crate::evidence::attached::{Attestations, PROVENANCE_PREDICATE, SBOM_PREDICATE, TEST_RESULT_PREDICATE};
 use crate::evidence::statement::only_predicate;
 use crate::oci::reference::Digest;
-use crate::verify::claim::Seen;
-use crate::verify::observe::{Answer, ImageSeen};
+use crate::verify::claim::Observed;
+use crate::verify::observe::{Answer, ObservedImage};
 
 /// Whether the attestations are the ones that were just made. Another run of the same release may have replaced them
 /// with its own. The provenance then names that run. It was judged as ours would be, and so was the test result,
 /// which differs if that run's machine can run other platforms.
 pub(in crate::verify) fn check_unchanged(
-    seen: &ImageSeen,
+    seen: &ObservedImage,
     digest: &Digest,
     made: &Attestations,
 ) -> Result<()> {
-    let predicate = |seen: &Seen<Answer>, predicate_type: &str| match seen {
+    let predicate = |seen: &Observed<Answer>, predicate_type: &str| match seen {
         Ok(answer) => only_predicate(accepted(answer)?, predicate_type, digest),
         Err(unseen) => bail!("{unseen}"),
     };
@@ -26,14 +26,14 @@ pub(in crate::verify) fn check_unchanged(
     ensure!(sbom == serde_json::from_slice::<Value>(&made.sbom)?, "the SBOM came back changed");
     let provenance = predicate(&seen.provenance, PROVENANCE_PREDICATE)?;
     let test_result = predicate(&seen.test_result, TEST_RESULT_PREDICATE)?;
-    check_said(
+    check_stated(
         [&provenance, &test_result],
         [&serde_json::from_slice(&made.provenance)?, &serde_json::from_slice(&made.test_result)?],
     )
 }
 
 /// Compares the provenance and the test result that were found with those that were made.
-fn check_said(found: [&Value; 2], made: [&Value; 2]) -> Result<()> {
+fn check_stated(found: [&Value; 2], made: [&Value; 2]) -> Result<()> {
     let run = |[provenance, _]: [&Value; 2]| provenance["runDetails"]["metadata"]["invocationId"].clone();
     if run(found) != run(made) {
         return Ok(());
@@ -45,7 +45,7 @@ fn check_said(found: [&Value; 2], made: [&Value; 2]) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::check_said;
+    use super::check_stated;
     use serde_json::json;
 
     #[test]
@@ -61,7 +61,7 @@ mod tests {
             ("urn:2", "2026-11-23T18:10:00Z", &other, true),
         ] {
             let found = provenance(run, finished);
-            let checked = check_said([&found, test_result], [&ours, &one]);
+            let checked = check_stated([&found, test_result], [&ours, &one]);
             assert_eq!(checked.is_ok(), is_fine, "{run} {finished} {test_result}");
         }
     }

@@ -4,18 +4,18 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
 
-use crate::evidence::assets::{LARGEST, Listed, SIGNATURE, SUMS, names};
+use crate::evidence::assets::{Listed, MAX_SIZE, SIGNATURE, SUMS, names};
 use crate::evidence::commands::sums_command;
 use crate::evidence::page::PublishedPage;
 use crate::inputs::version::ReleaseTag;
 use crate::verify::Verifier;
-use crate::verify::claim::Seen;
+use crate::verify::claim::Observed;
 
 use super::{key_directory, seen};
 
 /// What was found of these files on a page.
 #[derive(Clone, Default)]
-pub(in crate::verify) struct AssetsSeen {
+pub(in crate::verify) struct ObservedAssets {
     /// The files with our names, each as often as it is listed.
     pub(in crate::verify) listed: Vec<Listed>,
     /// The bytes for each name. A listed name is missing here if the forge has no such file, or a larger one than any
@@ -38,32 +38,32 @@ pub(in crate::verify) fn look(
     page: &PublishedPage,
     download: &Download<'_>,
     check: &CheckSums<'_>,
-) -> Seen<AssetsSeen> {
+) -> Observed<ObservedAssets> {
     let found = seen(downloaded(page, download))?;
     let bytes = &found.bytes;
     let signature = match (bytes.get(SIGNATURE), bytes.get(SUMS)) {
         (Some(signature), Some(sums)) => Some(seen(check(signature, sums))?),
         _ => None,
     };
-    Ok(AssetsSeen { signature, ..found })
+    Ok(ObservedAssets { signature, ..found })
 }
 
 /// The files of `page` with our names, and the bytes for each name. cosign is not run.
 ///
 /// # Errors
 /// When one of them cannot be downloaded.
-pub(in crate::verify) fn downloaded(page: &PublishedPage, download: &Download<'_>) -> Result<AssetsSeen> {
+pub(in crate::verify) fn downloaded(page: &PublishedPage, download: &Download<'_>) -> Result<ObservedAssets> {
     let tag = &page.page.tag;
     let ours = names(tag);
     let listed: Vec<_> = page.assets.iter().filter(|listed| ours.contains(&listed.name)).cloned().collect();
     let first = |name: &String| listed.iter().find(|listed| &listed.name == name);
-    let wanted: Vec<_> = ours.iter().filter_map(first).filter(|listed| listed.size <= LARGEST).collect();
+    let wanted: Vec<_> = ours.iter().filter_map(first).filter(|listed| listed.size <= MAX_SIZE).collect();
     let mut bytes = BTreeMap::new();
     for (listed, found) in wanted.iter().zip(download(tag, &wanted)) {
         let doing = || format!("downloading `{}` from the page", listed.name);
         bytes.extend(found.with_context(doing)?.map(|found| (listed.name.clone(), found)));
     }
-    Ok(AssetsSeen { listed, bytes, signature: None })
+    Ok(ObservedAssets { listed, bytes, signature: None })
 }
 
 /// Runs the command that the page prints for its files, in a directory with these files and the public key.

@@ -4,14 +4,14 @@
 use crate::evidence::attached::{Kind, foreign_tags};
 use crate::oci::reference::Digest;
 use crate::oci::registry::{Got, Wanted};
-use crate::verify::claim::Seen;
+use crate::verify::claim::Observed;
 use crate::verify::observe::store::Store;
 
 use super::seen;
 
 /// Every such reference to one of the platforms' manifests, as its digest or tag in backticks. All are requested in
 /// one batch.
-pub(super) fn look(store: &dyn Store, platforms: &Seen<Vec<(String, Digest)>>) -> Seen<Vec<String>> {
+pub(super) fn look(store: &dyn Store, platforms: &Observed<Vec<(String, Digest)>>) -> Observed<Vec<String>> {
     let platforms = platforms.as_ref().map_err(Clone::clone)?;
     let of_one = |(_, digest): &(String, Digest)| {
         let tags = foreign_tags(digest).map(Wanted::Tagged);
@@ -20,7 +20,7 @@ pub(super) fn look(store: &dyn Store, platforms: &Seen<Vec<(String, Digest)>>) -
     };
     let (of, wanted): (Vec<_>, Vec<_>) = platforms.iter().flat_map(of_one).unzip();
     let mut found = Vec::new();
-    for ((platform, wanted), answer) in of.iter().zip(&wanted).zip(store.several(&wanted)) {
+    for ((platform, wanted), answer) in of.iter().zip(&wanted).zip(store.batch(&wanted)) {
         match (seen(answer)?, wanted) {
             (Some(Got::Referrers(listed)), _) => {
                 let listed = without_legacy(store, platform, &[Kind::Signatures], listed)?;
@@ -48,7 +48,7 @@ pub(super) fn without_legacy(
     digest: &Digest,
     kinds: &[Kind],
     mut listed: Vec<Digest>,
-) -> Seen<Vec<Digest>> {
+) -> Observed<Vec<Digest>> {
     if listed.is_empty() {
         return Ok(listed);
     }

@@ -12,22 +12,22 @@ use crate::inputs::release::Release;
 use crate::oci::reference::Digest;
 use crate::oci::registry::Wanted;
 use crate::verify::Verifier;
-use crate::verify::claim::Seen;
+use crate::verify::claim::Observed;
 use crate::verify::observe::store::{Referrers, Store};
 
 use super::{beside, seen};
 
 /// Everything that refers to an image.
 #[derive(Clone, Default)]
-pub(in crate::verify) struct BundlesSeen {
+pub(in crate::verify) struct ObservedBundles {
     /// The tag that names them, if there is one.
     pub(in crate::verify) tag: Option<String>,
-    pub(in crate::verify) found: Vec<BundleSeen>,
+    pub(in crate::verify) found: Vec<ObservedBundle>,
 }
 
 /// One reference to the image.
 #[derive(Clone)]
-pub(in crate::verify) struct BundleSeen {
+pub(in crate::verify) struct ObservedBundle {
     /// The digest of its manifest.
     pub(in crate::verify) manifest: Digest,
     /// The bundle, or why it is not one of ours.
@@ -49,9 +49,9 @@ pub(super) fn look(
     release: &Release<'_>,
     store: &dyn Store,
     index: &[u8],
-    hint: &Seen<Hint>,
+    hint: &Observed<Hint>,
     check: &Check<'_>,
-) -> Seen<Option<BundlesSeen>> {
+) -> Observed<Option<ObservedBundles>> {
     let subject = seen(Subject::of(index))?;
     let (listed, index) = match seen(store.referrers(subject.digest()))? {
         Referrers::NotKept => return Ok(None),
@@ -70,12 +70,12 @@ pub(super) fn look(
             // names is not read.
             let read = Err(format!("{error:#}"));
             let manifest = Digest::of(&index.unwrap_or_default());
-            let found = vec![BundleSeen { manifest, read, signature: None }];
-            return Ok(Some(BundlesSeen { tag, found }));
+            let found = vec![ObservedBundle { manifest, read, signature: None }];
+            return Ok(Some(ObservedBundles { tag, found }));
         }
     };
     if named.is_empty() {
-        return Ok(Some(BundlesSeen { tag, found: Vec::new() }));
+        return Ok(Some(ObservedBundles { tag, found: Vec::new() }));
     }
     let hint = hint.as_ref().map_err(Clone::clone)?;
     let wanted: Vec<_> = named.iter().map(|(digest, _)| Wanted::Manifest(digest.clone())).collect();
@@ -99,13 +99,13 @@ pub(super) fn look(
             }
             _ => None,
         };
-        found.push(BundleSeen {
+        found.push(ObservedBundle {
             manifest: digest,
             read: read.map_err(|error| format!("{error:#}")),
             signature,
         });
     }
-    Ok(Some(BundlesSeen { tag, found }))
+    Ok(Some(ObservedBundles { tag, found }))
 }
 
 /// The manifests that refer to the image, each with its entry in the index under the tag, if there is such an index.
@@ -124,7 +124,7 @@ fn named(listed: Option<Vec<Digest>>, index: Option<&[u8]>) -> Result<Vec<(Diges
     Ok(entries.into_iter().map(|(digest, entry)| (digest, Some(entry))).collect())
 }
 
-fn fetch(store: &dyn Store, wanted: &[Wanted]) -> Seen<Vec<Option<Vec<u8>>>> {
+fn fetch(store: &dyn Store, wanted: &[Wanted]) -> Observed<Vec<Option<Vec<u8>>>> {
     store.fetch(wanted).into_iter().map(seen).collect()
 }
 

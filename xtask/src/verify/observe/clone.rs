@@ -8,27 +8,27 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use crate::inputs::config::Config;
 use crate::inputs::keys::Released;
 use crate::tool::git::{Commit, Git, Upstream};
-use crate::verify::claim::{Seen, Unseen};
+use crate::verify::claim::{Observed, Unavailable};
 
-use super::keys::HistorySeen;
+use super::keys::ObservedHistory;
 use super::seen;
 
 /// The answers, each looked up for the first release that needs it.
 #[derive(Default)]
 pub struct SharedClone {
-    default: OnceLock<Seen<Option<KnownDefault>>>,
+    default: OnceLock<Observed<Option<KnownDefault>>>,
     /// The history of keys.
-    pub(super) history: OnceLock<Seen<HistorySeen>>,
+    pub(super) history: OnceLock<Observed<ObservedHistory>>,
     /// Whether that history is the forge's current one.
-    pub(super) is_current: OnceLock<Seen<()>>,
+    pub(super) is_current: OnceLock<Observed<()>>,
     /// The version tags and the keys at them.
-    pub(super) tagged: OnceLock<Seen<Vec<Released>>>,
+    pub(super) tagged: OnceLock<Observed<Vec<Released>>>,
 }
 
 impl SharedClone {
     /// The default branch of the forge; `None` if this is not a clone of the forge's repository or does not know the
     /// branch.
-    pub(super) fn default(&self, git: &Git) -> Result<Option<&KnownDefault>, &Unseen> {
+    pub(super) fn default(&self, git: &Git) -> Result<Option<&KnownDefault>, &Unavailable> {
         self.default.get_or_init(|| seen(default(git))).as_ref().map(Option::as_ref)
     }
 

@@ -7,7 +7,7 @@ use anyhow::Result;
 use crate::inputs::version::ReleaseTag;
 use crate::oci::reference::{Digest, Tag};
 use crate::oci::registry::Client;
-use crate::verify::claim::{Seen, Unseen};
+use crate::verify::claim::{Observed, Unavailable};
 use crate::verify::known::Known;
 
 use super::{join, seen};
@@ -15,21 +15,21 @@ use super::{join, seen};
 /// What is the same for all releases of an image, and is fetched once.
 pub(in crate::verify) struct Common {
     /// All tags of the registry.
-    pub(in crate::verify) tags: Seen<Vec<String>>,
-    pub(in crate::verify) latest: Seen<LatestSeen>,
+    pub(in crate::verify) tags: Observed<Vec<String>>,
+    pub(in crate::verify) latest: Observed<ObservedLatest>,
 }
 
 /// Where `latest` is, and where it belongs.
 #[derive(Clone)]
-pub(in crate::verify) struct LatestSeen {
+pub(in crate::verify) struct ObservedLatest {
     pub(in crate::verify) latest: Option<Digest>,
     /// The highest stable version that has a tag in the registry, and its digest.
     pub(in crate::verify) highest: Option<(ReleaseTag, Option<Digest>)>,
     /// Whether there is a git tag of that version. A version that only the registry has is not a release.
-    pub(in crate::verify) is_tagged: Seen<bool>,
+    pub(in crate::verify) is_tagged: Observed<bool>,
 }
 
-impl LatestSeen {
+impl ObservedLatest {
     /// Whether `tag` is the highest stable version that is released.
     pub(in crate::verify) fn belongs_to(&self, tag: &ReleaseTag) -> bool {
         self.highest.as_ref().is_some_and(|(highest, _)| highest == tag)
@@ -62,14 +62,17 @@ pub(in crate::verify) fn common(
             None => None,
         };
         let is_tagged = highest.as_ref().map_or(Ok(true), |(tag, _)| seen(is_tagged(tag)));
-        Ok(LatestSeen { latest, highest, is_tagged })
+        Ok(ObservedLatest { latest, highest, is_tagged })
     });
     Common { tags: known.map(|known| known.tags().to_vec()), latest }
 }
 
 /// The tags listed by a registry that was just found to have the tag `known`. A list without that tag may lack others
 /// too, and nothing can be concluded from what is missing in it.
-pub(in crate::verify) fn listed(tags: Seen<Vec<String>>, known: Option<&ReleaseTag>) -> Seen<Vec<String>> {
+pub(in crate::verify) fn listed(
+    tags: Observed<Vec<String>>,
+    known: Option<&ReleaseTag>,
+) -> Observed<Vec<String>> {
     let tags = tags?;
     let has = |known: &ReleaseTag| tags.iter().any(|tag| tag == known.registry_tag().as_str());
     match known.filter(|known| !has(known)) {
@@ -80,7 +83,7 @@ pub(in crate::verify) fn listed(tags: Seen<Vec<String>>, known: Option<&ReleaseT
 
 /// The tags listed by a mirror, which need not have a version tag for the image. If the signatures were just found
 /// under a tag (`has_tag`) and nothing is listed, the mirror cannot list tags.
-pub(in crate::verify) fn listed_beside(tags: Seen<Vec<String>>, has_tag: bool) -> Seen<Vec<String>> {
+pub(in crate::verify) fn listed_beside(tags: Observed<Vec<String>>, has_tag: bool) -> Observed<Vec<String>> {
     match tags?.as_slice() {
         [] if has_tag => Err(unlisted("the signatures of this image under a tag")),
         tags => Ok(tags.to_vec()),
@@ -88,8 +91,8 @@ pub(in crate::verify) fn listed_beside(tags: Seen<Vec<String>>, has_tag: bool) -
 }
 
 /// Why the tags of a registry are unknown: it was just found to have `what`, and does not list it.
-fn unlisted(what: &str) -> Unseen {
-    Unseen::Unknown(format!(
+fn unlisted(what: &str) -> Unavailable {
+    Unavailable::Failed(format!(
         "the registry has {what}, and its list of tags does not show it; ask its operator whether it can list tags, then \
          verify again"
     ))
@@ -103,7 +106,7 @@ mod tests {
     use crate::oci::registry::Client;
     use crate::process::Runner;
     use crate::process::environment::Environment;
-    use crate::verify::claim::Unseen;
+    use crate::verify::claim::Unavailable;
 
     #[test]
     fn a_tag_list_that_lacks_a_tag_known_to_exist_is_not_trusted() {
@@ -118,23 +121,23 @@ mod tests {
         ] {
             let found = listed(tags(names), known);
             assert_eq!(found == tags(names), is_trusted, "{names:?} {known:?}");
-            assert!(is_trusted || matches!(&found, Err(Unseen::Unknown(_))), "{found:?}");
+            assert!(is_trusted || matches!(&found, Err(Unavailable::Failed(_))), "{found:?}");
         }
         for (names, has_tag, is_trusted) in
             [(&["latest"][..], true, true), (&[], false, true), (&[], true, false)]
         {
             assert_eq!(listed_beside(tags(names), has_tag).is_ok(), is_trusted, "{names:?} {has_tag}");
         }
-        let away = || Err(Unseen::Away("answered 503".to_owned()));
+        let away = || Err(Unavailable::Transient("answered 503".to_owned()));
         assert_eq!(listed(away(), Some(&tag)), away());
     }
 
     #[test]
     fn an_unreachable_registry_is_away_and_may_answer_later() {
-        let curl = Curl::new(&Runner::new(&Environment::of_this_process()), Timeouts::default().http());
+        let curl = Curl::new(&Runner::new(&Environment::from_process()), Timeouts::default().http());
         let registry = Client::new(curl.without_retries(), "127.0.0.1:1/acme/carol".parse().unwrap(), None);
         let found = common(&registry, None, |_tag| Ok(true));
-        assert!(matches!(found.tags, Err(Unseen::Away(_))));
-        assert!(matches!(found.latest, Err(Unseen::Away(_))));
+        assert!(matches!(found.tags, Err(Unavailable::Transient(_))));
+        assert!(matches!(found.latest, Err(Unavailable::Transient(_))));
     }
 }

@@ -21,7 +21,7 @@ use crate::oci::manifest::ImageManifest;
 use crate::oci::reference::Digest;
 use crate::oci::registry::Client;
 use crate::verify::Verifier;
-use crate::verify::claim::{Seen, Unseen};
+use crate::verify::claim::{Observed, Unavailable};
 use crate::verify::observe::store::Store;
 
 use super::Part;
@@ -29,7 +29,7 @@ use super::seen;
 
 /// The content of an image. Clones share the large parts.
 #[derive(Clone)]
-pub(in crate::verify) struct ContentsSeen {
+pub(in crate::verify) struct ObservedContents {
     /// The content on each platform.
     pub(in crate::verify) platforms: Arc<[Contents]>,
     /// How many layers the platforms have, whether they were unpacked for this or came from the cache.
@@ -37,12 +37,12 @@ pub(in crate::verify) struct ContentsSeen {
     /// How many bytes each layer has: as it was read, or as the manifests of the base image say.
     pub(in crate::verify) lengths: Arc<BTreeMap<Digest, u64>>,
     /// Whether the lowest layers are the base image's, according to the base image's manifests.
-    pub(in crate::verify) base: Seen<()>,
+    pub(in crate::verify) base: Observed<()>,
     /// The SBOM of this content, once it has been written.
     sbom: Arc<OnceLock<Result<Value, String>>>,
 }
 
-impl ContentsSeen {
+impl ObservedContents {
     /// The SBOM that a release would write for this content, or why it would write none.
     pub(in crate::verify) fn sbom(&self, release: &Release<'_>) -> Result<&Value> {
         let made = || sbom::of(release, &self.platforms).map_err(|error| format!("{error:#}"));
@@ -52,17 +52,17 @@ impl ContentsSeen {
 
 /// The result of `read` for the layers of all `parts`, if each of them is complete.
 pub(in crate::verify) fn look(
-    parts: &Seen<Vec<Part>>,
-    read: impl FnOnce(&[Layered]) -> Result<ContentsSeen>,
-) -> Seen<ContentsSeen> {
+    parts: &Observed<Vec<Part>>,
+    read: impl FnOnce(&[Layered]) -> Result<ObservedContents>,
+) -> Observed<ObservedContents> {
     let parts = match parts {
         Ok(parts) => parts,
-        Err(Unseen::Wrong(_)) => return Err(Unseen::Follows(claims::IMAGE_PRESENT)),
+        Err(Unavailable::Invalid(_)) => return Err(Unavailable::DependsOn(claims::IMAGE_PRESENT)),
         Err(unseen) => return Err(unseen.clone()),
     };
     let whole = parts.iter().map(|part| part.layered.clone().filter(|_| part.missing.is_empty()));
     let layered = whole.collect::<Option<Vec<_>>>().filter(|parts| !parts.is_empty());
-    let layered = layered.ok_or(Unseen::Follows(claims::IMAGE_PRESENT))?;
+    let layered = layered.ok_or(Unavailable::DependsOn(claims::IMAGE_PRESENT))?;
     seen(read(&layered))
 }
 
@@ -71,7 +71,7 @@ pub(super) fn read_all(
     verifier: &Verifier<'_>,
     store: &dyn Store,
     parts: &[Layered],
-) -> Result<ContentsSeen> {
+) -> Result<ObservedContents> {
     let cache = Cache::new(verifier.environment)?;
     let base = base(verifier, store, parts, &cache);
     contents_of(parts, base, verifier.release.inputs.own, store, &cache, Known::Base)
@@ -85,7 +85,7 @@ pub(in crate::verify) fn contents_of(
     store: &dyn Layers,
     cache: &Cache,
     known: Known,
-) -> Result<ContentsSeen> {
+) -> Result<ObservedContents> {
     let base = seen(
         base.and_then(|base| parts.iter().try_for_each(|part| base.count(part).map(drop)).map(|()| base)),
     );
@@ -94,7 +94,7 @@ pub(in crate::verify) fn contents_of(
     let platforms = read(parts, base.as_ref().ok(), own, &store, cache, known)?.into();
     let layers = parts.iter().map(|part| part.layers.len()).sum();
     let lengths = store.lengths.into_inner().unwrap_or_else(PoisonError::into_inner).into();
-    Ok(ContentsSeen { platforms, layers, lengths, base: base.map(drop), sbom: Arc::default() })
+    Ok(ObservedContents { platforms, layers, lengths, base: base.map(drop), sbom: Arc::default() })
 }
 
 /// Notes the length of each layer when it is read.
@@ -175,7 +175,7 @@ mod tests {
     use super::Measured;
     use crate::contents::read::Layers;
     use crate::oci::reference::Digest;
-    use crate::process::scratch::Scratch;
+    use crate::process::temp_dir::TempDir;
 
     struct Five;
 
@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn reading_a_layer_records_its_length() {
-        let (scratch, there) = (Scratch::new().unwrap(), Digest::of(b"there"));
+        let (scratch, there) = (TempDir::new().unwrap(), Digest::of(b"there"));
         let store = Measured { store: &Five, lengths: Mutex::new(BTreeMap::from([(there.clone(), 9)])) };
         assert!(store.layer(&there, scratch.path()).unwrap().is_some());
         assert!(store.layer(&Digest::of(b"gone"), scratch.path()).unwrap().is_none());

@@ -12,13 +12,13 @@ use crate::oci::reference::Digest;
 use crate::oci::registry::Wanted;
 use crate::tool::cosign::{Cosign, VerifyCommand};
 use crate::verify::Verifier;
-use crate::verify::claim::{Seen, Unseen};
+use crate::verify::claim::{Observed, Unavailable};
 use crate::verify::observe::store::{Referrers, Store};
 
 use super::{is_wrong, join, key_directory, seen};
 
 /// At most this many blobs are fetched. No release attaches more.
-const MOST_BLOBS: usize = 1000;
+const MAX_BLOBS: usize = 1000;
 
 /// cosign's answer to one command.
 #[derive(Clone)]
@@ -40,11 +40,11 @@ pub(super) struct Questions<'a> {
 
 impl Questions<'_> {
     /// Runs `commands` in parallel, in a directory with the release's public key.
-    pub(super) fn ask(self, verifier: &Verifier<'_>, commands: &[VerifyCommand]) -> Vec<Seen<Answer>> {
+    pub(super) fn ask(self, verifier: &Verifier<'_>, commands: &[VerifyCommand]) -> Vec<Observed<Answer>> {
         let key = match key_directory(verifier) {
             Ok(key) => key,
             Err(error) => {
-                return commands.iter().map(|_| Err(Unseen::Unknown(format!("{error:#}")))).collect();
+                return commands.iter().map(|_| Err(Unavailable::Failed(format!("{error:#}")))).collect();
             }
         };
         let dir = key.path();
@@ -90,7 +90,7 @@ fn check_answers(store: &dyn Store, digests: &[Digest], kind: Kind) -> Result<()
     let manifests = manifests.iter().flatten().flatten();
     let manifests = manifests.filter_map(|bytes| ImageManifest::parse(bytes).ok());
     let layers = manifests.flat_map(|manifest| manifest.layers);
-    let wanted: Vec<_> = layers.map(|layer| Wanted::Blob(layer.digest)).take(MOST_BLOBS).collect();
+    let wanted: Vec<_> = layers.map(|layer| Wanted::Blob(layer.digest)).take(MAX_BLOBS).collect();
     fetch(&wanted).map(drop)
 }
 
@@ -116,13 +116,13 @@ mod tests {
     use crate::evidence::bundle;
     use crate::oci::manifest::tests::descriptor;
     use crate::oci::reference::Digest;
-    use crate::oci::registry::{Got, Wanted, WrongBytes};
+    use crate::oci::registry::{DigestMismatch, Got, Wanted};
     use crate::process::Runner;
     use crate::process::environment::Environment;
     use crate::process::failure::{NotPublic, Transient};
     use crate::tool::cosign::{Cosign, VerifyCommand};
     use crate::tool::docker::DockerConfig;
-    use crate::verify::claim::{Seen, Unseen};
+    use crate::verify::claim::{Observed, Unavailable};
     use crate::verify::observe::seen;
     use crate::verify::observe::store::{Referrers, Store};
 
@@ -144,7 +144,7 @@ mod tests {
                 Self::Hidden => Err(NotPublic::new("it").into()),
                 Self::Refuses => bail!("answered 403"),
                 Self::OtherBytes => {
-                    WrongBytes::check_bytes("answered", b"other", &Digest::of(b"these"))?;
+                    DigestMismatch::check_bytes("answered", b"other", &Digest::of(b"these"))?;
                     Ok(None)
                 }
                 Self::NoManifest => Ok(Some(b"{}".to_vec())),
@@ -173,7 +173,7 @@ mod tests {
     }
 
     impl Store for Registry {
-        fn several(&self, wanted: &[Wanted]) -> Vec<Result<Option<Got>>> {
+        fn batch(&self, wanted: &[Wanted]) -> Vec<Result<Option<Got>>> {
             let layers =
                 |name: &str| json!({ "config": descriptor("config", 1), "layers": [descriptor(name, 1)] });
             let fetch = |wanted: &Wanted| {
@@ -202,8 +202,8 @@ mod tests {
     }
 
     /// The answer of a cosign that rejects everything.
-    fn rejected(odd: Vec<(String, How)>) -> Seen<Answer> {
-        let environment = Environment::of_this_process();
+    fn rejected(odd: Vec<(String, How)>) -> Observed<Answer> {
+        let environment = Environment::from_process();
         let runner = Runner::new(&environment);
         let config = DockerConfig::new(&environment, None).unwrap();
         let cosign = Cosign::new(&runner, "false", &config, Duration::from_secs(20));
@@ -225,9 +225,9 @@ mod tests {
         assert!(matches!(rejected(Vec::new()), Ok(Answer::Rejected(_))));
         for part in &parts {
             let rejected = |how| rejected(vec![(part.clone(), how)]);
-            assert!(matches!(rejected(How::Busy), Err(Unseen::Away(_))), "{part}");
+            assert!(matches!(rejected(How::Busy), Err(Unavailable::Transient(_))), "{part}");
             for how in [How::Hidden, How::Refuses] {
-                assert!(matches!(rejected(how), Err(Unseen::Unknown(_))), "{part} {how:?}");
+                assert!(matches!(rejected(how), Err(Unavailable::Failed(_))), "{part} {how:?}");
             }
             for how in [How::OtherBytes, How::NoManifest, How::Missing] {
                 assert!(matches!(rejected(how), Ok(Answer::Rejected(_))), "{part} {how:?}");
@@ -237,7 +237,7 @@ mod tests {
         for wrong in [&parts[1], &parts[3]] {
             let odd = [(wrong, How::OtherBytes), (&parts[2], How::Refuses)];
             let odd = odd.map(|(part, how)| (part.clone(), how));
-            assert!(matches!(rejected(odd.into()), Err(Unseen::Unknown(_))), "{wrong}");
+            assert!(matches!(rejected(odd.into()), Err(Unavailable::Failed(_))), "{wrong}");
         }
     }
 }

@@ -13,12 +13,12 @@ use crate::oci::registry::{Manifest, Wanted};
 use crate::process::parallel::both;
 use crate::tool::cosign::{Cosign, VerifyCommand};
 use crate::verify::Verifier;
-use crate::verify::claim::{Seen, Unseen};
+use crate::verify::claim::{Observed, Unavailable};
 use crate::verify::observe::store::{Layout, Store};
 
 use super::beside;
-use super::bundles::{self, BundlesSeen, Check};
-use super::contents::{self, ContentsSeen};
+use super::bundles::{self, Check, ObservedBundles};
+use super::contents::{self, ObservedContents};
 use super::cosign::{Answer, Questions};
 use super::parts::{self, Attached, Contents, Part};
 use super::seen;
@@ -33,36 +33,36 @@ pub(in crate::verify) enum Place<'a> {
 }
 
 /// What the registry and cosign say about an image.
-pub(in crate::verify) struct ImageSeen {
+pub(in crate::verify) struct ObservedImage {
     /// The index's bytes.
-    pub(in crate::verify) index: Seen<Option<Vec<u8>>>,
-    pub(in crate::verify) parts: Seen<Vec<Part>>,
+    pub(in crate::verify) index: Observed<Option<Vec<u8>>>,
+    pub(in crate::verify) parts: Observed<Vec<Part>>,
     /// In the legacy format, whichever format the printed command reads.
-    pub(in crate::verify) signature: Seen<Answer>,
+    pub(in crate::verify) signature: Observed<Answer>,
     /// `None` for a layout, which has no such signatures.
-    pub(in crate::verify) part_signatures: Option<Seen<Answer>>,
-    pub(in crate::verify) provenance: Seen<Answer>,
-    pub(in crate::verify) sbom: Seen<Answer>,
+    pub(in crate::verify) part_signatures: Option<Observed<Answer>>,
+    pub(in crate::verify) provenance: Observed<Answer>,
+    pub(in crate::verify) sbom: Observed<Answer>,
     /// Releases of the first build type have none.
-    pub(in crate::verify) test_result: Seen<Answer>,
-    pub(in crate::verify) attached: Seen<Attached>,
+    pub(in crate::verify) test_result: Observed<Answer>,
+    pub(in crate::verify) attached: Observed<Attached>,
     /// Everything else that refers to the image; `None` for a layout, which leaves that out.
-    pub(in crate::verify) bundles: Seen<Option<BundlesSeen>>,
+    pub(in crate::verify) bundles: Observed<Option<ObservedBundles>>,
     /// What refers to the platforms' images besides their signatures; `None` for a layout, which leaves that out.
-    pub(in crate::verify) beside: Seen<Option<Vec<String>>>,
+    pub(in crate::verify) beside: Observed<Option<Vec<String>>>,
     /// The content of the layers.
-    pub(in crate::verify) contents: Seen<ContentsSeen>,
+    pub(in crate::verify) contents: Observed<ObservedContents>,
 }
 
-impl ImageSeen {
+impl ObservedImage {
     /// The platforms of the index and the digest of each one's manifest.
-    pub(in crate::verify) fn platforms(&self) -> Seen<Vec<(String, Digest)>> {
+    pub(in crate::verify) fn platforms(&self) -> Observed<Vec<(String, Digest)>> {
         platforms(&self.index)
     }
 }
 
 /// Makes one request.
-fn one(store: &dyn Store, wanted: Wanted) -> Seen<Option<Vec<u8>>> {
+fn one(store: &dyn Store, wanted: Wanted) -> Observed<Option<Vec<u8>>> {
     store.fetch(&[wanted]).into_iter().next().map_or(Ok(None), seen)
 }
 
@@ -76,12 +76,13 @@ pub(in crate::verify) fn image(
     digest: &Digest,
     place: Place<'_>,
     known: Option<&Manifest>,
-) -> Result<ImageSeen> {
+) -> Result<ObservedImage> {
     let (cosign, store) = reader(verifier, digest, place);
     let questions = Questions { cosign, store };
     let ask = |commands: &[VerifyCommand]| questions.ask(verifier, commands);
-    let unpack =
-        |parts: &Seen<Vec<Part>>| contents::look(parts, |parts| contents::read_all(verifier, store, parts));
+    let unpack = |parts: &Observed<Vec<Part>>| {
+        contents::look(parts, |parts| contents::read_all(verifier, store, parts))
+    };
     let check = |signature: &str, bytes: &[u8]| bundles::ask(verifier, signature, bytes);
     let hint = seen(verifier.hint());
     let known = known.map(|known| known.bytes.clone());
@@ -95,13 +96,13 @@ pub(in crate::verify) struct Sources<'a> {
     /// Has the image's bytes.
     pub(in crate::verify) store: &'a dyn Store,
     /// cosign's answer to each command.
-    pub(in crate::verify) ask: &'a (dyn Fn(&[VerifyCommand]) -> Vec<Seen<Answer>> + Sync),
+    pub(in crate::verify) ask: &'a (dyn Fn(&[VerifyCommand]) -> Vec<Observed<Answer>> + Sync),
     /// The content of the layers of these parts.
-    pub(in crate::verify) unpack: &'a (dyn Fn(&Seen<Vec<Part>>) -> Seen<ContentsSeen> + Sync),
+    pub(in crate::verify) unpack: &'a (dyn Fn(&Observed<Vec<Part>>) -> Observed<ObservedContents> + Sync),
     /// cosign's answer about a signature of these bytes.
     pub(in crate::verify) check: &'a Check<'a>,
     /// The key hint that bundles carry.
-    pub(in crate::verify) hint: &'a Seen<Hint>,
+    pub(in crate::verify) hint: &'a Observed<Hint>,
 }
 
 /// As [`image`], with answers from any source.
@@ -114,7 +115,7 @@ pub(in crate::verify) fn look(
     place: Place<'_>,
     known: Option<Vec<u8>>,
     sources: Sources<'_>,
-) -> Result<ImageSeen> {
+) -> Result<ObservedImage> {
     let Sources { store, ask, unpack, check, hint } = sources;
     let by_digest = known.is_none().then(|| one(store, Wanted::Manifest(digest.clone())));
     let index_bytes = by_digest.clone().unwrap_or(Ok(known));
@@ -125,8 +126,10 @@ pub(in crate::verify) fn look(
     commands.extend(of_parts.iter().flatten().cloned());
     let referring = || match &index_bytes {
         Ok(Some(index)) => bundles::look(release, store, index, hint, check),
-        Ok(None) | Err(Unseen::Wrong(_) | Unseen::Follows(_)) => Err(Unseen::Follows(claims::IMAGE_PRESENT)),
-        Err(unknown @ (Unseen::Unknown(_) | Unseen::Away(_))) => Err(unknown.clone()),
+        Ok(None) | Err(Unavailable::Invalid(_) | Unavailable::DependsOn(_)) => {
+            Err(Unavailable::DependsOn(claims::IMAGE_PRESENT))
+        }
+        Err(unknown @ (Unavailable::Failed(_) | Unavailable::Transient(_))) => Err(unknown.clone()),
     };
     let beside = || match place {
         Place::Registry => beside::look(store, &platforms).map(Some),
@@ -148,18 +151,19 @@ pub(in crate::verify) fn look(
     crate::process::interrupt::check()?;
     let Contents { index, parts, attached } = found;
     let mut answers = answers.into_iter();
-    let mut next = || answers.next().unwrap_or_else(|| Err(Unseen::Unknown("cosign was not run".to_owned())));
+    let mut next =
+        || answers.next().unwrap_or_else(|| Err(Unavailable::Failed("cosign was not run".to_owned())));
     let printed = next();
     // If the printed command reads bundles, the legacy signature, which all other programs read, is checked
     // separately.
     let reads_bundles = matches!(&printed, Ok(Answer::Accepted(output)) if is_of_bundles(output));
     let signature = if reads_bundles {
         let legacy = commands[0].clone().of_legacy();
-        ask(&[legacy]).pop().unwrap_or_else(|| Err(Unseen::Unknown("cosign was not run".to_owned())))
+        ask(&[legacy]).pop().unwrap_or_else(|| Err(Unavailable::Failed("cosign was not run".to_owned())))
     } else {
         printed
     };
-    Ok(ImageSeen {
+    Ok(ObservedImage {
         index,
         parts,
         signature,
@@ -217,14 +221,14 @@ fn of_index(release: &Release<'_>, digest: &Digest, place: Place<'_>) -> Vec<Ver
 /// these out.
 fn of_parts(
     release: &Release<'_>,
-    platforms: &Seen<Vec<(String, Digest)>>,
+    platforms: &Observed<Vec<(String, Digest)>>,
     place: Place<'_>,
-) -> Option<Seen<VerifyCommand>> {
+) -> Option<Observed<VerifyCommand>> {
     let Place::Registry = place else { return None };
     let version = release.source.tag.version();
     let platforms = platforms.as_ref().map_err(Clone::clone);
     let platforms = platforms.and_then(|platforms| match &platforms[..] {
-        [] => Err(Unseen::Follows(claims::IMAGE_PLATFORMS)),
+        [] => Err(Unavailable::DependsOn(claims::IMAGE_PLATFORMS)),
         some => Ok(some),
     });
     Some(platforms.map(|platforms| {
@@ -233,12 +237,14 @@ fn of_parts(
     }))
 }
 
-fn platforms(index: &Seen<Option<Vec<u8>>>) -> Seen<Vec<(String, Digest)>> {
+fn platforms(index: &Observed<Option<Vec<u8>>>) -> Observed<Vec<(String, Digest)>> {
     match index {
         Ok(Some(index)) => {
-            index::platforms(index).map_err(|_no_index| Unseen::Follows(claims::IMAGE_PLATFORMS))
+            index::platforms(index).map_err(|_no_index| Unavailable::DependsOn(claims::IMAGE_PLATFORMS))
         }
-        Ok(None) | Err(Unseen::Wrong(_) | Unseen::Follows(_)) => Err(Unseen::Follows(claims::IMAGE_PRESENT)),
-        Err(unknown @ (Unseen::Unknown(_) | Unseen::Away(_))) => Err(unknown.clone()),
+        Ok(None) | Err(Unavailable::Invalid(_) | Unavailable::DependsOn(_)) => {
+            Err(Unavailable::DependsOn(claims::IMAGE_PRESENT))
+        }
+        Err(unknown @ (Unavailable::Failed(_) | Unavailable::Transient(_))) => Err(unknown.clone()),
     }
 }

@@ -15,27 +15,27 @@ use crate::oci::reference::Digest;
 use crate::tool::cosign::Cosign;
 use crate::tool::git::{Commit, Git};
 use crate::verify::Verifier;
-use crate::verify::claim::{Seen, Unseen};
+use crate::verify::claim::{Observed, Unavailable};
 
 use super::clone::{SharedClone, deciding};
 use super::seen;
 use super::source::check_current;
 
 /// More version tags than any project has. Every release is compared with all that come before it.
-const MOST_TAGS: usize = 5_000;
+const MAX_TAGS: usize = 5_000;
 
 /// What was found.
 #[derive(Clone)]
-pub struct KeysSeen {
+pub struct ObservedKeys {
     /// The fingerprint of the key that the signatures are checked with.
-    pub(in crate::verify) used: Seen<Digest>,
+    pub(in crate::verify) used: Observed<Digest>,
     /// The history.
-    pub(in crate::verify) history: Seen<HistorySeen>,
+    pub(in crate::verify) history: Observed<ObservedHistory>,
     /// Whether the history is the forge's current one: a key that was lost may have been replaced since. If the forge
     /// cannot be queried and the history does not name the key: whether it is at least as new as the release.
-    pub(in crate::verify) is_new_enough: Seen<()>,
+    pub(in crate::verify) is_new_enough: Observed<()>,
     /// The tags of lower versions whose commit has a key, except those at the released commit.
-    pub(in crate::verify) before: Seen<Vec<Before>>,
+    pub(in crate::verify) before: Observed<Vec<Before>>,
 }
 
 /// The tag of a lower version. It may never have been released.
@@ -50,7 +50,7 @@ pub(in crate::verify) struct Before {
 
 /// The history, and what cosign says about it.
 #[derive(Clone)]
-pub(in crate::verify) struct HistorySeen {
+pub(in crate::verify) struct ObservedHistory {
     /// The commit at which it was read.
     pub(in crate::verify) at: Commit,
     /// The default branch whose head this is, if the clone knows it.
@@ -58,7 +58,7 @@ pub(in crate::verify) struct HistorySeen {
     /// The keys, or why they cannot be read.
     pub(in crate::verify) keys: Result<Keys, String>,
     /// For each endorsement: the number of the endorsed key, and whether cosign accepts it.
-    pub(in crate::verify) endorsed: Vec<(usize, Seen<Result<(), String>>)>,
+    pub(in crate::verify) endorsed: Vec<(usize, Observed<Result<(), String>>)>,
 }
 
 /// The sources of the answers about keys.
@@ -67,29 +67,34 @@ pub(in crate::verify) struct Sources<'a> {
     /// Reads files of the deciding commit.
     pub(in crate::verify) files: Reader<'a>,
     /// Whether cosign accepts an endorsement.
-    pub(in crate::verify) ask: &'a (dyn Fn(&Endorsement<'_>) -> Seen<Result<(), String>> + Sync),
+    pub(in crate::verify) ask: &'a (dyn Fn(&Endorsement<'_>) -> Observed<Result<(), String>> + Sync),
 }
 
 /// Looks at the keys of `verifier`'s release in its clone. `forge` is queried only to find out whether the clone is
 /// behind; `None` if it must not be queried.
-pub fn keys(verifier: &Verifier<'_>, git: &Git, forge: Option<&dyn Read>, shared: &SharedClone) -> KeysSeen {
+pub fn keys(
+    verifier: &Verifier<'_>,
+    git: &Git,
+    forge: Option<&dyn Read>,
+    shared: &SharedClone,
+) -> ObservedKeys {
     let source = verifier.release.source;
     let used = used(verifier);
     let history =
         shared.history.get_or_init(|| history_at_head(git, shared, &verifier.anonymous.cosign)).clone();
     let is_named = match (&used, &history) {
-        (Ok(used), Ok(HistorySeen { keys: Ok(keys), .. })) => names(keys, &source.tag, used),
+        (Ok(used), Ok(ObservedHistory { keys: Ok(keys), .. })) => names(keys, &source.tag, used),
         _ => true,
     };
     let is_new_enough = match &history {
         Ok(history) if !is_named => seen(check_new_enough(git, forge, history, source)),
-        Ok(HistorySeen { at, branch: Some(name), .. }) => {
+        Ok(ObservedHistory { at, branch: Some(name), .. }) => {
             let check = || seen(check_current(forge, name, at, "the history of keys"));
             shared.is_current.get_or_init(check).clone()
         }
         _ => Ok(()),
     };
-    KeysSeen { used, history, is_new_enough, before: before(git, source, shared) }
+    ObservedKeys { used, history, is_new_enough, before: before(git, source, shared) }
 }
 
 /// Whether `keys` name the key with the fingerprint `used` for `tag`.
@@ -98,13 +103,13 @@ pub(in crate::verify) fn names(keys: &Keys, tag: &ReleaseTag, used: &Digest) -> 
 }
 
 /// The key that was given on the command line, else the released commit's.
-fn used(verifier: &Verifier<'_>) -> Seen<Digest> {
+fn used(verifier: &Verifier<'_>) -> Observed<Digest> {
     let (release, given) = (verifier.release, verifier.key);
     let committed = release.inputs.public_key.as_deref();
     let Some(pem) = given.or(committed) else {
-        return Err(Unseen::Unknown(format!("commit {} has no `{PUBLIC_KEY}`", release.source.commit)));
+        return Err(Unavailable::Failed(format!("commit {} has no `{PUBLIC_KEY}`", release.source.commit)));
     };
-    fingerprint(pem).map_err(|error| Unseen::Wrong(format!("reading the public key: {error:#}")))
+    fingerprint(pem).map_err(|error| Unavailable::Invalid(format!("reading the public key: {error:#}")))
 }
 
 /// The fingerprint of a key in PEM.
@@ -112,7 +117,7 @@ pub(in crate::verify) fn fingerprint(pem: &[u8]) -> Result<Digest> {
     Ok(PublicKey::parse(pem)?.fingerprint())
 }
 
-fn history_at_head(git: &Git, shared: &SharedClone, cosign: &Cosign<'_>) -> Seen<HistorySeen> {
+fn history_at_head(git: &Git, shared: &SharedClone, cosign: &Cosign<'_>) -> Observed<ObservedHistory> {
     let (at, branch) = seen(deciding(git, shared).and_then(|found| found.context("HEAD has no commit yet")))?;
     let files = |paths: &[String]| git.files_at(&at, paths);
     let ask = |asked: &Endorsement<'_>| {
@@ -127,18 +132,18 @@ pub(in crate::verify) fn history(
     at: Commit,
     branch: Option<String>,
     Sources { files, ask }: Sources<'_>,
-) -> Seen<HistorySeen> {
+) -> Observed<ObservedHistory> {
     let keys = seen(Keys::read(files))?.map_err(|error| format!("{error:#}"));
     let endorsements = keys.as_ref().map(Keys::endorsements).unwrap_or_default();
     let endorsed = endorsements.iter().map(|asked| (asked.number, ask(asked))).collect();
-    Ok(HistorySeen { at, branch, keys, endorsed })
+    Ok(ObservedHistory { at, branch, keys, endorsed })
 }
 
 /// A history that is older than the release says nothing about the release's key.
 fn check_new_enough(
     git: &Git,
     forge: Option<&dyn Read>,
-    HistorySeen { at, branch, .. }: &HistorySeen,
+    ObservedHistory { at, branch, .. }: &ObservedHistory,
     source: &Source,
 ) -> Result<()> {
     match (branch, forge) {
@@ -156,7 +161,7 @@ fn check_new_enough(
 /// The tags of lower versions than that of `source`. All of the clone's tags count, not only those in the commit's
 /// history, because the person who tags a commit also decides what it descends from. A tag at the same commit says
 /// nothing about an earlier holder of the key.
-fn before(git: &Git, source: &Source, shared: &SharedClone) -> Seen<Vec<Before>> {
+fn before(git: &Git, source: &Source, shared: &SharedClone) -> Observed<Vec<Before>> {
     let known = shared.tagged.get_or_init(|| seen(tagged(git))).as_ref().map_err(Clone::clone)?;
     let within: BTreeSet<_> = release_tags(&seen(git.tags_within(&source.commit))?).into_iter().collect();
     let is_before = |known: &&Released| known.tag < source.tag && known.commit != source.commit;
@@ -168,7 +173,7 @@ fn before(git: &Git, source: &Source, shared: &SharedClone) -> Seen<Vec<Before>>
     let found: Vec<_> = known.iter().filter(is_before).map(before).collect();
     if git.is_shallow() && !found.iter().any(|found| found.is_within) {
         let text = "this clone is shallow and lacks the previous release; run `git fetch --unshallow --tags`";
-        return Err(Unseen::Unknown(text.to_owned()));
+        return Err(Unavailable::Failed(text.to_owned()));
     }
     Ok(found)
 }
@@ -182,8 +187,8 @@ fn tagged(git: &Git) -> Result<Vec<Released>> {
 
 fn check_count(tags: usize) -> Result<()> {
     ensure!(
-        tags <= MOST_TAGS,
-        "this clone has {tags} version tags, and the keys of at most {MOST_TAGS} are compared; find out who made them, \
+        tags <= MAX_TAGS,
+        "this clone has {tags} version tags, and the keys of at most {MAX_TAGS} are compared; find out who made them, \
          delete those that are no releases in a copy of this clone (`git tag --delete TAG…`), then verify there"
     );
     Ok(())
@@ -191,12 +196,12 @@ fn check_count(tags: usize) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{MOST_TAGS, check_count};
+    use super::{MAX_TAGS, check_count};
 
     #[test]
     fn a_clone_with_too_many_version_tags_is_refused_with_a_remedy() {
-        assert!(check_count(MOST_TAGS).is_ok());
-        let words = check_count(MOST_TAGS + 1).unwrap_err().to_string();
+        assert!(check_count(MAX_TAGS).is_ok());
+        let words = check_count(MAX_TAGS + 1).unwrap_err().to_string();
         assert!(
             words.contains("has 5001 version tags") && words.contains("`git tag --delete TAG…`"),
             "{words}"

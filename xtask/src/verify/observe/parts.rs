@@ -9,11 +9,11 @@ use serde::Deserialize;
 use crate::contents::read::Part as Layered;
 use crate::evidence::attached::Kind;
 use crate::oci::index;
-use crate::oci::manifest::{ImageManifest, MOST_LAYERS};
+use crate::oci::manifest::{ImageManifest, MAX_LAYERS};
 use crate::oci::platform::PlatformFields;
 use crate::oci::reference::Digest;
 use crate::oci::registry::{Client, Wanted};
-use crate::verify::claim::Seen;
+use crate::verify::claim::Observed;
 use crate::verify::observe::store::{Layout, Store};
 
 use super::seen;
@@ -54,9 +54,9 @@ pub(in crate::verify) struct Attached {
 /// All parts.
 pub(super) struct Contents {
     /// The index's bytes.
-    pub(super) index: Seen<Option<Vec<u8>>>,
-    pub(super) parts: Seen<Vec<Part>>,
-    pub(super) attached: Seen<Attached>,
+    pub(super) index: Observed<Option<Vec<u8>>>,
+    pub(super) parts: Observed<Vec<Part>>,
+    pub(super) attached: Observed<Attached>,
 }
 
 #[derive(Deserialize)]
@@ -77,8 +77,8 @@ struct RunConfig {
 pub(super) fn look(
     store: &dyn Store,
     digest: &Digest,
-    index: Option<Seen<Option<Vec<u8>>>>,
-    platforms: &Seen<Vec<(String, Digest)>>,
+    index: Option<Observed<Option<Vec<u8>>>>,
+    platforms: &Observed<Vec<(String, Digest)>>,
 ) -> Contents {
     let platforms = platforms.as_ref().map_err(Clone::clone);
     let of_parts = platforms.iter().flat_map(|platforms| platforms.iter());
@@ -159,9 +159,9 @@ fn platforms_of(pinned: &str, bytes: &[u8]) -> Result<Vec<(String, Digest)>> {
 fn look_at_parts(
     store: &dyn Store,
     platforms: &[(String, Digest)],
-    manifests: Vec<Seen<Option<Vec<u8>>>>,
-) -> Seen<Vec<Part>> {
-    let manifests = manifests.into_iter().collect::<Seen<Vec<_>>>()?;
+    manifests: Vec<Observed<Option<Vec<u8>>>>,
+) -> Observed<Vec<Part>> {
+    let manifests = manifests.into_iter().collect::<Observed<Vec<_>>>()?;
     let parsed: Vec<_> = manifests.iter().map(|bytes| ImageManifest::parse(bytes.as_ref()?).ok()).collect();
     let mut wanted = Vec::new();
     for manifest in parsed.iter().flatten() {
@@ -172,7 +172,7 @@ fn look_at_parts(
             }
         }
     }
-    let answers = store.fetch(&wanted).into_iter().map(seen).collect::<Seen<Vec<_>>>()?;
+    let answers = store.fetch(&wanted).into_iter().map(seen).collect::<Observed<Vec<_>>>()?;
     let found = |wanted_one: &Wanted| {
         let place = wanted.iter().position(|one| one == wanted_one)?;
         answers.get(place)?.as_deref()
@@ -197,7 +197,7 @@ fn look_at_parts(
                         layered.and_then(|(bytes, config)| Layered::of(platform, bytes, config).ok());
                 }
                 None if bytes.is_some() => {
-                    let words = format!("an image manifest with at most {MOST_LAYERS} layers in `{digest}`");
+                    let words = format!("an image manifest with at most {MAX_LAYERS} layers in `{digest}`");
                     part.missing.push(words);
                 }
                 None => part.missing.push(format!("the manifest `{digest}`")),
@@ -227,12 +227,12 @@ fn complete<'a>(part: &mut Part, manifest: &ImageManifest, found: impl Fn(&Wante
 }
 
 fn of_attached(
-    signatures: Seen<Option<Vec<u8>>>,
-    attestations: Seen<Option<Vec<u8>>>,
-    of_parts: Vec<Seen<Option<Vec<u8>>>>,
-) -> Seen<Attached> {
+    signatures: Observed<Option<Vec<u8>>>,
+    attestations: Observed<Option<Vec<u8>>>,
+    of_parts: Vec<Observed<Option<Vec<u8>>>>,
+) -> Observed<Attached> {
     let (signatures, attestations) = (signatures?, attestations?);
-    Ok(Attached { signatures, attestations, of_parts: of_parts.into_iter().collect::<Seen<_>>()? })
+    Ok(Attached { signatures, attestations, of_parts: of_parts.into_iter().collect::<Observed<_>>()? })
 }
 
 #[cfg(test)]

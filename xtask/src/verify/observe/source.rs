@@ -10,25 +10,25 @@ use crate::inputs::config::{Config, TagPolicy, TagSigners};
 use crate::inputs::signers::{SignedTag, Signers};
 use crate::inputs::source::Source;
 use crate::tool::git::{Commit, Git};
-use crate::verify::claim::{Seen, Unseen};
+use crate::verify::claim::{Observed, Unavailable};
 
 use super::clone::{KnownDefault, SharedClone};
 use super::seen;
 
 /// What was found; `None` for what was not looked up.
 #[derive(Clone)]
-pub(in crate::verify) struct SourceSeen {
+pub(in crate::verify) struct ObservedSource {
     /// The branches. Not looked up if the clone does not say which of its branches is the forge's default.
-    pub(in crate::verify) branch: Option<Seen<BranchSeen>>,
+    pub(in crate::verify) branch: Option<Observed<ObservedBranch>>,
     /// Who signed the release. Not looked up if the configuration does not require a signature.
-    pub(in crate::verify) signers: Option<Seen<SignersSeen>>,
+    pub(in crate::verify) signers: Option<Observed<ObservedSigners>>,
     /// Whether a configuration was found, so that it is known whether a signature is required.
     pub(in crate::verify) has_policy: bool,
 }
 
 /// Who signed the release, by one list of signers.
 #[derive(Clone)]
-pub(in crate::verify) struct SignersSeen {
+pub(in crate::verify) struct ObservedSigners {
     /// The commit that has the list.
     pub(in crate::verify) at: Commit,
     /// The signers.
@@ -37,7 +37,7 @@ pub(in crate::verify) struct SignersSeen {
 
 /// The branches that may be released.
 #[derive(Clone)]
-pub(in crate::verify) struct BranchSeen {
+pub(in crate::verify) struct ObservedBranch {
     /// The name of the default branch; its configuration lists the branches.
     pub(in crate::verify) default: String,
     /// Its head.
@@ -94,11 +94,11 @@ pub(in crate::verify) fn source(
     forge: Option<&dyn Read>,
     source: &Source,
     shared: &SharedClone,
-) -> SourceSeen {
+) -> ObservedSource {
     let default = match shared.default(git) {
         Ok(default) => default,
         Err(unseen) => {
-            return SourceSeen { branch: Some(Err(unseen.clone())), signers: None, has_policy: false };
+            return ObservedSource { branch: Some(Err(unseen.clone())), signers: None, has_policy: false };
         }
     };
     let branch = default.map(|default| branch_of(git, forge, source, default));
@@ -113,11 +113,11 @@ pub(in crate::verify) fn source(
                 check_current(forge, name, &head, &format!("`{ALLOWED_SIGNERS}`"))?;
             }
             let signers = signers(git, forge, source, &head, config.tag_signers)?;
-            Ok(Some(SignersSeen { at: head, signers }))
+            Ok(Some(ObservedSigners { at: head, signers }))
         }
         _ => Ok(None),
     });
-    SourceSeen { branch, signers: seen(signers).transpose(), has_policy }
+    ObservedSource { branch, signers: seen(signers).transpose(), has_policy }
 }
 
 fn branch_of(
@@ -125,7 +125,7 @@ fn branch_of(
     forge: Option<&dyn Read>,
     source: &Source,
     default: &KnownDefault,
-) -> Seen<BranchSeen> {
+) -> Observed<ObservedBranch> {
     let KnownDefault { upstream, name, head, config } = default;
     let found = seen(containing(git, source, default))?;
     if found.is_none() && !upstream.is_bare {
@@ -133,12 +133,12 @@ fn branch_of(
     }
     if found.is_none() && git.is_shallow() {
         let text = "this clone is shallow and does not show the commit's branch; run `git fetch --unshallow`";
-        return Err(Unseen::Unknown(text.to_owned()));
+        return Err(Unavailable::Failed(text.to_owned()));
     }
     if found.is_none() {
         seen(check_all_there(git, source, default))?;
     }
-    Ok(BranchSeen { default: name.clone(), head: head.clone(), branches: config.branches.clone(), found })
+    Ok(ObservedBranch { default: name.clone(), head: head.clone(), branches: config.branches.clone(), found })
 }
 
 /// A commit that is on none of the branches may have been released from a branch that was deleted since. The clone is

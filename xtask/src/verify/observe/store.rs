@@ -9,26 +9,26 @@ use crate::contents::read::Layers;
 use crate::evidence::attached::Kind;
 use crate::evidence::bundle;
 use crate::oci::reference::Digest;
-use crate::oci::registry::{Client, Got, Wanted, WrongBytes};
+use crate::oci::registry::{Client, DigestMismatch, Got, Wanted};
 use crate::process::file;
 
 use super::is_wrong;
 use super::saved::Saved;
 
 /// Larger than any manifest, config or attestation of ours, in bytes.
-const LARGEST: u64 = 64 << 20;
+const MAX_SIZE: u64 = 64 << 20;
 
 /// Larger than any layer that is read here, in bytes.
-const LARGEST_LAYER: u64 = 8 << 30;
+const MAX_LAYER_SIZE: u64 = 8 << 30;
 
 /// Answers requests for an image's parts. Every answer is checked against its digest.
 pub(in crate::verify) trait Store: Layers {
     /// The answer to each of `wanted`, in order; `None` for what does not exist.
-    fn several(&self, wanted: &[Wanted]) -> Vec<Result<Option<Got>>>;
+    fn batch(&self, wanted: &[Wanted]) -> Vec<Result<Option<Got>>>;
 
-    /// As [`Store::several`], for manifests and blobs: their bytes.
+    /// As [`Store::batch`], for manifests and blobs: their bytes.
     fn fetch(&self, wanted: &[Wanted]) -> Vec<Result<Option<Vec<u8>>>> {
-        let answers = self.several(wanted).into_iter();
+        let answers = self.batch(wanted).into_iter();
         answers.map(|answer| Ok(answer?.map(Got::into_bytes))).collect()
     }
 
@@ -67,8 +67,8 @@ impl Store for Client {
         })
     }
 
-    fn several(&self, wanted: &[Wanted]) -> Vec<Result<Option<Got>>> {
-        Client::several(self, wanted)
+    fn batch(&self, wanted: &[Wanted]) -> Vec<Result<Option<Got>>> {
+        Client::batch(self, wanted)
     }
 
     fn attached(&self, digest: &Digest, kind: Kind) -> Option<Wanted> {
@@ -95,7 +95,7 @@ impl Layout {
         let remedy = || {
             format!("reading `{}`: is it a directory that `cargo xtask verify --save` made?", file.display())
         };
-        let bytes = file::read(&file, LARGEST).with_context(remedy)?;
+        let bytes = file::read(&file, MAX_SIZE).with_context(remedy)?;
         let bytes = bytes.with_context(|| format!("there is no `{}`", file.display()))?;
         let saved = Saved::parse(&bytes).with_context(remedy)?;
         Ok(Self { path, saved })
@@ -138,9 +138,9 @@ impl Layout {
 impl Layout {
     fn blob(&self, digest: &Digest) -> Result<Option<Vec<u8>>> {
         let file = self.file(digest);
-        let bytes = file::read(&file, LARGEST).with_context(|| format!("reading `{}`", file.display()))?;
+        let bytes = file::read(&file, MAX_SIZE).with_context(|| format!("reading `{}`", file.display()))?;
         if let Some(bytes) = &bytes {
-            WrongBytes::check_bytes(&format!("`{}`", file.display()), bytes, digest)?;
+            DigestMismatch::check_bytes(&format!("`{}`", file.display()), bytes, digest)?;
         }
         Ok(bytes)
     }
@@ -149,9 +149,9 @@ impl Layout {
     fn has_blob(&self, digest: &Digest) -> Result<bool> {
         let path = self.file(digest);
         let doing = || format!("reading `{}`", path.display());
-        let Some(file) = file::open(&path, LARGEST_LAYER).with_context(doing)? else { return Ok(false) };
+        let Some(file) = file::open(&path, MAX_LAYER_SIZE).with_context(doing)? else { return Ok(false) };
         let found = Digest::of_reader(file).with_context(doing)?;
-        WrongBytes::check_digest(&format!("`{}`", path.display()), found, digest)?;
+        DigestMismatch::check_digest(&format!("`{}`", path.display()), found, digest)?;
         Ok(true)
     }
 }
@@ -167,7 +167,7 @@ impl Store for Layout {
         Ok(Referrers::NotKept)
     }
 
-    fn several(&self, wanted: &[Wanted]) -> Vec<Result<Option<Got>>> {
+    fn batch(&self, wanted: &[Wanted]) -> Vec<Result<Option<Got>>> {
         let answer = |wanted: &Wanted| match wanted {
             Wanted::Manifest(digest) | Wanted::Blob(digest) => Ok(self.blob(digest)?.map(Got::Bytes)),
             Wanted::Tagged(tag) => bail!("a directory has no tags, so it has no `{tag}`"),
@@ -197,8 +197,8 @@ mod tests {
     use crate::evidence::attached::Kind;
     use crate::oci::reference::Digest;
     use crate::oci::registry::Wanted;
-    use crate::process::scratch::Scratch;
-    use crate::verify::claim::Unseen;
+    use crate::process::temp_dir::TempDir;
+    use crate::verify::claim::Unavailable;
     use crate::verify::observe::seen;
     use nix::sys::stat::Mode;
     use serde_json::json;
@@ -219,7 +219,7 @@ mod tests {
     /// What `Layout::check` and `Layout::blob` say about a blob that `make` creates at a path; `None` if they do not
     /// return.
     fn said(make: fn(&Path)) -> [Option<String>; 2] {
-        let scratch = Scratch::new().unwrap();
+        let scratch = TempDir::new().unwrap();
         let blobs = scratch.path().join("blobs/sha256");
         fs::create_dir_all(&blobs).unwrap();
         let digest = Digest::of(b"blob");
@@ -248,23 +248,23 @@ mod tests {
             |blobs, number| fs::create_dir(blobs.join(Digest::of(&[number]).hex())).unwrap(),
         ];
         for stray in strays {
-            let scratch = Scratch::new().unwrap();
+            let scratch = TempDir::new().unwrap();
             let blobs = scratch.path().join("blobs/sha256");
             fs::create_dir_all(&blobs).unwrap();
             let layout = layout(scratch.path());
             let check = || seen(layout.check());
             // A directory is listed in any order.
             (0..8).for_each(|number| stray(&blobs, number));
-            assert!(matches!(check(), Err(Unseen::Unknown(_))), "{:?}", check());
+            assert!(matches!(check(), Err(Unavailable::Failed(_))), "{:?}", check());
             fs::write(blobs.join(Digest::of(b"blob").hex()), b"other").unwrap();
             (8..16).for_each(|number| stray(&blobs, number));
-            assert!(matches!(check(), Err(Unseen::Wrong(_))), "{:?}", check());
+            assert!(matches!(check(), Err(Unavailable::Invalid(_))), "{:?}", check());
         }
     }
 
     #[test]
     fn what_is_attached_is_attached_to_the_image_of_the_layout() {
-        let scratch = Scratch::new().unwrap();
+        let scratch = TempDir::new().unwrap();
         let layout = layout(scratch.path());
         for (kind, expected) in
             [(Kind::Signatures, b"signatures".as_slice()), (Kind::Attestations, b"attestations")]

@@ -10,7 +10,7 @@ use crate::evidence::attached::Kind;
 use crate::oci::reference::Digest;
 use crate::oci::registry::{Got, Wanted};
 use crate::tool::cosign::VerifyCommand;
-use crate::verify::claim::Unseen;
+use crate::verify::claim::Unavailable;
 use crate::verify::claim::Verdict::{False, Holds};
 use crate::verify::judge::public::tag_image;
 use crate::verify::observe::Place;
@@ -33,9 +33,9 @@ impl Layers for Noted<'_> {
 }
 
 impl Store for Noted<'_> {
-    fn several(&self, wanted: &[Wanted]) -> Vec<Result<Option<Got>>> {
+    fn batch(&self, wanted: &[Wanted]) -> Vec<Result<Option<Got>>> {
         self.wanted.lock().unwrap().extend_from_slice(wanted);
-        self.world.several(wanted)
+        self.world.batch(wanted)
     }
 
     fn referrers(&self, digest: &Digest) -> Result<Referrers> {
@@ -62,7 +62,7 @@ fn the_index_is_requested_by_its_digest_exactly_once() {
         let sources = Sources {
             store: &store,
             ask: &ask,
-            unpack: &|_| Err(Unseen::Unknown("no layer is read here".to_owned())),
+            unpack: &|_| Err(Unavailable::Failed("no layer is read here".to_owned())),
             check: &|signature, bytes| Ok(world.check(signature, bytes)),
             hint: &hint,
         };

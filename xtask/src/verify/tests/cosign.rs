@@ -10,7 +10,7 @@ use crate::evidence::attached::{Attested, Kind};
 use crate::oci::index;
 use crate::oci::reference::Digest;
 use crate::oci::registry::Wanted;
-use crate::verify::claim::Seen;
+use crate::verify::claim::Observed;
 use crate::verify::observe::store::Store as _;
 use crate::verify::observe::{Answer, seen};
 
@@ -26,7 +26,7 @@ pub(super) const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
 impl World {
     /// The answers to the commands about the image `digest` and its platforms for `version`, in the order of the
     /// commands.
-    pub(super) fn cosign(&self, version: &str, digest: &Digest, how_many: usize) -> Vec<Seen<Answer>> {
+    pub(super) fn cosign(&self, version: &str, digest: &Digest, how_many: usize) -> Vec<Observed<Answer>> {
         let mut answers = vec![self.signatures(version, std::slice::from_ref(digest))];
         answers.extend(Attested::ALL.map(|of| self.attestations(digest, of.predicate_type())));
         if how_many > answers.len() {
@@ -39,13 +39,13 @@ impl World {
     }
 
     /// A rejection, if the registry answers for what was rejected; else it does not count, as in `verify`.
-    fn refused(&self, digest: &Digest, kind: Kind, words: &str) -> Seen<Answer> {
+    fn refused(&self, digest: &Digest, kind: Kind, words: &str) -> Observed<Answer> {
         let answer = self.fetch(&[Wanted::Tagged(kind.tag(digest))]).pop();
         seen(answer.unwrap_or(Ok(None)))?;
         Ok(Answer::Rejected(words.to_owned()))
     }
 
-    fn signatures(&self, version: &str, digests: &[Digest]) -> Seen<Answer> {
+    fn signatures(&self, version: &str, digests: &[Digest]) -> Observed<Answer> {
         let mut printed = String::new();
         for digest in digests {
             let is_right = |layer: &&(Value, Vec<u8>)| {
@@ -66,7 +66,7 @@ impl World {
         Ok(Answer::Accepted(printed))
     }
 
-    fn attestations(&self, digest: &Digest, predicate_type: &str) -> Seen<Answer> {
+    fn attestations(&self, digest: &Digest, predicate_type: &str) -> Observed<Answer> {
         let is_right = |layer: &&(Value, Vec<u8>)| {
             let Some(envelope) = read(&layer.1) else { return false };
             let payload = STANDARD.decode(text(&envelope, &["payload"])).unwrap_or_default();

@@ -8,7 +8,7 @@ use crate::evidence::bundle::{self, MARK};
 use crate::evidence::claims;
 use crate::evidence::page::{self, Details, Format};
 use crate::evidence::provenance::{BuildType, Provenance};
-use crate::forge::RunSaid;
+use crate::forge::RunLookup;
 use crate::inputs::history::History;
 use crate::inputs::people::People;
 use crate::inputs::pulls::Pulls;
@@ -133,8 +133,8 @@ fn a_page_of_every_format_says_what_would_be_written_now() {
         assert!(
             page::has_same_content(found, &page),
             "format {number} is written as\n{}\nand was\n{}",
-            page::promises(&page.body),
-            page::promises(&found.page.body)
+            page::generated_part(&page.body),
+            page::generated_part(&found.page.body)
         );
     }
 }
@@ -205,7 +205,7 @@ fn the_stand_in_for_cosign_prints_what_cosign_printed() {
 fn a_forge_that_does_not_show_runs_leaves_out_only_the_claim_about_the_run() {
     let (_, dir) = all().unwrap().pop().unwrap();
     let recording = Recording::load(&dir).unwrap();
-    let ids = |said: Option<RunSaid>| {
+    let ids = |said: Option<RunLookup>| {
         let mut world = recording.world.clone();
         world.run.1 = said.unwrap_or(world.run.1);
         let claims = recording.judge_with_the_stand_in(&world);
@@ -214,7 +214,7 @@ fn a_forge_that_does_not_show_runs_leaves_out_only_the_claim_about_the_run() {
     };
     let mut expected = ids(None);
     expected.retain(|id| *id != claims::PROVENANCE_RUN);
-    assert_eq!(ids(Some(RunSaid::Untold("answered 403".to_owned()))), expected);
+    assert_eq!(ids(Some(RunLookup::Refused("answered 403".to_owned()))), expected);
 }
 
 /// The registry answers each tag `sha256-<hex>` of an image with that image, as GitLab's does.

@@ -14,9 +14,9 @@ use crate::inputs::keys::{Endorsement, HISTORY, PublicKey, statement};
 use crate::inputs::version::ReleaseTag;
 use crate::oci::reference::Digest;
 use crate::tool::git::Commit;
-use crate::verify::claim::{Claim, Seen, Unseen, Verdict};
+use crate::verify::claim::{Claim, Observed, Unavailable, Verdict};
 use crate::verify::judge;
-use crate::verify::observe::keys::{self, Before, KeysSeen, Sources, fingerprint};
+use crate::verify::observe::keys::{self, Before, ObservedKeys, Sources, fingerprint};
 
 /// What a clone knows.
 #[derive(Clone)]
@@ -85,30 +85,30 @@ impl KeyWorld {
         self.write(HISTORY, text.replacen(from, to, 1).as_bytes());
     }
 
-    fn ask(&self, asked: &Endorsement<'_>) -> Seen<Result<(), String>> {
+    fn ask(&self, asked: &Endorsement<'_>) -> Observed<Result<(), String>> {
         if self.is_without_cosign {
-            return Err(Unseen::Unknown("`cosign` is not installed".to_owned()));
+            return Err(Unavailable::Failed("`cosign` is not installed".to_owned()));
         }
         let is_right = asked.signature == signature(&asked.by.fingerprint(), &asked.statement);
         Ok(if is_right { Ok(()) } else { Err("invalid signature".to_owned()) })
     }
 
     /// What `verify` sees of this.
-    pub(super) fn seen(&self) -> Result<KeysSeen> {
+    pub(super) fn seen(&self) -> Result<ObservedKeys> {
         let files = |paths: &[String]| Ok(paths.iter().map(|path| self.files.get(path).cloned()).collect());
         let ask = |asked: &Endorsement<'_>| self.ask(asked);
         let head = Commit::parse(&"a".repeat(40))?;
         let history = keys::history(head, Some("main".to_owned()), Sources { files: &files, ask: &ask });
         let used = PublicKey::parse(&self.used)?.fingerprint();
         let is_new_enough = match self.is_behind {
-            true => Err(Unseen::Unknown("run `git fetch origin`".to_owned())),
+            true => Err(Unavailable::Failed("run `git fetch origin`".to_owned())),
             false => Ok(()),
         };
         let before = |(tag, pem): &(&str, Vec<u8>)| {
             Ok(Before { tag: tag.parse::<ReleaseTag>()?, key: fingerprint(pem)?, is_within: true })
         };
         let before = self.before.iter().map(before).collect::<Result<_>>()?;
-        Ok(KeysSeen { used: Ok(used), history, is_new_enough, before: Ok(before) })
+        Ok(ObservedKeys { used: Ok(used), history, is_new_enough, before: Ok(before) })
     }
 }
 
@@ -118,7 +118,7 @@ pub(super) fn signature(by: &Digest, statement: &str) -> String {
 }
 
 /// The claim `key.continuity` of the release `tag`, with what the registry lists.
-fn continuity(tag: &str, seen: &KeysSeen, listed: Option<&[&str]>) -> Claim {
+fn continuity(tag: &str, seen: &ObservedKeys, listed: Option<&[&str]>) -> Claim {
     let listed = listed.map(|tags| Ok(tags.iter().map(ToString::to_string).collect()));
     judge::keys::judge(&tag.parse().unwrap(), seen, listed.as_ref()).pop().unwrap()
 }

@@ -104,7 +104,7 @@ fn no_change_of_any_field_of_any_document_leaves_every_claim_true() {
     }
     let mutations = mutations(&own, &other);
     assert!(mutations.len() >= AT_LEAST, "there are {} changes", mutations.len());
-    let is_every = Environment::of_this_process().get(EVERY).unwrap().is_some();
+    let is_every = Environment::from_process().get(EVERY).unwrap().is_some();
     let excepted = |Mutation { document, who, change }: &Mutation| {
         let (name, pointer) = (&own.all[*document].name, change.pointer());
         EXCEPTIONS.iter().position(|exception| exception.covers(name, &pointer, change.op, *who))

@@ -2,14 +2,14 @@
 
 use crate::evidence::claims::{IMAGE_LABELS, IMAGE_PRESENT};
 use crate::verify::claim::Verdict::{False, Holds, Unchecked};
-use crate::verify::claim::{Claim, Unseen};
+use crate::verify::claim::{Claim, Unavailable};
 use crate::verify::survey::with_blobs;
 
 #[test]
 fn a_false_claim_stays_false_whatever_could_not_be_read_beside_it() {
     let words = || "found".to_owned();
-    let wrong = || Err(Unseen::Wrong(words()));
-    let unknown = || Err(Unseen::Unknown(words()));
+    let wrong = || Err(Unavailable::Invalid(words()));
+    let unknown = || Err(Unavailable::Failed(words()));
     for (present, blobs, expected) in [
         (Ok(()), Ok(()), Holds),
         (Ok(()), unknown(), Unchecked),

@@ -18,7 +18,7 @@ use crate::evidence::attached::PROVENANCE_PREDICATE;
 use crate::evidence::page::{Page, PublishedPage};
 use crate::evidence::provenance::{Provenance, RUN};
 use crate::evidence::signed_as::COMMIT;
-use crate::forge::{RunRecord, RunSaid, forgejo};
+use crate::forge::{RunLookup, RunRecord, forgejo};
 use crate::inputs::config::{Config, MANIFEST};
 use crate::inputs::release::Release;
 use crate::inputs::signers::Signers;
@@ -28,16 +28,16 @@ use crate::inputs::{Inputs, PUBLIC_KEY};
 use crate::oci::reference::{Digest, Image};
 use crate::oci::registry::Manifest;
 use crate::process::environment::Environment;
-use crate::process::scratch::Scratch;
+use crate::process::temp_dir::TempDir;
 use crate::tool::cosign::VerifyCommand;
 use crate::tool::git::{Commit, Signer};
-use crate::verify::claim::{Claim, Seen};
+use crate::verify::claim::{Claim, Observed};
 use crate::verify::observe::assets;
-use crate::verify::observe::contents::{self, ContentsSeen};
+use crate::verify::observe::contents::{self, ObservedContents};
 use crate::verify::observe::image::{self, Sources};
 use crate::verify::observe::{
-    Answer, AssetsSeen, BranchSeen, Common, LatestSeen, Names, Part, Place, PublicSeen, SignersSeen,
-    SourceSeen, listed, seen,
+    Answer, Common, Names, ObservedAssets, ObservedBranch, ObservedLatest, ObservedPublic, ObservedSigners,
+    ObservedSource, Part, Place, listed, seen,
 };
 use crate::verify::{judge, survey};
 
@@ -51,7 +51,7 @@ use super::world::World;
 const COSIGN: [&str; 5] = ["signature", "provenance", "sbom", "test-result", "platforms"];
 
 /// Answers commands about an image.
-type Cosign<'a> = dyn Fn(&Digest, &[VerifyCommand]) -> Vec<Seen<Answer>> + Sync + 'a;
+type Cosign<'a> = dyn Fn(&Digest, &[VerifyCommand]) -> Vec<Observed<Answer>> + Sync + 'a;
 
 /// A recording.
 pub(super) struct Recording {
@@ -66,9 +66,9 @@ pub(super) struct Recording {
     pub(super) cosign: [Option<String>; 5],
     pub(super) base: BTreeMap<Digest, Vec<u8>>,
     /// What the honest image was found to contain. Layers are read again only if they are different ones.
-    honest: Mutex<Option<(Vec<Layered>, ContentsSeen)>>,
+    honest: Mutex<Option<(Vec<Layered>, ObservedContents)>>,
     /// The cache of what was read from layers.
-    kept: Scratch,
+    kept: TempDir,
 }
 
 /// The committed recordings, the oldest first.
@@ -86,9 +86,9 @@ pub(super) fn all() -> Result<Vec<(u32, PathBuf)>> {
 
 /// What a clone says about a commit that is merged and whose tag is signed as its main branch requires. Recordings do
 /// not include a clone.
-fn signed_on_main(commit: &Commit) -> SourceSeen {
+fn signed_on_main(commit: &Commit) -> ObservedSource {
     let main = "main".to_owned();
-    let branch = BranchSeen {
+    let branch = ObservedBranch {
         default: main.clone(),
         head: commit.clone(),
         branches: vec![main.clone()],
@@ -97,8 +97,8 @@ fn signed_on_main(commit: &Commit) -> SourceSeen {
     let fingerprint = format!("SHA256:{}", "a".repeat(43));
     let signer = Signer { principal: "alice@example.org".to_owned(), fingerprint };
     let signers =
-        SignersSeen { at: commit.clone(), signers: Signers { release: Ok(signer), approval: None } };
-    SourceSeen { branch: Some(Ok(branch)), signers: Some(Ok(signers)), has_policy: true }
+        ObservedSigners { at: commit.clone(), signers: Signers { release: Ok(signer), approval: None } };
+    ObservedSource { branch: Some(Ok(branch)), signers: Some(Ok(signers)), has_policy: true }
 }
 
 /// The commit that the printed signature names.
@@ -108,7 +108,7 @@ fn signed_commit(printed: &str) -> Result<Option<Commit>> {
 }
 
 /// The run that the provenance names, as the forge would have recorded it: the release was made by a runner.
-fn recorded_run(world: &World) -> Result<(u64, RunSaid)> {
+fn recorded_run(world: &World) -> Result<(u64, RunLookup)> {
     let provenance: Provenance = serde_json::from_value(world.predicate(PROVENANCE_PREDICATE))?;
     let run = &provenance.build_definition.internal_parameters[RUN];
     let record = RunRecord {
@@ -118,7 +118,7 @@ fn recorded_run(world: &World) -> Result<(u64, RunSaid)> {
         reference: world.tag.clone(),
         workflow: "release.yml".to_owned(),
     };
-    Ok((run["run_id"].parse()?, RunSaid::Recorded(record)))
+    Ok((run["run_id"].parse()?, RunLookup::Recorded(record)))
 }
 
 impl Recording {
@@ -158,7 +158,7 @@ impl Recording {
             part_referrers: BTreeMap::new(),
             signed: None,
             keys,
-            run: (0, RunSaid::Missing),
+            run: (0, RunLookup::Missing),
             unlisted: BTreeSet::new(),
             silent_registry: None,
             silent_forge: None,
@@ -176,7 +176,7 @@ impl Recording {
             cosign,
             base: by_digest(&dir.join("base"))?.into_iter().collect(),
             honest: Mutex::new(None),
-            kept: Scratch::new()?,
+            kept: TempDir::new()?,
         })
     }
 
@@ -205,7 +205,7 @@ impl Recording {
     /// Every claim of the release, with `world` as what is public and `ask` as cosign.
     pub(super) fn judge(&self, world: &World, ask: &Cosign<'_>) -> Result<Vec<Claim>> {
         let release = self.release();
-        let unpack = |parts: &Seen<Vec<Part>>| contents::look(parts, |parts| self.contents(world, parts));
+        let unpack = |parts: &Observed<Vec<Part>>| contents::look(parts, |parts| self.contents(world, parts));
         let tagged = seen(world.manifest(&world.tag));
         let version_tag = tagged.clone().map(|found| found.map(|manifest| manifest.digest));
         let image = match survey::tagged_image(&tagged) {
@@ -225,18 +225,18 @@ impl Recording {
             Ok(Some(page)) => assets::look(page, &|_, wanted| world.assets(wanted), &|signature, sums| {
                 Ok(world.check_sums(signature, sums))
             }),
-            Ok(None) => Ok(AssetsSeen::default()),
+            Ok(None) => Ok(ObservedAssets::default()),
             Err(unseen) => Err(unseen.clone()),
         };
         let names = Names { forge_tag: seen(world.forge_tag()), page, assets };
         let has_tag = version_tag.as_ref().is_ok_and(Option::is_some);
-        let public = PublicSeen { version_tag, names };
+        let public = ObservedPublic { version_tag, names };
         let tags = listed(seen(world.tags()), Some(&self.source.tag).filter(|_| has_tag));
         let latest = tags.clone().map(|tags| {
             let known = crate::verify::known::Known::of(tags);
             let highest = known.highest().map(|tag| (tag.clone(), world.tags.get(&tag.to_string()).cloned()));
             let is_tagged = Ok(highest.as_ref().is_none_or(|(tag, _)| world.is_git_tag(tag)));
-            LatestSeen { latest: world.tags.get("latest").cloned(), highest, is_tagged }
+            ObservedLatest { latest: world.tags.get("latest").cloned(), highest, is_tagged }
         });
         let key = self.key_address();
         let run = survey::asked_run(&image, |id| world.run(id));
@@ -250,14 +250,14 @@ impl Recording {
     }
 
     /// What was found in the honest image, after it was judged.
-    pub(super) fn honest_contents(&self) -> Option<ContentsSeen> {
+    pub(super) fn honest_contents(&self) -> Option<ObservedContents> {
         let honest = self.honest.lock().ok()?;
         honest.as_ref().map(|(_, contents)| contents.clone())
     }
 
     /// The content of the layers of `parts`. All layers come from the cache, except those for which the registry now
     /// answers wrongly.
-    fn contents(&self, world: &World, parts: &[Layered]) -> Result<ContentsSeen> {
+    fn contents(&self, world: &World, parts: &[Layered]) -> Result<ObservedContents> {
         let mut honest = self.honest.lock().map_err(|_poison| anyhow!("a test failed before"))?;
         let is_honest = world.layers == self.world.layers;
         if let Some((_, contents)) = honest.as_ref().filter(|(known, _)| is_honest && known == parts) {
@@ -266,7 +266,7 @@ impl Recording {
         // The facts about the recorded layers are written to the cache only once. If the registry answers wrongly for
         // a layer, the cache is a fresh one.
         let is_known = world.layers.iter().all(|(_, facts)| facts.is_some());
-        let fresh = Scratch::new()?;
+        let fresh = TempDir::new()?;
         let home = if is_known { self.kept.path() } else { fresh.path() };
         let home = home.to_str().context("a temporary directory that is not UTF-8")?;
         let cache = Cache::new(&Environment::from_pairs([("XDG_CACHE_HOME", home)]))?;

@@ -30,7 +30,7 @@ fn the_table_is_as_documented() {
     let (before, rest) = document.split_once(BEGIN).expect("docs/verification-tests.md has a table of lies");
     let (found, after) = rest.split_once(END).expect("the table of lies has an end");
     let expected = table();
-    if Environment::of_this_process().get("XTASK_WRITE_TABLE").unwrap().is_some() {
+    if Environment::from_process().get("XTASK_WRITE_TABLE").unwrap().is_some() {
         fs::write(DOCUMENT, format!("{before}{BEGIN}{expected}{END}{after}")).unwrap();
         return;
     }

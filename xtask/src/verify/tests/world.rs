@@ -13,12 +13,12 @@ use crate::evidence::assets::Listed;
 use crate::evidence::attached::Kind;
 use crate::evidence::bundle::{self, Hint};
 use crate::evidence::page::PublishedPage;
-use crate::forge::RunSaid;
+use crate::forge::RunLookup;
 use crate::inputs::version::ReleaseTag;
 use crate::oci::reference::Digest;
-use crate::oci::registry::{Got, Manifest, Wanted, WrongBytes};
+use crate::oci::registry::{DigestMismatch, Got, Manifest, Wanted};
 use crate::tool::git::Commit;
-use crate::verify::observe::SourceSeen;
+use crate::verify::observe::ObservedSource;
 use crate::verify::observe::store::{Referrers, Store};
 
 use super::image::OLDER;
@@ -61,11 +61,11 @@ pub(super) struct World {
     /// [`OTHER_KEY`]: super::cosign::OTHER_KEY
     pub(super) signed: Option<BTreeSet<(String, Digest)>>,
     /// What a clone knows about the tagged commit.
-    pub(super) source: SourceSeen,
+    pub(super) source: ObservedSource,
     /// What the clone knows about the project's keys.
     pub(super) keys: KeyWorld,
     /// The run that the forge has on record, by its id.
-    pub(super) run: (u64, RunSaid),
+    pub(super) run: (u64, RunLookup),
     /// The tags that the registry does not list, although it answers for them.
     pub(super) unlisted: BTreeSet<String>,
     /// Why the registry does not answer, if it does not.
@@ -84,7 +84,7 @@ impl World {
         answers(self.silent_registry)?;
         let Some(bytes) = self.blobs.get(digest) else { return Ok(None) };
         if self.damaged.contains(reference) {
-            WrongBytes::check_bytes("the registry answers", &[bytes, &b" "[..]].concat(), digest)?;
+            DigestMismatch::check_bytes("the registry answers", &[bytes, &b" "[..]].concat(), digest)?;
         }
         Ok(Some(bytes.clone()))
     }
@@ -130,12 +130,12 @@ impl World {
     }
 
     /// What the forge says of a run.
-    pub(super) fn run(&self, id: u64) -> Result<RunSaid> {
+    pub(super) fn run(&self, id: u64) -> Result<RunLookup> {
         answers(self.silent_forge)?;
         Ok(match &self.run {
-            (_, said @ RunSaid::Untold(_)) => said.clone(),
+            (_, said @ RunLookup::Refused(_)) => said.clone(),
             (known, said) if *known == id => said.clone(),
-            _ => RunSaid::Missing,
+            _ => RunLookup::Missing,
         })
     }
 
@@ -161,7 +161,7 @@ impl Layers for World {
     /// Is called only for layers that are not in the cache, which are those with wrong bytes.
     fn layer(&self, digest: &Digest, _scratch: &Path) -> Result<Option<PathBuf>> {
         self.layers.get(digest).context("there is no such layer")?;
-        WrongBytes::check_bytes("the registry answers", b"other bytes", digest)?;
+        DigestMismatch::check_bytes("the registry answers", b"other bytes", digest)?;
         Ok(None)
     }
 }
@@ -176,7 +176,7 @@ impl Store for World {
         })
     }
 
-    fn several(&self, wanted: &[Wanted]) -> Vec<Result<Option<Got>>> {
+    fn batch(&self, wanted: &[Wanted]) -> Vec<Result<Option<Got>>> {
         let answer = |wanted: &Wanted| match wanted {
             Wanted::Manifest(digest) | Wanted::Blob(digest) => {
                 Ok(self.blob(digest.as_str(), digest)?.map(Got::Bytes))

@@ -179,7 +179,7 @@ fn notes_ignore_replaced_commits_and_grafts_and_refuse_a_shallow_history() {
     let (top, cut) = (repository.top().display().to_string(), repository.scratch.path().join("cut"));
     repository.git(&format!("clone --quiet --depth 1 --branch v0.2.0 file://{top} {}", cut.display()));
     let git = Git::discover(&repository.runner, &cut).unwrap();
-    let error = Source::to_try(&git, Some("v0.2.0"), Purpose::Read).unwrap_err();
+    let error = Source::for_rehearsal(&git, Some("v0.2.0"), Purpose::Read).unwrap_err();
     assert!(
         exit_code(&error) == 3 && error.to_string().contains("`git fetch --unshallow --tags`"),
         "{error:#}"

@@ -43,7 +43,7 @@ fn all_tags_are_reported_from_any_directory_of_the_repository() {
 fn tags_are_queried_separately_if_git_complains() {
     let repository = Repository::new(&[("a.js", b"one\n")]);
     repository.git("tag v0.1.0");
-    let environment = Environment::of_this_process();
+    let environment = Environment::from_process();
     let git = environment.find_program(Path::new("git")).unwrap().unwrap();
     let bin = repository.home().join("bin");
     fs::create_dir(&bin).unwrap();

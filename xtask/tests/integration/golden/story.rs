@@ -11,14 +11,14 @@ use xtask::inputs::history::History;
 use xtask::inputs::source::Source;
 use xtask::process::Runner;
 use xtask::process::environment::Environment;
-use xtask::process::scratch::Scratch;
+use xtask::process::temp_dir::TempDir;
 use xtask::tool::git::Git;
 
 /// The time of the first commit. Each further commit is a minute later.
 const BEGINNING: usize = 1_700_000_000;
 
 pub(super) struct Story {
-    scratch: Scratch,
+    scratch: TempDir,
     runner: Runner,
     /// What has not been imported yet.
     stream: Vec<u8>,
@@ -36,8 +36,8 @@ pub(super) struct Story {
 
 impl Story {
     pub(super) fn new() -> Self {
-        let scratch = Scratch::new().unwrap();
-        let path = Environment::of_this_process().get("PATH").unwrap().unwrap_or_default().to_owned();
+        let scratch = TempDir::new().unwrap();
+        let path = Environment::from_process().get("PATH").unwrap().unwrap_or_default().to_owned();
         let home = scratch.path().display().to_string();
         let runner = Runner::new(&Environment::from_pairs([("PATH", path), ("HOME", home)]));
         let story = Self {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use xshell::cmd;
-use xtask::process::scratch::Scratch;
+use xtask::process::temp_dir::TempDir;
 use xtask::process::{Call, Runner};
 
 use super::runner;
@@ -48,7 +48,7 @@ fn a_process_left_behind_delays_no_call_and_partial_output_is_an_error() {
 
 #[test]
 fn a_call_with_inherited_streams_ends_its_whole_group() {
-    let (runner, scratch) = (runner(), Scratch::new().unwrap());
+    let (runner, scratch) = (runner(), TempDir::new().unwrap());
     let pid = scratch.path().join("pid");
     for (script, passes) in [
         ("sleep 100 & echo $! > $0", true),
@@ -85,7 +85,7 @@ struct Left<'a> {
 impl Left<'_> {
     /// Tries `case`, which must not wait for the process, and ends the process.
     fn tried(case: &dyn Fn(Left<'_>)) {
-        let (runner, scratch) = (&runner(), Scratch::new().expect("a directory"));
+        let (runner, scratch) = (&runner(), TempDir::new().expect("a directory"));
         let (began, scratch) = (Instant::now(), scratch.path());
         case(Left { runner, scratch });
         assert!(began.elapsed() < Duration::from_secs(40), "{:?}", began.elapsed());

@@ -3,7 +3,7 @@
 use std::fs;
 
 use anyhow::{Result, ensure};
-use xtask::process::scratch::Scratch;
+use xtask::process::temp_dir::TempDir;
 
 use super::server::{git, said, xtask};
 
@@ -11,7 +11,7 @@ const MANIFEST: &str = "[workspace]\nmembers = [\"other\"]\n";
 
 #[test]
 fn init_beside_an_existing_manifest_lists_everything_that_it_lacks() -> Result<()> {
-    let scratch = Scratch::new()?;
+    let scratch = TempDir::new()?;
     let dir = scratch.path();
     git(dir, &["init", "--quiet", "--initial-branch=adopt"])?;
     for (file, text) in [
@@ -48,7 +48,7 @@ fn init_beside_an_existing_manifest_lists_everything_that_it_lacks() -> Result<(
 
 #[test]
 fn git_init_is_suggested_only_outside_a_repository() -> Result<()> {
-    let scratch = Scratch::new()?;
+    let scratch = TempDir::new()?;
     let dir = scratch.path();
     fs::create_dir(dir.join("plain"))?;
     git(dir, &["init", "--quiet", "--bare", "bare"])?;

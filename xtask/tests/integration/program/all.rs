@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Result, ensure};
-use xtask::process::scratch::Scratch;
+use xtask::process::temp_dir::TempDir;
 
 use super::server::{git, repository, said, verify};
 use crate::plain_git;
@@ -28,7 +28,7 @@ fn answer(asked: &Asked, _: SocketAddr) -> Answer {
 
 #[test]
 fn a_tag_that_cannot_be_read_does_not_hide_other_releases() -> Result<()> {
-    let (server, scratch) = (Server::start(answer)?, Scratch::new()?);
+    let (server, scratch) = (Server::start(answer)?, TempDir::new()?);
     let host = server.address.to_string();
     let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
     let late = plain_git::call(&dir, &["commit", "--quiet", "--allow-empty", "--message=late"])?;
@@ -78,7 +78,7 @@ fn answer_with_pages(asked: &Asked, _: SocketAddr) -> Answer {
 
 #[test]
 fn a_page_that_names_an_image_counts_as_a_release_whatever_its_headings() -> Result<()> {
-    let (server, scratch) = (Server::start(answer_with_pages)?, Scratch::new()?);
+    let (server, scratch) = (Server::start(answer_with_pages)?, TempDir::new()?);
     let host = server.address.to_string();
     let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
     git(&dir, &["checkout", "--quiet", "--orphan", "before"])?;
@@ -102,7 +102,7 @@ fn a_page_that_names_an_image_counts_as_a_release_whatever_its_headings() -> Res
 
 #[test]
 fn latest_does_not_belong_on_a_version_that_only_the_registry_has() -> Result<()> {
-    let (server, scratch) = (Server::start(answer)?, Scratch::new()?);
+    let (server, scratch) = (Server::start(answer)?, TempDir::new()?);
     let host = server.address.to_string();
     let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
     let latest = |words: &str| {
@@ -135,7 +135,7 @@ fn a_claim_that_is_false_only_for_a_moment_is_not_reported_as_false() -> Result<
         }
         answer(asked, address)
     })?;
-    let (scratch, host) = (Scratch::new()?, server.address.to_string());
+    let (scratch, host) = (TempDir::new()?, server.address.to_string());
     let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
     git(&dir, &["tag", "v0.3.0"])?;
     let said = said(&verify(&dir, &["v0.1.0"], &[])?);
@@ -152,7 +152,7 @@ fn a_claim_stays_false_if_the_registry_is_down_at_the_second_look() -> Result<()
         }
         answer(asked, address)
     })?;
-    let (scratch, host) = (Scratch::new()?, server.address.to_string());
+    let (scratch, host) = (TempDir::new()?, server.address.to_string());
     let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
     let output = verify(&dir, &["v0.1.0"], &[])?;
     let said = said(&output);

@@ -4,13 +4,13 @@
 use std::fs;
 
 use anyhow::{Context as _, Result, ensure};
-use xtask::process::scratch::Scratch;
+use xtask::process::temp_dir::TempDir;
 
 use super::server::{git, repository, said, xtask};
 
 #[test]
 fn notes_of_a_first_release_suggest_a_tag_of_another_form_to_compare_with() -> Result<()> {
-    let scratch = Scratch::new()?;
+    let scratch = TempDir::new()?;
     let dir = repository(&scratch, "own", "127.0.0.1:1", "127.0.0.1:1/acme/carol")?;
     let printed = || -> Result<String> {
         let output = xtask(&dir, &["notes", "v0.1.0", "--offline"], &[])?;
@@ -31,7 +31,7 @@ fn notes_of_a_first_release_suggest_a_tag_of_another_form_to_compare_with() -> R
 
 #[test]
 fn a_changelog_gets_the_section_of_a_tag_once_and_keeps_what_is_there() -> Result<()> {
-    let scratch = Scratch::new()?;
+    let scratch = TempDir::new()?;
     let dir = repository(&scratch, "own", "127.0.0.1:1", "127.0.0.1:1/acme/carol")?;
     git(&dir, &["commit", "--quiet", "--allow-empty", "--message=feat: <b> @ann"])?;
     git(&dir, &["tag", "v0.2.0"])?;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Result, ensure};
-use xtask::process::scratch::Scratch;
+use xtask::process::temp_dir::TempDir;
 
 use super::server::{configure, git, repository, said, verify};
 use crate::servers::server::{Server, empty};
@@ -25,7 +25,7 @@ fn a_released_commit_does_not_vouch_for_itself() -> Result<()> {
         true => (200, Vec::new(), br#"{"tags": ["v0.1.1", "v0.2.0"]}"#.to_vec()),
         false => empty(404),
     })?;
-    let scratch = Scratch::new()?;
+    let scratch = TempDir::new()?;
     let host = server.address.to_string();
     let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
     // The commit of `v0.1.0` has no key, so it is not a release of this tool.
@@ -62,7 +62,7 @@ fn a_released_commit_does_not_vouch_for_itself() -> Result<()> {
 
 #[test]
 fn after_a_move_the_new_forge_decides_whether_the_clone_is_behind() -> Result<()> {
-    let (old, scratch) = (Server::start(|_, _| empty(404))?, Scratch::new()?);
+    let (old, scratch) = (Server::start(|_, _| empty(404))?, TempDir::new()?);
     let (image, head) = (format!("{}/acme/carol", old.address), "a".repeat(40));
     let dir = repository(&scratch, "own", &old.address.to_string(), &image)?;
     release(&dir, "AAAABBBB", "v0.1.1")?;
@@ -90,7 +90,7 @@ fn for_a_renamed_default_branch_the_hint_prunes_and_sets_the_head_again() -> Res
         true => (200, Vec::new(), b"{}".to_vec()),
         false => empty(404),
     })?;
-    let (scratch, host) = (Scratch::new()?, forge.address.to_string());
+    let (scratch, host) = (TempDir::new()?, forge.address.to_string());
     let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
     release(&dir, "AAAABBBB", "v0.1.1")?;
     git(&dir, &["remote", "add", "origin", &format!("http://{host}/acme/carol")])?;

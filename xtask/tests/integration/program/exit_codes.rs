@@ -11,7 +11,7 @@ use xshell::cmd;
 use xtask::process::Runner;
 use xtask::process::environment::Environment;
 use xtask::process::parallel::both;
-use xtask::process::scratch::Scratch;
+use xtask::process::temp_dir::TempDir;
 
 use super::server::{SECRETS, busy, denying, git, repository, said, verify, xtask};
 use crate::servers::server::Server;
@@ -23,7 +23,7 @@ const UNCHECKED: i32 = 4;
 
 #[test]
 fn a_busy_registry_is_transient_and_no_secret_is_blamed() -> Result<()> {
-    let (server, scratch) = (busy()?, Scratch::new()?);
+    let (server, scratch) = (busy()?, TempDir::new()?);
     let host = server.address.to_string();
     let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
     let output = xtask(&dir, &["release", "v0.1.0"], &[("COSIGN_PASSWORD", "x")])?;
@@ -38,11 +38,11 @@ fn a_busy_registry_is_transient_and_no_secret_is_blamed() -> Result<()> {
 #[test]
 fn a_signal_ends_the_wait_for_a_busy_server() -> Result<()> {
     let server = Server::start(|_, _| (503, vec![("Retry-After", "18".to_owned())], Vec::new()))?;
-    let scratch = Scratch::new()?;
+    let scratch = TempDir::new()?;
     let host = server.address.to_string();
     let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
     let may_signal = scratch.path().join("asked");
-    let runner = Runner::new(&Environment::of_this_process());
+    let runner = Runner::new(&Environment::from_process());
     let (sh, program) = (runner.shell()?, env!("CARGO_BIN_EXE_xtask"));
     let script = "\"$0\" release v0.1.0 & until test -e \"$1\"; do sleep 0.05; done; kill -TERM $!; wait $!";
     let call =
@@ -67,7 +67,7 @@ fn a_signal_ends_the_wait_for_a_busy_server() -> Result<()> {
 
 #[test]
 fn what_verify_could_not_query_is_unchecked_and_never_false() -> Result<()> {
-    let (server, scratch) = (busy()?, Scratch::new()?);
+    let (server, scratch) = (busy()?, TempDir::new()?);
     let host = server.address.to_string();
     let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
     git(&dir, &["tag", "v0.2.0"])?;
@@ -96,7 +96,7 @@ fn what_verify_could_not_query_is_unchecked_and_never_false() -> Result<()> {
 
 #[test]
 fn invalid_arguments_of_verify_are_reported_before_any_request() -> Result<()> {
-    let (server, scratch) = (denying()?, Scratch::new()?);
+    let (server, scratch) = (denying()?, TempDir::new()?);
     let host = server.address.to_string();
     let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
     let there = scratch.path().display().to_string();
@@ -123,7 +123,7 @@ fn invalid_arguments_of_verify_are_reported_before_any_request() -> Result<()> {
 
 #[test]
 fn every_command_refuses_what_it_cannot_begin() -> Result<()> {
-    let scratch = Scratch::new()?;
+    let scratch = TempDir::new()?;
     let (bare, own) = (scratch.path().join("bare"), "127.0.0.1:1/acme/carol");
     fs::create_dir(&bare)?;
     git(&bare, &["init", "--quiet"])?;
@@ -182,11 +182,11 @@ fn every_command_refuses_what_it_cannot_begin() -> Result<()> {
 
 #[test]
 fn without_cosign_keygen_is_refused_and_makes_nothing() -> Result<()> {
-    let scratch = Scratch::new()?;
+    let scratch = TempDir::new()?;
     let dir = repository(&scratch, "own", "127.0.0.1:1", "127.0.0.1:1/acme/carol")?;
     let programs = scratch.path().join("programs");
     fs::create_dir(&programs)?;
-    let git = Environment::of_this_process().find_program(Path::new("git"))?.context("there is no git")?;
+    let git = Environment::from_process().find_program(Path::new("git"))?.context("there is no git")?;
     symlink(git, programs.join("git"))?;
     let path = programs.to_str().context("the path is text")?;
     let output = xtask(&dir, &["keygen", "../k"], &[("PATH", path)])?;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
 use xtask::inputs::keys::PublicKey;
-use xtask::process::scratch::Scratch;
+use xtask::process::temp_dir::TempDir;
 
 use super::server::{git, repository, said, xtask};
 
@@ -40,7 +40,7 @@ fn rotate(dir: &Path) -> Result<()> {
 
 #[test]
 fn check_finds_a_release_with_the_old_key_that_the_list_assigns_to_the_new_one() -> Result<()> {
-    let scratch = Scratch::new()?;
+    let scratch = TempDir::new()?;
     let dir = repository(&scratch, "rotated", "forge.example.org", "forge.example.org/acme/carol")?;
     fs::write(dir.join("cosign.pub"), KEYS[0])?;
     commit(&dir, "a key")?;

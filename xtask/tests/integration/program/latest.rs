@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use anyhow::{Result, ensure};
 use xtask::oci::reference::Digest;
-use xtask::process::scratch::Scratch;
+use xtask::process::temp_dir::TempDir;
 
 use super::server::{repository, said, verify};
 use crate::servers::server::{Answer, Asked, Server, empty};
@@ -36,7 +36,7 @@ const MANIFEST: &str = "application/vnd.oci.image.index.v1+json";
 
 #[test]
 fn another_image_under_latest_is_found_even_if_the_registry_reports_the_right_digest() -> Result<()> {
-    let (server, scratch) = (Server::start(answer)?, Scratch::new()?);
+    let (server, scratch) = (Server::start(answer)?, TempDir::new()?);
     let host = server.address.to_string();
     let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
     let report = said(&verify(&dir, &["v0.1.0"], &[])?);

@@ -5,14 +5,14 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use anyhow::Result;
 use xtask::process::environment::Environment;
-use xtask::process::scratch::Scratch;
+use xtask::process::temp_dir::TempDir;
 
 use super::server::{configure, denying, repository, said, verify, xtask};
 use crate::servers::server::Asked;
 
 #[test]
 fn without_login_verify_sends_no_secret_and_suggests_the_option() -> Result<()> {
-    let (server, scratch) = (denying()?, Scratch::new()?);
+    let (server, scratch) = (denying()?, TempDir::new()?);
     let host = server.address.to_string();
     let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
     let digest = format!("{host}/acme/carol@sha256:{}", "a".repeat(64));
@@ -31,7 +31,7 @@ fn without_login_verify_sends_no_secret_and_suggests_the_option() -> Result<()> 
 
 #[test]
 fn variables_of_another_forges_run_decide_neither_where_nor_what_verify_checks() -> Result<()> {
-    let (server, other, scratch) = (denying()?, denying()?, Scratch::new()?);
+    let (server, other, scratch) = (denying()?, denying()?, TempDir::new()?);
     let host = server.address.to_string();
     let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
     let api = format!("http://{}/api/v1", other.address);
@@ -46,7 +46,7 @@ fn variables_of_another_forges_run_decide_neither_where_nor_what_verify_checks()
 
 #[test]
 fn with_login_each_token_goes_to_the_host_of_the_checkout() -> Result<()> {
-    let (server, scratch) = (denying()?, Scratch::new()?);
+    let (server, scratch) = (denying()?, TempDir::new()?);
     let host = server.address.to_string();
     let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
     let output = verify(&dir, &["v0.1.0", "--login"], &[])?;
@@ -69,7 +69,7 @@ fn with_login_each_token_goes_to_the_host_of_the_checkout() -> Result<()> {
 
 #[test]
 fn with_login_neither_an_argument_nor_a_commit_chooses_who_gets_a_token() -> Result<()> {
-    let (server, mirror, scratch) = (denying()?, denying()?, Scratch::new()?);
+    let (server, mirror, scratch) = (denying()?, denying()?, TempDir::new()?);
     let (host, elsewhere) = (server.address.to_string(), mirror.address.to_string());
     let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
     let digest = format!("{elsewhere}/acme/carol@sha256:{}", "a".repeat(64));
@@ -94,7 +94,7 @@ fn with_login_neither_an_argument_nor_a_commit_chooses_who_gets_a_token() -> Res
 
 #[test]
 fn a_tagged_commit_does_not_choose_who_gets_the_tokens_of_its_release() -> Result<()> {
-    let (server, evil, scratch) = (denying()?, denying()?, Scratch::new()?);
+    let (server, evil, scratch) = (denying()?, denying()?, TempDir::new()?);
     let (host, elsewhere) = (server.address.to_string(), evil.address.to_string());
     let dir = repository(&scratch, "own", &elsewhere, &format!("{elsewhere}/acme/carol"))?;
     configure(&dir, &host, &format!("{host}/acme/carol"))?;
@@ -117,7 +117,7 @@ fn a_tagged_commit_does_not_choose_who_gets_the_tokens_of_its_release() -> Resul
 
 #[test]
 fn a_rebuilders_key_is_given_only_to_a_pinned_cosign() -> Result<()> {
-    let (server, scratch) = (denying()?, Scratch::new()?);
+    let (server, scratch) = (denying()?, TempDir::new()?);
     let host = server.address.to_string();
     let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
     let (bin, started) = (scratch.path().join("bin"), scratch.path().join("started"));
@@ -129,8 +129,7 @@ fn a_rebuilders_key_is_given_only_to_a_pinned_cosign() -> Result<()> {
     let manifest = fs::read_to_string(dir.join("Cargo.toml"))?;
     let pinned = format!("cosign-digests = [\"sha256:{}\"]\ntitle =", "0".repeat(64));
     fs::write(dir.join("Cargo.toml"), manifest.replacen("title =", &pinned, 1))?;
-    let path =
-        format!("{}:{}", bin.display(), Environment::of_this_process().get("PATH")?.unwrap_or_default());
+    let path = format!("{}:{}", bin.display(), Environment::from_process().get("PATH")?.unwrap_or_default());
     let key = scratch.path().join("alice.key").to_string_lossy().into_owned();
     let attest = ["v0.1.0", "--rebuild", "--login", "--attest", "--attest-key", &key];
     let output = verify(&dir, &attest, &[("PATH", &path)])?;

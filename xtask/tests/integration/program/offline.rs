@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 use xtask::oci::reference::Digest;
-use xtask::process::scratch::Scratch;
+use xtask::process::temp_dir::TempDir;
 
 use super::server::{denying, git, repository, said, verify};
 use crate::plain_git;
@@ -20,7 +20,7 @@ fn blob(dir: &Path, json: &Value) -> Result<String> {
 }
 
 /// A directory with an image whose labels say that it is `version` at `commit`, and the image's digest.
-fn layout(scratch: &Scratch, version: &str, commit: &str) -> Result<(PathBuf, String)> {
+fn layout(scratch: &TempDir, version: &str, commit: &str) -> Result<(PathBuf, String)> {
     let dir = scratch.path().join("saved");
     fs::create_dir_all(dir.join("blobs/sha256"))?;
     let labels = json!({
@@ -43,7 +43,7 @@ fn layout(scratch: &Scratch, version: &str, commit: &str) -> Result<(PathBuf, St
 
 #[test]
 fn a_directory_is_verified_only_as_the_requested_image_and_without_requests() -> Result<()> {
-    let (server, scratch) = (denying()?, Scratch::new()?);
+    let (server, scratch) = (denying()?, TempDir::new()?);
     let image = format!("{}/acme/carol", server.address);
     let dir = repository(&scratch, "own", &server.address.to_string(), &image)?;
     let (saved, digest) = layout(&scratch, "0.1.0", "")?;
@@ -71,7 +71,7 @@ fn a_directory_is_verified_only_as_the_requested_image_and_without_requests() ->
 
 #[test]
 fn an_image_whose_version_has_no_tag_is_not_taken_for_a_release() -> Result<()> {
-    let (server, scratch) = (denying()?, Scratch::new()?);
+    let (server, scratch) = (denying()?, TempDir::new()?);
     let image = format!("{}/acme/carol", server.address);
     let dir = repository(&scratch, "own", &server.address.to_string(), &image)?;
     let commit = plain_git::call(&dir, &["rev-parse", "HEAD"])?.read()?;

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use anyhow::{Context as _, Result, anyhow, ensure};
 use serde_json::{Value, json};
 use xtask::process::Output;
-use xtask::process::scratch::Scratch;
+use xtask::process::temp_dir::TempDir;
 
 use super::server::{SECRETS, git, repository, said, xtask};
 use crate::plain_git;
@@ -62,7 +62,7 @@ impl Forge {
 
 /// A repository, and a forge that can be changed.
 struct Scene {
-    _scratch: Scratch,
+    _scratch: TempDir,
     server: Server,
     forge: Arc<Mutex<Option<Forge>>>,
     dir: std::path::PathBuf,
@@ -77,7 +77,7 @@ impl Scene {
             let known = known.lock().ok().and_then(|known| known.clone());
             known.map_or_else(busy, |known| known.answer(&asked.what))
         })?;
-        let (scratch, host) = (Scratch::new()?, server.address.to_string());
+        let (scratch, host) = (TempDir::new()?, server.address.to_string());
         let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
         let commit = plain_git::call(&dir, &["rev-parse", "HEAD"])?.read()?;
         Ok(Self { _scratch: scratch, server, forge, dir, commit })

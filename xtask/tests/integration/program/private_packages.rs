@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use anyhow::{Result, ensure};
 use xtask::process::environment::Environment;
-use xtask::process::scratch::Scratch;
+use xtask::process::temp_dir::TempDir;
 
 use super::server::{repository, said, xtask};
 
@@ -14,7 +14,7 @@ const NPM: &str = "#!/bin/sh\necho \"$* token=$NPM_TOKEN\" >> calls\n\
 
 #[test]
 fn only_the_install_of_private_packages_sees_their_token() -> Result<()> {
-    let scratch = Scratch::new()?;
+    let scratch = TempDir::new()?;
     let dir = repository(&scratch, "own", "127.0.0.1:1", "127.0.0.1:1/acme/carol")?;
     let manifest = dir.join("Cargo.toml");
     let text = fs::read_to_string(&manifest)?;
@@ -22,7 +22,7 @@ fn only_the_install_of_private_packages_sees_their_token() -> Result<()> {
     let (npm, service) = (scratch.path().join("npm"), dir.join("service"));
     fs::write(&npm, NPM)?;
     fs::set_permissions(&npm, fs::Permissions::from_mode(0o755))?;
-    let path = Environment::of_this_process().get("PATH")?.unwrap_or_default().to_owned();
+    let path = Environment::from_process().get("PATH")?.unwrap_or_default().to_owned();
     let path = format!("{}:{path}", scratch.path().display());
     let install = "ci --no-audit --no-fund --logs-max=0";
     let with = format!("{install} --ignore-scripts token=canary-npm\nconfig get ignore-scripts token=\n");

@@ -1,14 +1,14 @@
 //! `notes` queries the forge for pull requests anonymously, and does not fail whatever the forge answers.
 
 use anyhow::{Result, ensure};
-use xtask::process::scratch::Scratch;
+use xtask::process::temp_dir::TempDir;
 
 use super::server::{denying, git, repository, said, xtask};
 use crate::servers::server::Asked;
 
 #[test]
 fn a_forge_that_refuses_is_queried_once_and_reported_in_one_line() -> Result<()> {
-    let scratch = Scratch::new()?;
+    let scratch = TempDir::new()?;
     let notes = |dir: &std::path::Path, more: &[&str]| {
         let output = xtask(dir, &[&["notes", "v0.2.0"], more].concat(), &[])?;
         ensure!(output.status.success(), "{}", said(&output));

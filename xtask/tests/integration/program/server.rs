@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use xshell::cmd;
 use xtask::process::environment::Environment;
-use xtask::process::scratch::Scratch;
+use xtask::process::temp_dir::TempDir;
 use xtask::process::{Output, Runner};
 
 use crate::plain_git;
@@ -33,7 +33,7 @@ pub(crate) fn busy() -> Result<Server> {
 }
 
 /// A repository whose commit at `v0.1.0` releases to `host` and `image`.
-pub(crate) fn repository(scratch: &Scratch, name: &str, host: &str, image: &str) -> Result<PathBuf> {
+pub(crate) fn repository(scratch: &TempDir, name: &str, host: &str, image: &str) -> Result<PathBuf> {
     let (root, dir) = (Path::new(env!("CARGO_MANIFEST_DIR")).join(".."), scratch.path().join(name));
     fs::create_dir_all(dir.join("service"))?;
     for file in ["Dockerfile", "service/package.json", "service/package-lock.json"] {
@@ -68,7 +68,7 @@ pub(crate) fn verify(dir: &Path, arguments: &[&str], more: &[(&str, &str)]) -> R
 
 /// Runs the program with every secret in its environment.
 pub(crate) fn xtask(dir: &Path, arguments: &[&str], more: &[(&str, &str)]) -> Result<Output> {
-    let runner = Runner::new(&Environment::of_this_process());
+    let runner = Runner::new(&Environment::from_process());
     let (sh, program) = (runner.shell()?, env!("CARGO_BIN_EXE_xtask"));
     let mut call = runner.call(cmd!(sh, "{program} {arguments...}")).dir(dir);
     for (name, value) in SECRETS.iter().chain(more) {

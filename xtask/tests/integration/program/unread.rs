@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Result, ensure};
 use xshell::cmd;
 use xtask::process::environment::Environment;
-use xtask::process::scratch::Scratch;
+use xtask::process::temp_dir::TempDir;
 use xtask::process::{Output, Runner};
 
 use super::server::{repository, said};
@@ -14,7 +14,7 @@ use crate::servers::server::{Answer, Asked, Server, empty};
 
 /// Runs `xtask` in `dir`, with `stream` (`1` or `2`) going to a full disk.
 fn unread(dir: &Path, stream: &str, arguments: &[&str]) -> Result<Output> {
-    let runner = Runner::new(&Environment::of_this_process());
+    let runner = Runner::new(&Environment::from_process());
     let (sh, program) = (runner.shell()?, env!("CARGO_BIN_EXE_xtask"));
     let script = format!("exec \"$0\" \"$@\" {stream}>/dev/full");
     runner.call(cmd!(sh, "sh -c {script} {program} {arguments...}")).dir(dir).output()
@@ -22,7 +22,7 @@ fn unread(dir: &Path, stream: &str, arguments: &[&str]) -> Result<Output> {
 
 #[test]
 fn a_full_standard_error_causes_no_panic_and_keeps_the_exit_code() -> Result<()> {
-    let scratch = Scratch::new()?;
+    let scratch = TempDir::new()?;
     let dir = repository(&scratch, "own", "127.0.0.1:1", "127.0.0.1:1/acme/carol")?;
     let code = |arguments: &[&str]| anyhow::Ok(unread(&dir, "2", arguments)?.status.code());
     assert_eq!(code(&["check"])?, Some(3));
@@ -33,7 +33,7 @@ fn a_full_standard_error_causes_no_panic_and_keeps_the_exit_code() -> Result<()>
 
 #[test]
 fn a_full_standard_output_is_reported_as_an_error() -> Result<()> {
-    let scratch = Scratch::new()?;
+    let scratch = TempDir::new()?;
     let dir = repository(&scratch, "own", "127.0.0.1:1", "127.0.0.1:1/acme/carol")?;
     for arguments in [&["notes", "--offline"][..], &["doctor"]] {
         let output = unread(&dir, "1", arguments)?;
@@ -54,7 +54,7 @@ fn nothing(asked: &Asked, _address: SocketAddr) -> Answer {
 
 #[test]
 fn a_false_claim_keeps_its_exit_code_if_the_report_cannot_be_written() -> Result<()> {
-    let (server, scratch) = (Server::start(nothing)?, Scratch::new()?);
+    let (server, scratch) = (Server::start(nothing)?, TempDir::new()?);
     let host = server.address.to_string();
     let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
     let output = unread(&dir, "1", &["verify", "v0.1.0"])?;

@@ -3,7 +3,7 @@
 use std::fs;
 
 use anyhow::{Result, ensure};
-use xtask::process::scratch::Scratch;
+use xtask::process::temp_dir::TempDir;
 
 use super::server::{git, repository, said, xtask};
 
@@ -12,7 +12,7 @@ const POLICY: &str = "policies/policy.json";
 
 #[test]
 fn an_update_rewrites_only_committed_files_and_keeps_the_labels_of_runners() -> Result<()> {
-    let scratch = Scratch::new()?;
+    let scratch = TempDir::new()?;
     let dir = repository(&scratch, "own", "localhost", "localhost/acme/carol")?;
     let init = |option: &str| {
         let output = xtask(&dir, &["init", ".", option], &[])?;

@@ -9,8 +9,8 @@ use xtask::inputs::config::Config;
 use xtask::inputs::run::Run;
 use xtask::process::Runner;
 use xtask::process::environment::Environment;
-use xtask::process::scratch::Scratch;
 use xtask::process::secret::Secret;
+use xtask::process::temp_dir::TempDir;
 use xtask::tool::git::Git;
 
 use super::forge::{FILE, file, forge};
@@ -76,7 +76,7 @@ fn a_download_over_plain_http_inside_may_be_redirected_over_it() -> Result<()> {
         ]),
         &config,
     )?;
-    let (scratch, runner) = (Scratch::new()?, Runner::new(&Environment::of_this_process()));
+    let (scratch, runner) = (TempDir::new()?, Runner::new(&Environment::from_process()));
     let sh = runner.shell()?;
     runner.call(cmd!(sh, "git init --quiet")).dir(scratch.path()).run()?;
     fs::write(scratch.path().join("x"), "x")?;

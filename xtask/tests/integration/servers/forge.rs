@@ -16,8 +16,8 @@ use xtask::inputs::config::Config;
 use xtask::process::Runner;
 use xtask::process::environment::Environment;
 use xtask::process::failure::exit_code;
-use xtask::process::scratch::Scratch;
 use xtask::process::secret::Secret;
+use xtask::process::temp_dir::TempDir;
 use xtask::tool::git::{Commit, Git};
 
 use super::server::{Server, curl, empty};
@@ -27,8 +27,8 @@ const ONE_PAGE: usize = 30;
 
 /// The client of `server`, where `contexts` must be green, with or without a token.
 pub(super) fn forge(server: &Server, contexts: &[&str], token: Option<Secret>) -> Result<Forgejo> {
-    let scratch = Scratch::new()?;
-    let runner = Runner::new(&Environment::of_this_process());
+    let scratch = TempDir::new()?;
+    let runner = Runner::new(&Environment::from_process());
     let sh = runner.shell()?;
     runner.call(cmd!(sh, "git init --quiet")).dir(scratch.path()).run()?;
     fs::write(scratch.path().join("x"), "x")?;
@@ -231,7 +231,7 @@ fn a_renamed_repository_is_queried_by_its_new_name_and_not_released_by_its_old_o
 fn the_pull_requests_of_a_renamed_repository_are_listed_under_its_present_name() -> Result<()> {
     let server = renamed()?;
     let commit = "a".repeat(40);
-    let runner = Runner::new(&Environment::of_this_process());
+    let runner = Runner::new(&Environment::from_process());
     let wanted = BTreeSet::from([commit.as_str()]);
     let found = pulls(&runner, &config(&server, &[])?, &wanted, 0, Duration::from_secs(30))?;
     assert_eq!(found.of(&Commit::parse(&commit)?), Some(7));

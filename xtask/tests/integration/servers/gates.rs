@@ -10,8 +10,8 @@ use xtask::inputs::config::Config;
 use xtask::process::Runner;
 use xtask::process::environment::Environment;
 use xtask::process::failure::exit_code;
-use xtask::process::scratch::Scratch;
 use xtask::process::secret::Secret;
+use xtask::process::temp_dir::TempDir;
 use xtask::tool::git::{Commit, Git};
 
 use super::server::{Answer, Asked, Server, curl, empty};
@@ -22,8 +22,8 @@ pub(super) const MANIFEST: &str = "[workspace.metadata.release]\nforge = \"https
 
 /// What `server` says about its default branch, for a clone that has nothing of it.
 fn read(server: &Server) -> Result<Option<DefaultBranch>> {
-    let scratch = Scratch::new()?;
-    let runner = Runner::new(&Environment::of_this_process());
+    let scratch = TempDir::new()?;
+    let runner = Runner::new(&Environment::from_process());
     let sh = runner.shell()?;
     runner.call(cmd!(sh, "git init --quiet")).dir(scratch.path()).run()?;
     let manifest = MANIFEST.replace("https://forge.example.org", &format!("http://{}", server.address));
@@ -78,8 +78,8 @@ fn a_default_branch_that_cannot_be_read_is_an_error_and_never_agrees() -> Result
 
 #[test]
 fn a_commit_has_left_its_branch_only_if_the_clone_knows_where_the_branch_is() -> Result<()> {
-    let scratch = Scratch::new()?;
-    let runner = Runner::new(&Environment::of_this_process());
+    let scratch = TempDir::new()?;
+    let runner = Runner::new(&Environment::from_process());
     let sh = runner.shell()?;
     runner.call(cmd!(sh, "git init --quiet")).dir(scratch.path()).run()?;
     let mut commits = Vec::new();

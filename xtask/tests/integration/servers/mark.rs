@@ -56,7 +56,7 @@ fn a_page_that_is_marked_as_a_pre_release_is_not_changed_to_move_the_mark() -> R
         });
         (200, Vec::new(), page.to_string().into_bytes())
     })?;
-    assert!(!forge(&server, &[], None)?.settle_latest(&"v0.2.0".parse()?)?);
+    assert!(!forge(&server, &[], None)?.fix_latest_mark(&"v0.2.0".parse()?)?);
     assert!(server.asked()?.iter().all(|asked| asked.starts_with("GET ")), "{:?}", server.asked()?);
     Ok(())
 }
@@ -84,7 +84,11 @@ fn a_page_is_shown_again_only_if_it_has_the_files_that_it_names() -> Result<()> 
     for (body, files, tagged, is_shown) in cases {
         let server = with_draft(body, files.clone(), tagged, 2)?;
         let token = Some(Secret::new("token-of-alice"));
-        assert_eq!(forge(&server, &[], token)?.settle_latest(&tag)?, is_shown, "{body} {files:?} {tagged:?}");
+        assert_eq!(
+            forge(&server, &[], token)?.fix_latest_mark(&tag)?,
+            is_shown,
+            "{body} {files:?} {tagged:?}"
+        );
         // Hiding gives the page a new date, also if it is hidden already.
         let changes = server.asked()?.iter().filter(|asked| asked.starts_with("PATCH ")).count();
         assert_eq!(changes, 2 * usize::from(is_shown), "{body} {files:?} {tagged:?}");
@@ -99,7 +103,7 @@ fn a_mark_that_does_not_move_within_the_same_second_is_moved_in_the_next() -> Re
     for (needed, changes) in [(2, 2), (4, 4), (usize::MAX, 4)] {
         let body = "## Image\n\n```sh\ndocker pull a\n```\n\n<!-- page format 1 -->\n";
         let server = with_draft(body, Vec::new(), Some("a"), needed)?;
-        assert!(forge(&server, &[], Some(Secret::new("token-of-alice")))?.settle_latest(&tag)?);
+        assert!(forge(&server, &[], Some(Secret::new("token-of-alice")))?.fix_latest_mark(&tag)?);
         let asked = server.asked()?;
         assert_eq!(asked.iter().filter(|asked| asked.starts_with("PATCH ")).count(), changes, "{asked:?}");
     }

@@ -25,7 +25,7 @@ fn a_registry_that_answers_303_with_another_host_has_no_list_of_referrers() -> R
         Server::start(move |_, _| (303, vec![("Location", elsewhere.clone())], Vec::new()))?
     };
     assert_eq!(see_other.client(None)?.referrers(&digest)?, None);
-    let several = see_other.client(None)?.several(&[Wanted::Referrers(digest.clone())]).pop();
+    let several = see_other.client(None)?.batch(&[Wanted::Referrers(digest.clone())]).pop();
     assert_eq!(several.context("no answer")??, None);
     assert!(busy.asked()?.is_empty());
 
@@ -39,7 +39,7 @@ fn a_registry_that_answers_303_with_another_host_has_no_list_of_referrers() -> R
         false => (303, vec![("Location", "/moved".to_owned())], Vec::new()),
     })?;
     assert_eq!(here.client(None)?.referrers(&digest)?, Some(vec![digest.clone()]));
-    let several = here.client(None)?.several(&[Wanted::Referrers(digest.clone())]).pop();
+    let several = here.client(None)?.batch(&[Wanted::Referrers(digest.clone())]).pop();
     assert_eq!(several.context("no answer")??, Some(Got::Referrers(vec![digest])));
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, ensure};
 use xtask::oci::reference::{Digest, Tag};
-use xtask::oci::registry::{Got, Removal, Wanted, WrongBytes};
+use xtask::oci::registry::{DigestMismatch, Got, Removal, Wanted};
 
 use super::server::{Asked, Server, alice, challenge, empty};
 
@@ -51,7 +51,7 @@ fn content_on_another_host_is_fetched_without_the_registrys_credentials() -> Res
         assert_eq!((&tagged.digest, tagged.media_type.as_str()), (&digest, INDEX));
         let wanted =
             [Wanted::Manifest(digest.clone()), Wanted::Blob(digest.clone()), Wanted::HasBlob(digest)];
-        let several = client.several(&wanted).into_iter().collect::<Result<Vec<_>>>()?;
+        let several = client.batch(&wanted).into_iter().collect::<Result<Vec<_>>>()?;
         assert_eq!(
             several,
             [Some(Got::Bytes(STORED.to_vec())), Some(Got::Bytes(STORED.to_vec())), Some(Got::There)]
@@ -80,7 +80,7 @@ fn content_from_another_host_is_checked_against_the_digest() -> Result<()> {
         ] {
             let error = error.context("other bytes were accepted")?;
             ensure!(!format!("{error:#}").contains("a-right-by-itself"), "{error:#}");
-            ensure!(error.chain().any(<dyn std::error::Error>::is::<WrongBytes>), "{error:#}");
+            ensure!(error.chain().any(<dyn std::error::Error>::is::<DigestMismatch>), "{error:#}");
         }
     }
     Ok(())

@@ -43,7 +43,7 @@ fn content_under_the_new_name_of_an_owner_is_fetched_with_an_anonymous_token() -
         assert_eq!(client.digest_of(&tag)?.context("no tag")?, digest);
         assert_eq!(client.manifest(&tag)?.context("no manifest")?.bytes, STORED);
         assert_eq!(client.blob(&digest)?.context("no blob")?, STORED);
-        let several = client.several(&[Wanted::Manifest(digest.clone()), Wanted::Blob(digest)]);
+        let several = client.batch(&[Wanted::Manifest(digest.clone()), Wanted::Blob(digest)]);
         assert_eq!(several.into_iter().collect::<Result<Vec<_>>>()?.len(), 2);
         let log = registry.log()?;
         let of_new = log.iter().filter(|asked| asked.what.contains("new"));

@@ -106,5 +106,5 @@ pub(crate) fn alice() -> Credentials {
 
 /// The HTTP client.
 pub(crate) fn curl() -> Curl {
-    Curl::new(&Runner::new(&Environment::of_this_process()), Duration::from_secs(30))
+    Curl::new(&Runner::new(&Environment::from_process()), Duration::from_secs(30))
 }

@@ -84,7 +84,7 @@ pub(super) fn all(names: &Names<'_>) -> Vec<String> {
 }
 
 /// A page shows this many characters of a subject.
-const LONGEST: usize = 200;
+const MAX_LEN: usize = 200;
 
 /// How a page shows a subject: in one line, with a blank for each separator and without invisible characters.
 pub(super) fn shown(subject: &str) -> String {
@@ -92,7 +92,7 @@ pub(super) fn shown(subject: &str) -> String {
     let blank = |c: char| if c.is_whitespace() && c.is_control() { ' ' } else { c };
     let visible: String = line.chars().map(blank).filter(|c| !is_hidden(*c)).collect();
     let visible = visible.trim();
-    match visible.char_indices().nth(LONGEST) {
+    match visible.char_indices().nth(MAX_LEN) {
         Some((end, _)) => format!("{}…", &visible[..end]),
         None => visible.to_owned(),
     }

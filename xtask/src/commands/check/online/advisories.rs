@@ -18,7 +18,7 @@ use crate::inputs::lockfile::Lockfile;
 use crate::oci::exact;
 
 /// The longest part of an advisory's title that is shown, in characters.
-const LONGEST_TITLE: usize = 200;
+const MAX_TITLE_LEN: usize = 200;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -98,7 +98,7 @@ pub(in crate::commands::check) fn read(answer: &[u8], lockfile: &Lockfile) -> Re
                     name: locked.name,
                     version: locked.version,
                     severity: advisory.severity.clone(),
-                    title: advisory.title.chars().take(LONGEST_TITLE).collect(),
+                    title: advisory.title.chars().take(MAX_TITLE_LEN).collect(),
                     url: advisory.url.clone(),
                     is_dev,
                 });

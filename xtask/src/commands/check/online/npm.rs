@@ -18,16 +18,16 @@ use crate::inputs::{NPMRC, PACKAGE_JSON, PACKAGE_LOCK, stand_in};
 use crate::oci::exact;
 use crate::process::file;
 use crate::process::progress::Steps;
-use crate::process::scratch::Scratch;
 use crate::process::secret::redact;
+use crate::process::temp_dir::TempDir;
 use crate::tool::docker::sources::Sources;
 use crate::tool::docker::{Build, Cache, Docker, Output};
 
 /// The largest output that is read, in bytes: more than npm prints for fifty thousand packages.
-const LARGEST: u64 = 32 << 20;
+const MAX_SIZE: u64 = 32 << 20;
 
 /// The longest part of npm's error output that an error quotes, in characters.
-const LONGEST_QUOTE: usize = 600;
+const MAX_QUOTE_LEN: usize = 600;
 
 /// npm's answers: JSON, or the reason why there is none.
 pub(super) struct Answers {
@@ -42,7 +42,7 @@ impl Asker<'_> {
     /// When the build itself fails; npm's own errors are in the answers.
     pub(super) fn ask_npm(&self) -> Result<Answers> {
         let image = self.inputs.base.builders.first().unwrap_or(&self.inputs.base.last);
-        let (scratch, answers) = (Scratch::new()?, Scratch::new()?);
+        let (scratch, answers) = (TempDir::new()?, TempDir::new()?);
         for (path, bytes) in self.files()? {
             write(&scratch.path().join("files").join(path), &bytes)?;
         }
@@ -147,7 +147,7 @@ fn is_answer(printed: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// npm's error output in one line, cut to its first [`LONGEST_QUOTE`] characters. It is redacted first: the start of
+/// npm's error output in one line, cut to its first [`MAX_QUOTE_LEN`] characters. It is redacted first: the start of
 /// a secret would not be recognized.
 fn error_output(bytes: &[u8]) -> String {
     let text = redact(&String::from_utf8_lossy(bytes));
@@ -156,12 +156,12 @@ fn error_output(bytes: &[u8]) -> String {
         .map(|line| line.trim_start_matches("npm error").trim())
         .filter(|line| !line.is_empty() && !line.starts_with("A complete log of this run"))
         .collect();
-    lines.join("; ").chars().take(LONGEST_QUOTE).collect()
+    lines.join("; ").chars().take(MAX_QUOTE_LEN).collect()
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
     let doing = || format!("reading `{}` of the build", path.file_name().unwrap_or_default().display());
-    file::read(path, LARGEST).with_context(doing)?.with_context(|| format!("{}: there is none", doing()))
+    file::read(path, MAX_SIZE).with_context(doing)?.with_context(|| format!("{}: there is none", doing()))
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
@@ -179,7 +179,7 @@ mod tests {
     use super::{answer, is_answer, recipe};
     use crate::inputs::dockerfile;
     use crate::oci::reference::Digest;
-    use crate::process::scratch::Scratch;
+    use crate::process::temp_dir::TempDir;
 
     #[test]
     fn secrets_are_mounted_and_in_no_layer() {
@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_query_that_failed_is_reported_with_npms_own_words() {
-        let scratch = Scratch::new().unwrap();
+        let scratch = TempDir::new().unwrap();
         let put =
             |end: &str, text: &str| fs::write(scratch.path().join(format!("audit.{end}")), text).unwrap();
         let asked = || answer(scratch.path(), "audit", is_answer);

@@ -18,7 +18,7 @@ const BEGINNING: &str = "# Changelog\n\nAll notable changes to this project will
 const DEEPEST: usize = 3;
 
 /// The longest part of a line that a message quotes, in characters.
-const LONGEST: usize = 60;
+const MAX_LEN: usize = 60;
 
 /// Inserts `section` of `version` into `document`, before the first section of an older version. So it is below
 /// `Unreleased`, and a backport is below the newer line. If the oldest version is the first, the section comes before
@@ -102,7 +102,7 @@ fn check(headings: &[Heading<'_>], version: &Version, has_unreleased: bool) -> R
         _ => None,
     });
     let Some((heading, other)) = unclear else { return Ok(()) };
-    let line: String = heading.line.trim().chars().take(LONGEST).collect();
+    let line: String = heading.line.trim().chars().take(MAX_LEN).collect();
     Err(Refusal::new(format!(
         "line {} of the changelog, `{}`, names a version but is not a heading such as `## {other}`, so the place of \
          {version} is unclear; write `## {other}` in its place or above it, and run the same again",

@@ -19,9 +19,9 @@ use crate::tool::git::{Commit, LogEntry, Message, Names};
 
 const REPOSITORY: &str = "https://forge.example.org/a/b";
 
-/// The number of pages in a test, each with up to [`MOST_COMMITS`] commits.
+/// The number of pages in a test, each with up to [`MAX_COMMITS`] commits.
 const PAGES: u64 = 400;
-const MOST_COMMITS: u64 = 12;
+const MAX_COMMITS: u64 = 12;
 
 /// Parts of subjects: what Markdown and forges give a special meaning, and invisible characters.
 const FRAGMENTS: [&str; 67] = [
@@ -124,7 +124,7 @@ fn history(random: &mut Random) -> History {
         pull: None,
         message: Message::of(&message),
     };
-    let mut commits: Vec<_> = (0..random.below(MOST_COMMITS))
+    let mut commits: Vec<_> = (0..random.below(MAX_COMMITS))
         .map(|number| entry(number, random.message(), random.message()))
         .collect();
     // Some of them came with pull requests.

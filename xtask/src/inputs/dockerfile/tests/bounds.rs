@@ -1,7 +1,7 @@
 //! A Dockerfile of a few hundred bytes whose variables double on each line, and others that grow.
 
 use super::super::parse::instructions;
-use super::super::words::{LONGEST_VALUE, Values, expand};
+use super::super::words::{MAX_VALUE_LEN, Values, expand};
 use super::super::{arguments, existing, runtime};
 use super::{PIN, read};
 
@@ -11,12 +11,12 @@ fn doubled(keyword: &str) -> String {
 
 #[test]
 fn variables_are_replaced_up_to_the_longest_value() {
-    let known = [("a", "x".repeat(LONGEST_VALUE / 4)), ("b", "y".to_owned())];
+    let known = [("a", "x".repeat(MAX_VALUE_LEN / 4)), ("b", "y".to_owned())];
     let known = Values::from(known.map(|(name, value)| (name.to_owned(), Some(value))));
     let nothing = Values::from([("b".to_owned(), Some(String::new()))]);
-    let long = "z".repeat(LONGEST_VALUE + 1);
+    let long = "z".repeat(MAX_VALUE_LEN + 1);
     for (text, expected) in [
-        ("$a$a$a$a".to_owned(), Ok(LONGEST_VALUE)),
+        ("$a$a$a$a".to_owned(), Ok(MAX_VALUE_LEN)),
         ("$a$a$a$a$b".to_owned(), Err("b")),
         ("$b$a$a$a$a".to_owned(), Err("a")),
         (format!("${{c:-{long}}}"), Err("c")),
@@ -29,7 +29,7 @@ fn variables_are_replaced_up_to_the_longest_value() {
     }
     assert_eq!(
         expand("${b}$a", &[&nothing, &known]).unwrap().len(),
-        LONGEST_VALUE / 4,
+        MAX_VALUE_LEN / 4,
         "the first value counts"
     );
 }
@@ -46,7 +46,7 @@ fn values_that_double_on_each_line_are_a_finding() {
     let mut known = Values::new();
     for argument in &instructions(&text)[..37] {
         arguments::take_defaults(argument, &mut known);
-        assert!(known.values().flatten().all(|value| value.len() <= LONGEST_VALUE));
+        assert!(known.values().flatten().all(|value| value.len() <= MAX_VALUE_LEN));
     }
     assert_eq!(runtime::read(&text).base, None);
     assert_eq!(existing::read(&text).base.unwrap().value, "$a");
@@ -84,10 +84,10 @@ fn a_default_does_not_hide_a_value_that_is_not_known_here() {
 
 #[test]
 fn a_working_directory_that_gets_too_long_is_left_as_written() {
-    let value = "x".repeat(LONGEST_VALUE / 3);
+    let value = "x".repeat(MAX_VALUE_LEN / 3);
     let found = existing::read(&format!("FROM {PIN}\nENV a={value}\n{}", "WORKDIR $a\n".repeat(3000)));
-    assert!(found.workdir.unwrap().value.len() <= LONGEST_VALUE);
-    assert!(found.others.iter().all(|other| other.value.len() <= LONGEST_VALUE + "WORKDIR ".len()));
+    assert!(found.workdir.unwrap().value.len() <= MAX_VALUE_LEN);
+    assert!(found.others.iter().all(|other| other.value.len() <= MAX_VALUE_LEN + "WORKDIR ".len()));
     assert_eq!(found.others.iter().filter(|other| other.value == "WORKDIR $a").count(), 2998);
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::LARGEST_MANIFEST;
+use super::super::MAX_MANIFEST_SIZE;
 use super::{check, lock, manifest};
 use crate::inputs::config::Folder;
 use serde_json::{Map, Value, json};
@@ -15,11 +15,11 @@ fn a_package_json_that_is_too_large_is_refused() {
         (text + &blanks).into_bytes()
     };
     let lock = lock().to_string();
-    let lockfile = check(&padded(&manifest(), LARGEST_MANIFEST), lock.as_bytes()).unwrap();
-    let error = check(&padded(&manifest(), LARGEST_MANIFEST + 1), lock.as_bytes()).err().unwrap();
+    let lockfile = check(&padded(&manifest(), MAX_MANIFEST_SIZE), lock.as_bytes()).unwrap();
+    let error = check(&padded(&manifest(), MAX_MANIFEST_SIZE + 1), lock.as_bytes()).err().unwrap();
     let error = format!("{error:#}");
     assert!(error.contains("it has 1048577 bytes, and 1048576 are expected at most"), "{error}");
-    let local = BTreeMap::from([("core".to_owned(), padded(&json!({}), LARGEST_MANIFEST + 1))]);
+    let local = BTreeMap::from([("core".to_owned(), padded(&json!({}), MAX_MANIFEST_SIZE + 1))]);
     let error = format!("{:#}", lockfile.problems(&Folder::default(), &local).unwrap_err());
     assert!(error.starts_with("reading `core/package.json`: it has 1048577 bytes"), "{error}");
 }

@@ -19,16 +19,16 @@ use crate::tool::git::pull_request;
 
 /// How many bytes of a message are kept. Of a longer message, the beginning and the end are kept, half of this number
 /// each: the subject is at the beginning, the footers are at the end.
-const LONGEST_MESSAGE: usize = 16 << 10;
+const MAX_MESSAGE_LEN: usize = 16 << 10;
 
 /// How many bytes of any other field are kept.
-const LONGEST_FIELD: usize = 64 << 10;
+const MAX_FIELD_LEN: usize = 64 << 10;
 
 /// The largest total size of what is kept of a range, in bytes. Notes cannot be made from more.
-const MOST_KEPT: usize = 256 << 20;
+const MAX_KEPT: usize = 256 << 20;
 
 /// The maximum number of co-authors of a commit. Further ones are left out.
-const MOST_AUTHORS: usize = 100;
+const MAX_AUTHORS: usize = 100;
 
 const DOING: &str = "reading what `git log` prints";
 
@@ -121,8 +121,8 @@ impl Reading {
             self.co_authored.push((self.log.entries.len(), place));
         }
         ensure!(
-            self.kept_bytes <= MOST_KEPT,
-            "the commit messages have more than {MOST_KEPT} bytes: name a newer release to start from"
+            self.kept_bytes <= MAX_KEPT,
+            "the commit messages have more than {MAX_KEPT} bytes: name a newer release to start from"
         );
         let commit = Commit::parse(commit)?;
         let (author, authors) = self.author(author, counts_as_change);
@@ -139,7 +139,7 @@ impl Reading {
                 let name = name(&contact).map(Arc::from);
                 (contact, name)
             };
-            let people = text(printed).lines().take(MOST_AUTHORS).map(person).collect();
+            let people = text(printed).lines().take(MAX_AUTHORS).map(person).collect();
             CoAuthors { people, counts_as_change: false }
         });
         co_authors.counts_as_change |= counts_as_change;
@@ -166,15 +166,15 @@ fn text(bytes: &[u8]) -> Cow<'_, str> {
 
 /// How many bytes of a field are kept.
 fn most(number: usize) -> usize {
-    if number == FIELDS.len() - 1 { LONGEST_MESSAGE } else { LONGEST_FIELD }
+    if number == FIELDS.len() - 1 { MAX_MESSAGE_LEN } else { MAX_FIELD_LEN }
 }
 
 /// The first record in `bytes`, and its length. `None` if the record is incomplete, or a field has too many bytes.
 fn record(bytes: &[u8]) -> Option<(Record<'_>, usize)> {
-    let (ids, rest) = field(bytes, LONGEST_FIELD)?;
-    let (author, rest) = field(rest, LONGEST_FIELD)?;
-    let (trailers, rest) = field(rest, LONGEST_FIELD)?;
-    let (message, rest) = field(rest, LONGEST_MESSAGE)?;
+    let (ids, rest) = field(bytes, MAX_FIELD_LEN)?;
+    let (author, rest) = field(rest, MAX_FIELD_LEN)?;
+    let (trailers, rest) = field(rest, MAX_FIELD_LEN)?;
+    let (message, rest) = field(rest, MAX_MESSAGE_LEN)?;
     Some(([ids, author, trailers, message], bytes.len() - rest.len()))
 }
 

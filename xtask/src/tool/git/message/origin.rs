@@ -24,9 +24,9 @@ const PULL_REQUEST: &str = "Reverts ";
 /// for a merge.
 const AFTER: [&str; 3] = [".", " (", ", reversing"];
 
-/// git abbreviates an id to at least this many digits by default, and no id is longer than `LONGEST`.
+/// git abbreviates an id to at least this many digits by default, and no id is longer than `MAX_LEN`.
 const SHORTEST: usize = 7;
-const LONGEST: usize = 64;
+const MAX_LEN: usize = 64;
 
 /// Whether a subject begins like that of a revert.
 pub(super) fn is_revert(subject: &str) -> bool {
@@ -39,7 +39,7 @@ pub(super) fn reverted(subject: &str, body: &str) -> Option<Reverted> {
     let first = first_line(body)?;
     let Some(rest) = first.strip_prefix(COMMIT) else { return reverted_pull_request(subject, first) };
     let (id, after) = rest.split_at(rest.bytes().take_while(|byte| is_hex_digit(*byte)).count());
-    let is_id = (SHORTEST..=LONGEST).contains(&id.len());
+    let is_id = (SHORTEST..=MAX_LEN).contains(&id.len());
     let is_end = after.is_empty() || AFTER.iter().any(|words| after.starts_with(words));
     let is_only = body.lines().filter(|line| line.trim_start().starts_with(COMMIT)).count() == 1;
     (is_id && is_end && is_only).then(|| Reverted::Commit(id.to_owned()))

@@ -6,13 +6,13 @@ use crate::evidence::claims;
 use crate::evidence::provenance::Provenance;
 use crate::process::time;
 
-use crate::verify::claim::{Claim, Seen, Unseen};
+use crate::verify::claim::{Claim, Observed, Unavailable};
 
 /// How far a builder's clock may be ahead of the verifier's, in seconds.
 const CLOCK_SKEW: u64 = 600;
 
 /// Judges the times of the build of a commit that was made at `committed`, in seconds since 1970.
-pub(super) fn judge(committed: u64, provenance: Seen<&Provenance>, now: &Seen<u64>) -> Claim {
+pub(super) fn judge(committed: u64, provenance: Observed<&Provenance>, now: &Observed<u64>) -> Claim {
     let said = provenance.and_then(|provenance| {
         let metadata = &provenance.run_details.metadata;
         possible(committed, (&metadata.started_on, &metadata.finished_on), now)
@@ -25,15 +25,15 @@ pub(super) fn judge(committed: u64, provenance: Seen<&Provenance>, now: &Seen<u6
 fn possible(
     committed: u64,
     (started, finished): (&str, &str),
-    now: &Seen<u64>,
-) -> Seen<Result<String, String>> {
+    now: &Observed<u64>,
+) -> Observed<Result<String, String>> {
     let ended = match in_order(committed, started, finished) {
         Ok(ended) => ended,
         Err(wrong) => return Ok(Err(format!("{wrong:#}"))),
     };
     let now = *now.as_ref().map_err(Clone::clone)?;
     if now + CLOCK_SKEW < committed {
-        return Err(Unseen::Unknown(format!(
+        return Err(Unavailable::Failed(format!(
             "this machine's clock says {}, and the commit was made at {}; set the clock, then verify again",
             time::rfc3339(now),
             time::rfc3339(committed)
@@ -57,7 +57,7 @@ fn in_order(committed: u64, started: &str, finished: &str) -> Result<u64> {
 mod tests {
     use super::{CLOCK_SKEW, possible};
     use crate::process::time::rfc3339;
-    use crate::verify::claim::{Claim, Unseen, Verdict};
+    use crate::verify::claim::{Claim, Unavailable, Verdict};
 
     #[test]
     fn a_time_is_in_the_future_only_if_the_clock_can_be_right() {
@@ -78,8 +78,8 @@ mod tests {
             let claim = Claim::judge("time", &said, |said| said.clone().map_err(anyhow::Error::msg));
             assert_eq!(claim.verdict, verdict, "{start} {end} {now}: {}", claim.evidence);
         }
-        let unread = Err(Unseen::Unknown("reading the clock".to_owned()));
+        let unread = Err(Unavailable::Failed("reading the clock".to_owned()));
         let said = possible(COMMIT, (&rfc3339(COMMIT), &rfc3339(COMMIT)), &unread);
-        assert!(matches!(said, Err(Unseen::Unknown(_))));
+        assert!(matches!(said, Err(Unavailable::Failed(_))));
     }
 }

@@ -6,7 +6,7 @@ use super::super::world::World;
 use super::Lie;
 use crate::contents::elf;
 use crate::contents::layer::tests::file;
-use crate::oci::manifest::MOST_LAYERS;
+use crate::oci::manifest::MAX_LAYERS;
 
 /// Releases the image with a changed label of the first platform.
 fn relabel(world: &mut World, key: &str, value: &str) {
@@ -139,7 +139,7 @@ pub(super) const LIES: &[Lie] = &[
             world.release_changed(|_, parts| {
                 let layers = parts.platforms[0].manifest["layers"].as_array_mut().expect("it has layers");
                 let last = layers.last().expect("it has a layer").clone();
-                layers.resize(MOST_LAYERS + 1, last);
+                layers.resize(MAX_LAYERS + 1, last);
             });
         },
         wrong: &["image.present"],

@@ -6,7 +6,7 @@ use super::super::world::World;
 use super::Lie;
 use super::predicate::PARAMETERS;
 use crate::evidence::provenance::{self, LOCAL_BUILDER, LOCAL_RUN, RELEASE};
-use crate::forge::{RunRecord, RunSaid};
+use crate::forge::{RunLookup, RunRecord};
 use crate::tool::git::Commit;
 
 const RUN: &str = "/buildDefinition/internalParameters/forgejo";
@@ -18,7 +18,7 @@ const fn seen(name: &'static str, tell: fn(&mut World)) -> Lie {
 
 /// Changes the forge's record.
 fn record(world: &mut World, change: impl FnOnce(&mut RunRecord)) {
-    let RunSaid::Recorded(record) = &mut world.run.1 else { panic!("the forge has the run") };
+    let RunLookup::Recorded(record) = &mut world.run.1 else { panic!("the forge has the run") };
     change(record);
 }
 
@@ -39,7 +39,7 @@ pub(in crate::verify::tests) fn by_a_person(world: &mut World, command: &str) {
 }
 
 pub(super) const LIES: &[Lie] = &[
-    seen("a run that the forge does not have", |world| world.run.1 = RunSaid::Missing),
+    seen("a run that the forge does not have", |world| world.run.1 = RunLookup::Missing),
     seen("the id of another run in the provenance", |world| world.set(&format!("{RUN}/run_id"), "999999")),
     seen("another event in the provenance", |world| {
         world.set(&format!("{RUN}/event_name"), "workflow_dispatch");

@@ -7,8 +7,8 @@ use super::super::world::World;
 use super::Lie;
 use crate::inputs::signers::Signers;
 use crate::tool::git::{Commit, Signer};
-use crate::verify::claim::Unseen;
-use crate::verify::observe::SignersSeen;
+use crate::verify::claim::Unavailable;
+use crate::verify::observe::ObservedSigners;
 
 /// Puts `latest` on the version `tag`, with an image made for it.
 fn latest_on(world: &mut World, tag: &str) {
@@ -23,7 +23,7 @@ fn latest_on(world: &mut World, tag: &str) {
 /// Who signed the version's own tag.
 fn first(world: &World) -> Signer {
     match &world.source.signers {
-        Some(Ok(SignersSeen { signers: Signers { release: Ok(signer), .. }, .. })) => signer.clone(),
+        Some(Ok(ObservedSigners { signers: Signers { release: Ok(signer), .. }, .. })) => signer.clone(),
         _ => panic!("the tag is signed"),
     }
 }
@@ -172,7 +172,7 @@ pub(super) const LIES: &[Lie] = &[
         name: "a clone that is older than the tag `approved/…`",
         tell: |world| {
             let words = "run `git fetch --tags origin`, then verify again".to_owned();
-            world.source.signers = Some(Err(Unseen::Unknown(words)));
+            world.source.signers = Some(Err(Unavailable::Failed(words)));
         },
         wrong: &[],
         unchecked: &["tag.signed"],
@@ -182,7 +182,7 @@ pub(super) const LIES: &[Lie] = &[
         name: "git tag on such a commit, and a clone that is behind the forge",
         tell: |world| {
             let words = "run `git fetch origin`, then verify again".to_owned();
-            world.source.branch = Some(Err(Unseen::Unknown(words)));
+            world.source.branch = Some(Err(Unavailable::Failed(words)));
         },
         wrong: &[],
         unchecked: &["source.branch"],

@@ -10,7 +10,7 @@ use super::response::split_response;
 use super::{Curl, INSTALL, Request, Response, retry};
 
 /// The most bytes that the answers may have together. An image with its evidence has a hundredth of that.
-const MOST_BYTES: usize = 256 << 20;
+const MAX_BYTES: usize = 256 << 20;
 
 impl Curl {
     /// Sends `requests` as a batch. The answers are in the order of `requests`. Requests that cannot be batched, and
@@ -20,11 +20,11 @@ impl Curl {
             return Vec::new();
         }
         // The error of a batch is dropped: a request that fails again on its own reports the reason.
-        let together = self.send_together(requests).unwrap_or_default();
+        let together = self.send_batch(requests).unwrap_or_default();
         let mut answers = together.into_iter();
         let good =
             |answer: &Response| (200..500).contains(&answer.status) && !retry::is_transient(answer.status);
-        let mut left = MOST_BYTES;
+        let mut left = MAX_BYTES;
         requests
             .iter()
             .map(|request| {
@@ -37,7 +37,7 @@ impl Curl {
             .collect()
     }
 
-    fn send_together(&self, requests: &[Request]) -> Result<Vec<Response>> {
+    fn send_batch(&self, requests: &[Request]) -> Result<Vec<Response>> {
         let plain =
             |request: &Request| request.is_repeatable && request.body.is_none() && !request.is_cleanup;
         ensure!(requests.iter().all(plain), "only requests without a body that may be repeated");
@@ -71,7 +71,7 @@ mod tests {
             request(Method::Put).body("text/plain", "x"),
             request(Method::Delete).after_interrupt(),
         ] {
-            let refused = curl.send_together(&[request(Method::Get), other]).err().unwrap();
+            let refused = curl.send_batch(&[request(Method::Get), other]).err().unwrap();
             assert!(refused.to_string().starts_with("only requests"), "{refused:#}");
         }
     }

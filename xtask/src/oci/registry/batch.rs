@@ -51,7 +51,7 @@ impl Client {
     /// Sends all of `wanted` over one connection. The answers are in the order of `wanted`, each as
     /// [`Client::manifest`], [`Client::blob`], [`Client::has_blob`] or [`Client::referrers`] returns it; `None` for
     /// what does not exist.
-    pub fn several(&self, wanted: &[Wanted]) -> Vec<Result<Option<Got>>> {
+    pub fn batch(&self, wanted: &[Wanted]) -> Vec<Result<Option<Got>>> {
         let requests: Vec<_> = wanted.iter().map(|wanted| self.request(wanted)).collect();
         let answers = self.send_all(&requests);
         wanted.iter().zip(answers).map(|(wanted, answer)| self.got(wanted, answer?)).collect()

@@ -18,14 +18,14 @@ use crate::process::stderr;
 const SECRETS: &str = "xtask-secrets-";
 
 /// A directory that only this user can read. Dropping the value removes it.
-pub struct Scratch {
+pub struct TempDir {
     path: PathBuf,
     is_there: bool,
     /// Held as long as the directory is used; the kernel releases it when the process ends, however it ends.
     lock: Option<File>,
 }
 
-impl Scratch {
+impl TempDir {
     /// Makes `<temporary directory>/xtask-<random>`.
     ///
     /// # Errors
@@ -37,7 +37,7 @@ impl Scratch {
     /// Makes `<parent>/xtask-<random>`.
     ///
     /// # Errors
-    /// As [`Scratch::new`].
+    /// As [`TempDir::new`].
     pub fn within(parent: &Path) -> Result<Self> {
         let path = parent.join(format!("xtask-{}", random_hex()?));
         DirBuilder::new()
@@ -50,7 +50,7 @@ impl Scratch {
     /// Makes a directory for secrets, and removes those that killed processes of this user have left.
     ///
     /// # Errors
-    /// As [`Scratch::new`], and when one that was left cannot be removed.
+    /// As [`TempDir::new`], and when one that was left cannot be removed.
     pub fn for_secrets() -> Result<Self> {
         Self::for_secrets_within(&temporary_directory())
     }
@@ -80,7 +80,7 @@ impl Scratch {
     ///
     /// # Errors
     /// When `place` is on another file system or cannot be replaced. What is there stays.
-    pub fn become_directory(mut self, place: &Path) -> Result<()> {
+    pub fn persist(mut self, place: &Path) -> Result<()> {
         let doing = || format!("putting `{}` in its place", place.display());
         let mut old = place.to_owned().into_os_string();
         old.push(".old");
@@ -110,7 +110,7 @@ impl Scratch {
     }
 }
 
-impl Drop for Scratch {
+impl Drop for TempDir {
     fn drop(&mut self) {
         if !self.is_there {
             return;
@@ -166,13 +166,13 @@ pub fn random_hex() -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::Scratch;
+    use super::TempDir;
     use std::os::unix::fs::PermissionsExt as _;
     use std::time::{Duration, Instant};
 
     #[test]
     fn a_directory_is_private_and_removed_on_drop() {
-        let scratch = Scratch::new().unwrap();
+        let scratch = TempDir::new().unwrap();
         let path = scratch.path().to_owned();
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o700);
         std::fs::write(path.join("file"), "x").unwrap();
@@ -182,9 +182,9 @@ mod tests {
 
     #[test]
     fn only_directories_for_secrets_of_killed_processes_are_removed() {
-        let parent = Scratch::new().unwrap();
-        let used = Scratch::for_secrets_within(parent.path()).unwrap();
-        let mut killed = Scratch::for_secrets_within(parent.path()).unwrap();
+        let parent = TempDir::new().unwrap();
+        let used = TempDir::for_secrets_within(parent.path()).unwrap();
+        let mut killed = TempDir::for_secrets_within(parent.path()).unwrap();
         std::fs::write(killed.path().join("config.json"), "a login").unwrap();
         killed.lock = None;
         for other in ["xtask-other", "secrets"] {
@@ -197,7 +197,7 @@ mod tests {
         // A child that another test starts has a copy of the lock until its program runs.
         let deadline = Instant::now() + Duration::from_secs(10);
         let next = loop {
-            let next = Scratch::for_secrets_within(parent.path()).unwrap();
+            let next = TempDir::for_secrets_within(parent.path()).unwrap();
             if !killed.path().exists() || Instant::now() > deadline {
                 break next;
             }
@@ -213,12 +213,12 @@ mod tests {
 
     #[test]
     fn a_directory_can_replace_an_older_one() {
-        let parent = Scratch::new().unwrap();
+        let parent = TempDir::new().unwrap();
         let place = parent.path().join("place");
         for text in ["first", "second"] {
-            let scratch = Scratch::within(parent.path()).unwrap();
+            let scratch = TempDir::within(parent.path()).unwrap();
             std::fs::write(scratch.path().join("file"), text).unwrap();
-            scratch.become_directory(&place).unwrap();
+            scratch.persist(&place).unwrap();
             assert_eq!(std::fs::read_to_string(place.join("file")).unwrap(), text);
             assert_eq!(parent.path().read_dir().unwrap().count(), 1, "nothing else is left");
         }
@@ -226,16 +226,16 @@ mod tests {
 
     #[test]
     fn a_directory_that_cannot_be_replaced_stays() {
-        let parent = Scratch::new().unwrap();
+        let parent = TempDir::new().unwrap();
         let (place, old) = (parent.path().join("place"), parent.path().join("place.old"));
         std::fs::create_dir(&place).unwrap();
         std::fs::write(place.join("file"), "first").unwrap();
         // A directory that is gone cannot be moved, just as one on another file system.
         let replace = || {
-            let mut scratch = Scratch::within(parent.path()).unwrap();
+            let mut scratch = TempDir::within(parent.path()).unwrap();
             std::fs::remove_dir(scratch.path()).unwrap();
             scratch.is_there = false;
-            scratch.become_directory(&place)
+            scratch.persist(&place)
         };
         for _ in 0..2 {
             assert!(replace().is_err());
@@ -245,7 +245,7 @@ mod tests {
         std::fs::rename(&place, &old).unwrap();
         assert!(replace().is_err());
         assert_eq!(std::fs::read_to_string(old.join("file")).unwrap(), "first");
-        Scratch::within(parent.path()).unwrap().become_directory(&place).unwrap();
+        TempDir::within(parent.path()).unwrap().persist(&place).unwrap();
         assert!(place.exists() && !old.exists());
     }
 }

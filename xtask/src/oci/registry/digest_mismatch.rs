@@ -8,12 +8,12 @@ use crate::oci::reference::Digest;
 /// A registry's answer does not match the digest that it was requested by or that it names. This is not a transient
 /// fault: the registry serves wrong bytes.
 #[derive(Debug)]
-pub struct WrongBytes {
+pub struct DigestMismatch {
     answer: String,
     found: Digest,
 }
 
-impl WrongBytes {
+impl DigestMismatch {
     /// Checks the body of `response` against the digest `expected`.
     pub(super) fn check(response: &Response, expected: &Digest) -> Result<(), Self> {
         Self::check_bytes(&response.to_string(), &response.body, expected)
@@ -36,17 +36,17 @@ impl WrongBytes {
     }
 }
 
-impl fmt::Display for WrongBytes {
+impl fmt::Display for DigestMismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} with other bytes: their digest is `{}`", self.answer, self.found)
     }
 }
 
-impl std::error::Error for WrongBytes {}
+impl std::error::Error for DigestMismatch {}
 
 #[cfg(test)]
 mod tests {
-    use super::WrongBytes;
+    use super::DigestMismatch;
     use crate::http::Response;
     use crate::oci::reference::Digest;
     use anyhow::Context as _;
@@ -54,9 +54,9 @@ mod tests {
     #[test]
     fn a_digest_mismatch_is_recognized_by_its_type_under_any_context() {
         let answer = Response::of(200, &[], b"these");
-        assert!(WrongBytes::check(&answer, &Digest::of(b"these")).is_ok());
-        let error = WrongBytes::check(&answer, &Digest::of(b"those")).context("asking").unwrap_err();
-        assert!(error.chain().any(<dyn std::error::Error>::is::<WrongBytes>));
+        assert!(DigestMismatch::check(&answer, &Digest::of(b"these")).is_ok());
+        let error = DigestMismatch::check(&answer, &Digest::of(b"those")).context("asking").unwrap_err();
+        assert!(error.chain().any(<dyn std::error::Error>::is::<DigestMismatch>));
         let expected = format!("with other bytes: their digest is `{}`", Digest::of(b"these"));
         assert!(format!("{error:#}").ends_with(&expected), "{error:#}");
     }
