@@ -34,6 +34,7 @@ use std::sync::OnceLock;
 use anyhow::{Error, Result};
 
 use crate::build::{ImageBuild, logins};
+use crate::contents::cache::Cache;
 use crate::evidence::commands::verify_commands;
 use crate::http::Curl;
 use crate::inputs::Inputs;
@@ -114,6 +115,8 @@ pub struct Context<'a> {
     pub history: History,
     /// The build of its commit.
     pub build: ImageBuild<'a>,
+    /// What the gates read from layers in the registry. What was read for the SBOM is not in it.
+    published: Cache,
 }
 
 /// Releases `source` to `target`, or finishes what an earlier run began. What is done already is read from the registry
@@ -250,6 +253,7 @@ impl<'a> Context<'a> {
             release,
             history: History::of(session.git, source, None)?,
             build: ImageBuild::new(release, &tools.docker, session.git, session.environment),
+            published: Cache::new(session.environment)?,
         })
     }
 
@@ -265,7 +269,7 @@ impl<'a> Context<'a> {
             anonymous: &self.tools.anonymous,
             docker: &self.tools.docker,
             runner: self.session.runner,
-            environment: self.session.environment,
+            cache: &self.published,
             steps: self.session.steps,
         }
     }

@@ -20,6 +20,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, anyhow};
 
+use crate::contents::cache::Cache;
 use crate::evidence::attached;
 use crate::evidence::bundle::Hint;
 use crate::evidence::claims;
@@ -33,7 +34,6 @@ use crate::inputs::version::ReleaseTag;
 use crate::oci::reference::Digest;
 use crate::oci::registry::Client;
 use crate::process::Runner;
-use crate::process::environment::Environment;
 use crate::process::failure::Transient;
 use crate::process::parallel::both;
 use crate::process::progress::Steps;
@@ -71,8 +71,8 @@ pub struct Verifier<'a> {
     pub docker: &'a Docker<'a>,
     /// Starts programs.
     pub runner: &'a Runner,
-    /// Decides where layers are cached.
-    pub environment: &'a Environment,
+    /// What was read from layers. It is for `registry`: another one may serve other bytes.
+    pub cache: &'a Cache,
     /// Progress output for people.
     pub steps: &'a Steps,
 }

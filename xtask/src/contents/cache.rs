@@ -1,12 +1,16 @@
 //! A cache of what was read from layers, by digest: a machine reads a base image once, not for every release. An entry
-//! that is damaged or written by another version of this program is ignored.
+//! that is damaged or written by another version of this program is ignored. Within one run, and for one registry, no
+//! layer is read twice: `verify --all` meets the same layers in many releases.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context as _, Result};
 
 use super::facts::LayerFacts;
+use crate::oci::manifest::Descriptor;
 use crate::oci::reference::Digest;
 use crate::process::environment::Environment;
 use crate::process::file;
@@ -18,9 +22,25 @@ const FORMAT: u32 = 5;
 /// Enough for the facts of two million files.
 const MAX_SIZE: u64 = 512 << 20;
 
-/// A directory with the entries.
+/// The facts that are held in memory, in bytes. More than that is forgotten, and read again when it is needed.
+const MAX_HELD: usize = 64 << 20;
+
+/// The directory with the entries, and what this run has read from one registry.
 pub struct Cache {
     directory: Option<PathBuf>,
+    held: Mutex<Held>,
+}
+
+/// By digest and media type: another media type means that the same bytes are read in another way.
+type Held = BTreeMap<(Digest, String), Layer>;
+
+/// What was read of a layer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layer {
+    /// The facts about its files.
+    pub facts: Arc<LayerFacts>,
+    /// Its compressed bytes; `None` if the facts are from the directory, and the layer was not fetched.
+    pub length: Option<u64>,
 }
 
 impl Cache {
@@ -32,7 +52,28 @@ impl Cache {
         let named = environment.get("XDG_CACHE_HOME")?.map(PathBuf::from);
         let home = environment.get("HOME")?.map(|home| Path::new(home).join(".cache"));
         let parent = named.filter(|path| path.is_absolute()).or(home);
-        Ok(Self { directory: parent.map(|parent| parent.join("xtask")) })
+        let directory = parent.map(|parent| parent.join("xtask"));
+        Ok(Self { directory, held: Mutex::default() })
+    }
+
+    /// What this run has read of `layer`, in the registry that this cache is for.
+    #[must_use]
+    pub fn held(&self, layer: &Descriptor) -> Option<Layer> {
+        self.lock().get(&key(layer)).cloned()
+    }
+
+    /// Holds what was read of `layer`. Everything else is forgotten if it becomes too much.
+    pub fn hold(&self, layer: &Descriptor, read: &Layer) {
+        let mut held = self.lock();
+        let size: usize = held.values().chain([read]).map(|layer| layer.facts.size()).sum();
+        if size > MAX_HELD {
+            held.clear();
+        }
+        held.insert(key(layer), read.clone());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The facts of the layer whose compressed bytes have the digest `digest`.
@@ -83,6 +124,10 @@ impl Cache {
     }
 }
 
+fn key(layer: &Descriptor) -> (Digest, String) {
+    (layer.digest.clone(), layer.media_type.clone())
+}
+
 fn head_of(facts: &[u8]) -> String {
     format!("xtask-layer {FORMAT} {}", Digest::of(facts))
 }
@@ -96,10 +141,12 @@ fn read(path: &Path) -> Option<Vec<u8>> {
 mod tests {
     use super::super::image::tests::manifest;
     use super::super::layer::tests::facts;
-    use super::Cache;
+    use super::{Cache, Layer, MAX_HELD};
+    use crate::oci::manifest::Descriptor;
     use crate::oci::reference::Digest;
     use crate::process::environment::Environment;
     use crate::process::temp_dir::TempDir;
+    use std::sync::Arc;
 
     #[test]
     fn stored_facts_are_read_back_unless_they_are_damaged() {
@@ -138,6 +185,25 @@ mod tests {
         std::fs::write(scratch.path().join(format!("xtask/manifests/sha256-{}", digest.hex())), b"other")
             .unwrap();
         assert_eq!(cache.manifest(&digest), None);
+    }
+
+    #[test]
+    fn a_run_holds_only_as_much_as_is_allowed() {
+        let cache = Cache::new(&Environment::default()).unwrap();
+        let descriptor = |number: u8| Descriptor {
+            media_type: "application/vnd.oci.image.layer.v1.tar".to_owned(),
+            digest: Digest::of(&[number]),
+            size: 1,
+        };
+        let mut facts = facts(&[]);
+        facts.others = vec!["x".repeat(MAX_HELD / 5 * 2)];
+        let layer = Layer { facts: Arc::new(facts), length: Some(1) };
+        let held = |numbers: [u8; 3]| numbers.map(|number| cache.held(&descriptor(number)).is_some());
+        cache.hold(&descriptor(1), &layer);
+        cache.hold(&descriptor(2), &layer);
+        assert_eq!(held([1, 2, 3]), [true, true, false]);
+        cache.hold(&descriptor(3), &layer);
+        assert_eq!(held([1, 2, 3]), [false, false, true]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use anyhow::{Context as _, Result, anyhow};
@@ -14,8 +14,7 @@ use serde::Deserialize;
 
 use super::base::Base;
 use super::budget::Budget;
-use super::cache::Cache;
-use super::facts::LayerFacts;
+use super::cache::{Cache, Layer};
 use super::image::{Contents, UnknownOrigin};
 use super::layer::{self, Compression};
 use crate::inputs::dockerfile::Own;
@@ -159,8 +158,16 @@ impl Part {
 pub enum Known {
     /// All of them: they were just pushed.
     All,
-    /// Those of the base image. The layers above it are read anew.
+    /// Those of the base image. The layers above it are read anew in each run.
     Base,
+}
+
+/// The images of a release.
+pub struct Images {
+    /// The contents for each platform.
+    pub platforms: Vec<Contents>,
+    /// The compressed bytes of each layer that was fetched in this run.
+    pub lengths: BTreeMap<Digest, u64>,
 }
 
 /// Reads the contents of each platform's image, and caches what it read from the layers that `known` allows. If the
@@ -176,7 +183,7 @@ pub fn read(
     layers: &dyn Layers,
     cache: &Cache,
     known: Known,
-) -> Result<Vec<Contents>> {
+) -> Result<Images> {
     let mut wanted: BTreeMap<&Digest, Job<'_>> = BTreeMap::new();
     let mut counts = Vec::new();
     for part in parts {
@@ -197,19 +204,19 @@ pub fn read(
         counts.push(count);
     }
     let budget = Budget::of_image();
-    let facts = Source { layers, cache, known, budget: &budget }.read_all(&wanted)?;
+    let found = Source { layers, cache, known, budget: &budget }.read_all(&wanted)?;
     let (mut contents, mut stacked) = (Vec::new(), BTreeSet::new());
     for (part, count) in parts.iter().zip(counts) {
         let mut stack = Vec::new();
         for (layer, diff_id) in part.layers.iter().zip(&part.diff_ids) {
-            let found = facts.get(&layer.digest).context("a layer was not read")?;
+            let facts = &*found.get(&layer.digest).context("a layer was not read")?.facts;
             let name = format!("the layer `{}` of {}, unpacked, is there", layer.digest, part.platform);
-            DigestMismatch::check_digest(&name, found.diff_id.clone(), diff_id)?;
+            DigestMismatch::check_digest(&name, facts.diff_id.clone(), diff_id)?;
             // A layer is read once, but it costs the budget again at each further place in an image.
             if !stacked.insert(&layer.digest) {
-                budget.take(found.size()).map_err(|error| Damaged(format!("{error:#}")))?;
+                budget.take(facts.size()).map_err(|error| Damaged(format!("{error:#}")))?;
             }
-            stack.push(found);
+            stack.push(facts);
         }
         // A version that the service's own Dockerfile sets says nothing about the base image's node, even if that is
         // its first instruction above the base image.
@@ -221,7 +228,8 @@ pub fn read(
         })?;
         contents.push(read);
     }
-    Ok(contents)
+    let lengths = found.into_iter().filter_map(|(digest, layer)| Some((digest, layer.length?)));
+    Ok(Images { platforms: contents, lengths: lengths.collect() })
 }
 
 struct Job<'a> {
@@ -239,10 +247,10 @@ struct Source<'a> {
 }
 
 impl Source<'_> {
-    fn read_all(&self, wanted: &BTreeMap<&Digest, Job<'_>>) -> Result<BTreeMap<Digest, LayerFacts>> {
+    fn read_all(&self, wanted: &BTreeMap<&Digest, Job<'_>>) -> Result<BTreeMap<Digest, Layer>> {
         let jobs = Mutex::new(wanted.values());
         let next = || jobs.lock().unwrap_or_else(PoisonError::into_inner).next();
-        let work = || -> Result<Vec<(Digest, LayerFacts)>> {
+        let work = || -> Result<Vec<(Digest, Layer)>> {
             let mut done = Vec::new();
             while let Some(job) = next() {
                 crate::process::interrupt::check()?;
@@ -265,25 +273,42 @@ impl Source<'_> {
         })
     }
 
-    fn read(&self, job: &Job<'_>) -> Result<LayerFacts> {
+    fn read(&self, job: &Job<'_>) -> Result<Layer> {
         let digest = &job.layer.digest;
         let doing = || format!("reading the layer `{digest}` of {}", job.platform);
         let damaged = |error: anyhow::Error| anyhow!(Damaged(format!("{}: {error:#}", doing())));
         let may_be_known = job.is_base || self.known == Known::All;
-        if let Some(facts) = may_be_known.then(|| self.cache.layer(digest)).flatten() {
-            self.budget.take(facts.size()).map_err(damaged)?;
-            return Ok(facts);
+        let from_disk = || {
+            let facts = may_be_known.then(|| self.cache.layer(digest)).flatten()?;
+            Some(Layer { facts: Arc::new(facts), length: None })
+        };
+        if let Some(layer) = self.cache.held(job.layer).or_else(from_disk) {
+            self.budget.take(layer.facts.size()).map_err(damaged)?;
+            self.cache.hold(job.layer, &layer);
+            return Ok(layer);
         }
-        let compression = Compression::of(&job.layer.media_type).with_context(doing)?;
-        let scratch = TempDir::new()?;
-        let path = self.layers.layer(digest, scratch.path())?;
-        let path = path.with_context(|| format!("{}: there is none", doing()))?;
-        let file = File::open(&path).with_context(doing)?;
-        let facts = layer::read(file, compression, self.budget).map_err(damaged)?;
+        let layer = self.fetch(job, doing, damaged)?;
         if may_be_known {
             // Facts that cannot be stored are read again the next time.
-            self.cache.keep_layer(digest, &facts).ok();
+            self.cache.keep_layer(digest, &layer.facts).ok();
         }
-        Ok(facts)
+        self.cache.hold(job.layer, &layer);
+        Ok(layer)
+    }
+
+    fn fetch(
+        &self,
+        job: &Job<'_>,
+        doing: impl Fn() -> String,
+        damaged: impl Fn(anyhow::Error) -> anyhow::Error,
+    ) -> Result<Layer> {
+        let compression = Compression::of(&job.layer.media_type).with_context(&doing)?;
+        let directory = TempDir::new()?;
+        let path = self.layers.layer(&job.layer.digest, directory.path())?;
+        let path = path.with_context(|| format!("{}: there is none", doing()))?;
+        let file = File::open(&path).with_context(&doing)?;
+        let length = file.metadata().with_context(&doing)?.len();
+        let facts = layer::read(file, compression, self.budget).map_err(damaged)?;
+        Ok(Layer { facts: Arc::new(facts), length: Some(length) })
     }
 }

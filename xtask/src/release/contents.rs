@@ -44,7 +44,8 @@ pub(super) fn run(context: &Context<'_>, candidate: &Candidate) -> Result<Vec<u8
     if let Some(unseen) = unseen::layers(&parts, &base, release.inputs)? {
         return Err(Refusal::new(format!("{unseen}; {REMAINS}")).into());
     }
-    let contents = read(&parts, Some(&base), release.inputs.own, &tools.registry, &cache, Known::All)?;
+    let images = read(&parts, Some(&base), release.inputs.own, &tools.registry, &cache, Known::All)?;
+    let contents = images.platforms;
     for contents in &contents {
         if let Err(wrong) = machine::check(contents) {
             let lockfile = &release.inputs.lockfile;

@@ -3,6 +3,7 @@
 use anyhow::Result;
 
 use crate::build::logins;
+use crate::contents::cache::Cache;
 use crate::forge::forgejo::Forgejo;
 use crate::http::Curl;
 use crate::inputs::PUBLIC_KEY;
@@ -48,7 +49,7 @@ pub(super) struct Reading<'a> {
     anonymous: Anonymous<'a>,
     stand_ins: Vec<StandIn>,
     runner: &'a Runner,
-    environment: &'a Environment,
+    cache: Cache,
     steps: &'a Steps,
 }
 
@@ -90,7 +91,7 @@ pub(super) fn with<T>(
         stand_ins: StandIn::of_environment(environment)?,
         image: image.clone(),
         runner,
-        environment,
+        cache: Cache::new(environment)?,
         steps,
     })
 }
@@ -107,7 +108,7 @@ impl Reading<'_> {
             anonymous: &self.anonymous,
             docker: &self.docker,
             runner: self.runner,
-            environment: self.environment,
+            cache: &self.cache,
             steps: self.steps,
         }
     }

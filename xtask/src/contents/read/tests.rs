@@ -59,33 +59,65 @@ fn scene() -> Scene {
     let parts = vec![part("linux/amd64"), part("linux/arm64")];
     let base = Base::from_layers([("linux/amd64", &digests[..1]), ("linux/arm64", &digests[..1])]);
     let home = TempDir::new().unwrap();
-    let cache = Cache::new(&Environment::from_pairs([("HOME", home.path().to_str().unwrap())])).unwrap();
+    let cache = cache(&home);
     let shelf = Shelf(digests.into_iter().zip(tars).collect(), AtomicUsize::new(0));
     let own = Own { from: 1, layers: 1, sets_node_version: false, omits_optional: false };
     Scene { shelf, parts, base, cache, home, own }
 }
 
+fn cache(home: &TempDir) -> Cache {
+    Cache::new(&Environment::from_pairs([("HOME", home.path().to_str().unwrap())])).unwrap()
+}
+
 impl Scene {
+    /// Forgets what this run has read.
+    fn next_run(&mut self) {
+        self.cache = cache(&self.home);
+    }
+
     fn read(&self, base: Option<&Base>, known: Known) -> (Result<Vec<super::Contents>>, usize) {
         let before = self.shelf.1.load(Ordering::Relaxed);
         let found = read(&self.parts, base, self.own, &self.shelf, &self.cache, known);
+        let found = found.map(|images| images.platforms);
         (found, self.shelf.1.load(Ordering::Relaxed) - before)
     }
 }
 
 #[test]
 fn each_layer_is_read_once_and_base_layers_once_per_machine() {
-    let scene = scene();
-    let base = Some(&scene.base);
-    let (found, fetched) = scene.read(base, Known::Base);
+    let mut scene = scene();
+    let (found, fetched) = scene.read(Some(&scene.base), Known::Base);
     let found = found.unwrap();
     assert_eq!(fetched, 2, "the two platforms share both layers");
     assert_eq!((found[0].base_layers, found[0].node_version.as_deref()), (Some(1), Some("22.1.0")));
     assert_eq!(found[1].packages.iter().map(|package| package.layer).collect::<Vec<_>>(), [1, 0]);
-    assert_eq!(scene.read(base, Known::Base).1, 1, "the layer above the base is read again");
-    assert_eq!(scene.read(base, Known::All).1, 1, "because nothing of it was stored");
-    assert_eq!(scene.read(base, Known::All).1, 0, "but all layers of an image that was just pushed are");
-    assert_eq!(scene.read(None, Known::Base).1, 2, "without a known base, every layer is read");
+    for (known, has_base, expected, why) in [
+        (Known::Base, true, 1, "the next run reads the layer above the base again"),
+        (Known::All, true, 1, "because nothing of it was stored"),
+        (Known::All, true, 0, "but all layers of an image that was just pushed are"),
+        (Known::Base, false, 2, "without a known base, every layer is read"),
+    ] {
+        scene.next_run();
+        assert_eq!(scene.read(Some(&scene.base).filter(|_| has_base), known).1, expected, "{why}");
+    }
+}
+
+#[test]
+fn one_run_reads_no_layer_twice_unless_it_is_to_be_read_in_another_way() {
+    let mut scene = scene();
+    let lengths = |scene: &Scene| {
+        let images = read(&scene.parts, None, scene.own, &scene.shelf, &scene.cache, Known::Base).unwrap();
+        images.lengths.into_values().collect::<Vec<_>>()
+    };
+    let first = lengths(&scene);
+    let expected: Vec<_> = scene.shelf.0.values().map(|tar| u64::try_from(tar.len()).unwrap()).collect();
+    assert_eq!(first, expected);
+    assert_eq!(lengths(&scene), first, "the length is known without another fetch");
+    assert_eq!(scene.read(None, Known::Base).1, 0);
+    scene.parts.iter_mut().for_each(|part| part.layers[1].media_type.push_str("+gzip"));
+    let (found, fetched) = scene.read(None, Known::Base);
+    assert!(found.unwrap_err().is::<Damaged>(), "a tar file is not gzip");
+    assert_eq!(fetched, 1);
 }
 
 #[test]

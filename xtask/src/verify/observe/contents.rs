@@ -1,9 +1,8 @@
-//! What is in the layers of an image. Layers above the base image are unpacked every time; those of the base image
+//! What is in the layers of an image. Layers above the base image are unpacked in every run; those of the base image
 //! may come from the cache.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context as _, Result, anyhow};
 use serde_json::Value;
@@ -66,15 +65,14 @@ pub(in crate::verify) fn look(
     seen(read(&layered))
 }
 
-/// Reads the layers: those above the base image every time, those of the base image once per machine.
+/// Reads the layers: those above the base image once per run, those of the base image once per machine.
 pub(super) fn read_all(
     verifier: &Verifier<'_>,
     store: &dyn Store,
     parts: &[Layered],
 ) -> Result<ObservedContents> {
-    let cache = Cache::new(verifier.environment)?;
-    let base = base(verifier, store, parts, &cache);
-    contents_of(parts, base, verifier.release.inputs.own, store, &cache, Known::Base)
+    let base = base(verifier, store, parts);
+    contents_of(parts, base, verifier.release.inputs.own, store, verifier.cache, Known::Base)
 }
 
 /// The content of the layers in `parts`. If `base` is an error, it is as much as can be known without the base image.
@@ -89,27 +87,17 @@ pub(in crate::verify) fn contents_of(
     let base = seen(
         base.and_then(|base| parts.iter().try_for_each(|part| base.count(part).map(drop)).map(|()| base)),
     );
-    let lengths = base.as_ref().map(lengths_in).unwrap_or_default();
-    let store = Measured { store, lengths: Mutex::new(lengths) };
-    let platforms = read(parts, base.as_ref().ok(), own, &store, cache, known)?.into();
+    let read = read(parts, base.as_ref().ok(), own, store, cache, known)?;
+    let mut lengths = base.as_ref().map(lengths_in).unwrap_or_default();
+    lengths.extend(read.lengths);
     let layers = parts.iter().map(|part| part.layers.len()).sum();
-    let lengths = store.lengths.into_inner().unwrap_or_else(PoisonError::into_inner).into();
-    Ok(ObservedContents { platforms, layers, lengths, base: base.map(drop), sbom: Arc::default() })
-}
-
-/// Notes the length of each layer when it is read.
-struct Measured<'a> {
-    store: &'a dyn Layers,
-    lengths: Mutex<BTreeMap<Digest, u64>>,
-}
-
-impl Layers for Measured<'_> {
-    fn layer(&self, digest: &Digest, scratch: &Path) -> Result<Option<PathBuf>> {
-        let Some(file) = self.store.layer(digest, scratch)? else { return Ok(None) };
-        let length = file.metadata().with_context(|| format!("looking at `{}`", file.display()))?.len();
-        self.lengths.lock().unwrap_or_else(PoisonError::into_inner).insert(digest.clone(), length);
-        Ok(Some(file))
-    }
+    Ok(ObservedContents {
+        platforms: read.platforms.into(),
+        layers,
+        lengths: lengths.into(),
+        base: base.map(drop),
+        sbom: Arc::default(),
+    })
 }
 
 /// The lengths of the base image's layers, which are not read each time.
@@ -121,9 +109,9 @@ fn lengths_in(base: &Base) -> BTreeMap<Digest, u64> {
 
 /// The base image's manifests: from the cache or `store`, else anonymously from their own registry. A run with a
 /// login can fall back on docker, which knows the logins and mirrors that the build used.
-fn base(verifier: &Verifier<'_>, store: &dyn Store, parts: &[Layered], cache: &Cache) -> Result<Base> {
+fn base(verifier: &Verifier<'_>, store: &dyn Store, parts: &[Layered]) -> Result<Base> {
     let platforms: Vec<_> = parts.iter().map(|part| part.platform.clone()).collect();
-    find_base(verifier, &platforms, cache, |digest| store.base(digest))
+    find_base(verifier, &platforms, |digest| store.base(digest))
 }
 
 /// The manifests of the release's base image.
@@ -132,8 +120,7 @@ fn base(verifier: &Verifier<'_>, store: &dyn Store, parts: &[Layered], cache: &C
 /// When they cannot be fetched.
 pub fn base_manifests(verifier: &Verifier<'_>) -> Result<Vec<(Digest, Vec<u8>)>> {
     let platforms = verifier.release.platforms();
-    let cache = Cache::new(verifier.environment)?;
-    Ok(find_base(verifier, &platforms, &cache, |_digest| None)?.manifests().to_vec())
+    Ok(find_base(verifier, &platforms, |_digest| None)?.manifests().to_vec())
 }
 
 /// What is not in the `cache` is first looked for in `kept`. If that returns `Some`, it is the place for these
@@ -141,14 +128,13 @@ pub fn base_manifests(verifier: &Verifier<'_>) -> Result<Vec<(Digest, Vec<u8>)>>
 fn find_base(
     verifier: &Verifier<'_>,
     platforms: &[String],
-    cache: &Cache,
     kept: impl Fn(&Digest) -> Option<Result<Vec<u8>>>,
 ) -> Result<Base> {
     let place = PinnedBase::for_release(&verifier.release);
     let image = place.image()?;
     let curl = Curl::new(verifier.runner, verifier.release.config.timeouts.http());
     let registry = Client::new(curl.clone(), image.clone(), None);
-    Base::of(&place.digest, platforms, cache, |digest| {
+    Base::of(&place.digest, platforms, verifier.cache, |digest| {
         if let Some(kept) = kept(digest) {
             return kept;
         }
@@ -161,38 +147,4 @@ fn find_base(
                 .map_err(|other| error.context(format!("{other:#}; before that"))),
         }
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-    use std::fs;
-    use std::path::{Path, PathBuf};
-    use std::sync::Mutex;
-
-    use anyhow::Result;
-
-    use super::Measured;
-    use crate::contents::read::Layers;
-    use crate::oci::reference::Digest;
-    use crate::process::temp_dir::TempDir;
-
-    struct Five;
-
-    impl Layers for Five {
-        fn layer(&self, digest: &Digest, scratch: &Path) -> Result<Option<PathBuf>> {
-            let file = scratch.join(digest.hex());
-            fs::write(&file, "12345")?;
-            Ok((*digest == Digest::of(b"there")).then_some(file))
-        }
-    }
-
-    #[test]
-    fn reading_a_layer_records_its_length() {
-        let (scratch, there) = (TempDir::new().unwrap(), Digest::of(b"there"));
-        let store = Measured { store: &Five, lengths: Mutex::new(BTreeMap::from([(there.clone(), 9)])) };
-        assert!(store.layer(&there, scratch.path()).unwrap().is_some());
-        assert!(store.layer(&Digest::of(b"gone"), scratch.path()).unwrap().is_none());
-        assert_eq!(*store.lengths.lock().unwrap(), BTreeMap::from([(there, 5)]));
-    }
 }
