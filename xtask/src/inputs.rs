@@ -70,6 +70,12 @@ pub fn is_placeholder(key: &[u8]) -> bool {
     Digest::of(key).as_str() == PLACEHOLDER_KEY
 }
 
+/// Whether this is the test script that `npm init` writes, which always fails.
+#[must_use]
+pub fn is_placeholder_test(script: &str) -> bool {
+    script.contains("Error: no test specified") && script.contains("exit 1")
+}
+
 /// What a commit pins.
 pub struct Inputs {
     /// The base images, from the Dockerfile.

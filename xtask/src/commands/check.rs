@@ -2,6 +2,7 @@
 //! tree and, for the list of keys, the tags of the clone. It calls only git. With `--online` it also queries
 //! registries.
 
+mod committed;
 mod context;
 #[cfg(test)]
 mod hostile;
@@ -16,6 +17,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 
 use crate::commands::{policies, testbed};
+use crate::evidence::provenance::RELEASE_WORKFLOW;
 use crate::inputs::config::{Config, MANIFEST};
 use crate::inputs::finding::{Finding, Rule, Unclear};
 use crate::inputs::keys::{self, Keys, PublicKey};
@@ -60,26 +62,35 @@ pub fn check(runner: &Runner, root: &Path) -> Result<()> {
 
 /// All findings in the repository at `root`. Without `git`, the tags are not checked.
 fn findings(root: &Path, git: Option<&Git>) -> Vec<Finding> {
-    let (inputs, context, policies) = match Config::of_work_tree(root) {
-        Ok(config) => {
-            (inputs(root, &config), context::findings(root, &config), policies::findings(root, &config))
-        }
-        Err(error) => {
-            let text = format!("{error:#}");
-            (vec![Finding::error(Rule::ConfigInvalid, MANIFEST, text)], Vec::new(), Vec::new())
-        }
+    let configured = match Config::of_work_tree(root) {
+        Ok(config) => [
+            inputs(root, &config),
+            context::findings(root, &config),
+            policies::findings(root, &config),
+            committed::findings(root, &config, git),
+        ]
+        .concat(),
+        Err(error) => vec![Finding::error(Rule::ConfigInvalid, MANIFEST, format!("{error:#}"))],
     };
     [
-        inputs,
-        context,
+        configured,
         public_key(root),
         key_history(root, git),
         workflows::findings(root),
-        policies,
         renovate::findings(root),
         online::exceptions(root),
     ]
     .concat()
+}
+
+/// Why a pushed tag does not start a release by this tool in the repository at `root`; `None` if it does.
+#[must_use]
+pub(super) fn without_release_workflow(root: &Path) -> Option<String> {
+    let is_about_it = |finding: &Finding| {
+        finding.rule == Rule::WorkflowRelease
+            || (finding.rule == Rule::WorkflowUnreadable && finding.file == RELEASE_WORKFLOW)
+    };
+    workflows::findings(root).into_iter().find(is_about_it).map(|finding| finding.text)
 }
 
 /// Checks configuration, Dockerfile and lockfile against each other.

@@ -18,12 +18,14 @@ mod next;
 mod notes;
 mod old_paths;
 mod package;
+mod recipe;
 mod shipped;
 mod started;
 mod survey;
 pub(super) mod tool;
 mod update;
 mod verifying;
+mod workflows;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -34,10 +36,10 @@ use xshell::cmd;
 
 use crate::commands::policies;
 use crate::http::WebUrl;
-use crate::inputs::DOCKERFILE;
 use crate::inputs::config::{Config, MANIFEST, RepositoryName};
 use crate::inputs::dockerfile::BaseImage;
 use crate::inputs::pin::CARGO_LOCK;
+use crate::inputs::{DOCKERFILE, PUBLIC_KEY};
 use crate::process::Runner;
 use crate::process::environment::Environment;
 use crate::process::failure::Misuse;
@@ -128,10 +130,13 @@ pub fn run(environment: &Environment, options: &Options) -> Result<()> {
     let is_kept = known.is_none() && survey.root.join(MANIFEST).exists();
     let config = known.map_or_else(|| new_config(&survey), Ok)?;
     let ours = files::ours(&config, options.runner.as_deref())?;
-    for file in files::own(&survey, options, &config)?.iter().chain(&ours) {
+    let own = files::own(&survey, options, &config)?;
+    for file in own.iter().chain(&ours) {
         write(&survey, file)?;
     }
     ignored::add_target(&survey.root)?;
+    let needed: Vec<_> = own.iter().chain(&ours).map(|file| file.path.as_str()).collect();
+    let hidden = git.ignored(&[&needed[..], &[CARGO_LOCK, PUBLIC_KEY]].concat())?;
     let mut left = next::Left::of(&survey.root);
     if is_kept {
         left.manifest(&files::tables(&survey));
@@ -143,7 +148,7 @@ pub fn run(environment: &Environment, options: &Options) -> Result<()> {
         );
         left.unless(lock(runner, &survey.root), "`Cargo.lock` is not written", "`cargo generate-lockfile`");
     }
-    next::say(&survey, options);
+    next::say(&survey, options, &hidden);
     left.conclude(&tool::dependency(options))
 }
 

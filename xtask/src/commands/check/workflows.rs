@@ -1,5 +1,6 @@
 //! The rules for workflows: what runs beside the release's secrets, and who gets them.
 
+mod purpose;
 #[cfg(test)]
 mod tests;
 
@@ -50,6 +51,7 @@ pub(super) fn findings(root: &Path) -> Vec<Finding> {
         let text = format!("there is no `{RELEASE_WORKFLOW}`; write it with `cargo xtask init .`");
         found.push(Finding::error(Rule::WorkflowUnreadable, RELEASE_WORKFLOW, text));
     }
+    found.extend(purpose::findings(&trees));
     found.extend(shared_label(&trees));
     found
 }

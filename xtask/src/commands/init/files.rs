@@ -169,12 +169,13 @@ pub(super) fn compose(survey: &Survey, config: &Config) -> Result<String> {
         "# For self-hosters: copy this file as `compose.yaml`, set the version, and run `docker compose up -d`.\n\
          services:\n  {title}:\n    \
          # A tag can be moved, a digest cannot. The digest is on the release page.\n    \
-         image: {}:v0.1.0\n    restart: unless-stopped\n    \
+         image: {}:{}\n    restart: unless-stopped\n    \
          # Only this machine can reach the service; put a reverse proxy in front to let others in.\n    \
          ports:\n      - \"127.0.0.1:{port}:{port}\"\n    \
          read_only: true\n    cap_drop: [ALL]\n    security_opt: [\"no-new-privileges:true\"]\n    \
          healthcheck:\n      test: {}\n      interval: 30s\n      timeout: 3s\n      start_period: 10s\n{}{}",
         config.image()?,
+        survey.first_tag,
         json!(["CMD", base::node(&survey.base), "-e", ask]),
         section(mounts, "    volumes"),
         section(named, "volumes"),

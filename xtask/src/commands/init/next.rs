@@ -6,6 +6,7 @@ use anyhow::{Result, anyhow};
 
 use super::survey::Survey;
 use super::{Options, files, listed, notes};
+use crate::commands::check;
 use crate::evidence::provenance::RELEASE_WORKFLOW;
 use crate::inputs::DOCKERFILE;
 use crate::inputs::config::MANIFEST;
@@ -61,14 +62,22 @@ impl<'a> Left<'a> {
     }
 }
 
-/// What to look at, and what to type next.
-pub(super) fn say(survey: &Survey, options: &Options) {
-    if survey.dockerfile.as_ref().is_none_or(|old| !old.is_ours) {
+/// What to look at, and what to type next. `hidden` are files that git ignores.
+pub(super) fn say(survey: &Survey, options: &Options, hidden: &[String]) {
+    let is_first = survey.dockerfile.as_ref().is_none_or(|old| !old.is_ours);
+    let no_release = check::without_release_workflow(&survey.root);
+    let mut all = notes::of_repository(survey, hidden, no_release.as_deref());
+    all.extend(is_first.then(|| notes::of(survey)).into_iter().flatten());
+    if !all.is_empty() {
         stderr::line("\nlook at these:");
-        for note in notes::of(survey) {
+        for note in all {
             stderr::line(format_args!("  {note}"));
         }
     }
+    let last = match no_release {
+        Some(_) => "push no version tag before the release's workflow is this tool's: see above".to_owned(),
+        None => format!("wait for CI, then `git tag {0} && git push origin {0}`", survey.first_tag),
+    };
     let (recipe, replace) = match &survey.dockerfile {
         Some(old) if !old.is_ours && survey.replaces.as_deref() == Some(DOCKERFILE) => {
             ("Dockerfile.new", "  mv Dockerfile.new Dockerfile\n")
@@ -82,7 +91,7 @@ pub(super) fn say(survey: &Survey, options: &Options) {
          cargo xtask check\n  cargo xtask rehearse\n\
          then, on the forge ({}):\n  store three secrets and the variable `REGISTRY`: {}\n  set up the runner: {}\n  \
          target/debug/xtask doctor --fix ACCOUNT    (protections: {})\n  \
-         wait for CI, then `git tag v0.1.0 && git push origin v0.1.0`",
+         {last}",
         survey.root.display(),
         survey.title(),
         document!("setup.md"),

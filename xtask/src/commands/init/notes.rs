@@ -3,12 +3,48 @@
 use super::carried::short;
 use super::package::UNKNOWN_LICENSE;
 use super::survey::{Health, Survey};
-use crate::inputs::engines;
 use crate::inputs::pin::document;
+use crate::inputs::{engines, is_placeholder_test};
 
 /// One sentence for each thing to look at.
 pub(super) fn of(survey: &Survey) -> Vec<String> {
     [of_image(survey), of_configuration(survey)].concat()
+}
+
+/// As [`of`], for what concerns the repository and not the image. `hidden` are files that git ignores; `no_release` is
+/// why a pushed tag does not start a release.
+pub(super) fn of_repository(survey: &Survey, hidden: &[String], no_release: Option<&str>) -> Vec<String> {
+    let quoted =
+        |names: &[String]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let mut notes = Vec::new();
+    notes.extend(no_release.map(str::to_owned));
+    if !hidden.is_empty() {
+        notes.push(format!(
+            "git ignores {}, and a commit without them cannot be released: change `.gitignore`, or add them with `git add --force`",
+            quoted(hidden)
+        ));
+    }
+    if !survey.unread_workflows.is_empty() {
+        notes.push(format!(
+            "{} will no longer run, because the forge reads only the first folder of workflows that it finds, which is now \
+             `.forgejo/workflows`: move them there with `git mv`",
+            quoted(&survey.unread_workflows)
+        ));
+    }
+    if survey.forge_is_guess {
+        notes.push(format!(
+            "`forge = \"{}\"` is a guess from the remote `origin`, which is for ssh; if the address is another one, change it in \
+             `Cargo.toml`, or name it in the first run with `--forge`",
+            survey.forge
+        ));
+    }
+    if !survey.other_recipes.is_empty() {
+        notes.push(format!(
+            "{} were not read, because none of them is at the top or in the service's folder",
+            quoted(&survey.other_recipes)
+        ));
+    }
+    notes
 }
 
 fn of_image(survey: &Survey) -> Vec<String> {
@@ -52,9 +88,10 @@ fn of_image(survey: &Survey) -> Vec<String> {
 
 fn of_configuration(survey: &Survey) -> Vec<String> {
     let mut notes = Vec::new();
-    if survey.package.scripts.test.is_none() {
+    if survey.package.scripts.test.as_ref().is_none_or(|script| is_placeholder_test(script)) {
         notes.push(
-            "package.json has no `scripts.test`, and `cargo xtask ci` fails without one: it runs `npm test`"
+            "package.json has no `scripts.test`, or the failing one of `npm init`, and `cargo xtask ci` fails without tests: it \
+             runs `npm test`"
                 .to_owned(),
         );
     }
@@ -92,7 +129,7 @@ fn of_configuration(survey: &Survey) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::of;
+    use super::{of, of_repository};
     use crate::commands::init::survey::tests::example;
     use crate::commands::init::survey::{Health, Survey};
 
@@ -112,6 +149,41 @@ mod tests {
         assert!(guess.contains("is a guess") && guess.contains("`--health /healthz`"), "{guess}");
         assert!(said(Health::Healthcheck).contains("is from `HEALTHCHECK`"));
         assert!(!said(Health::Said).contains("smoke.health"));
+    }
+
+    #[test]
+    fn the_failing_test_script_of_npm_counts_as_none() {
+        for (script, is_noted) in
+            [(r#"echo \"Error: no test specified\" && exit 1"#, true), ("node --test", false)]
+        {
+            let package = format!(r#"{{"scripts": {{"test": "{script}"}}}}"#);
+            let package = serde_json::from_str(&package).unwrap();
+            let notes = of(&Survey { package, ..survey() }).join("\n");
+            assert_eq!(notes.contains("or the failing one of `npm init`"), is_noted, "{notes}");
+        }
+    }
+
+    #[test]
+    fn what_would_be_lost_or_stopped_in_the_repository_is_noted() {
+        let plain = survey();
+        assert_eq!(of_repository(&plain, &[], None), Vec::<String>::new());
+        let odd = Survey {
+            forge_is_guess: true,
+            unread_workflows: vec![".github/workflows/a.yml".to_owned()],
+            other_recipes: vec!["a/Dockerfile".to_owned(), "b/Dockerfile".to_owned()],
+            ..plain
+        };
+        let notes = of_repository(&odd, &["Cargo.lock".to_owned()], Some("no step releases"));
+        for (note, words) in notes.iter().zip([
+            "no step releases",
+            "git ignores `Cargo.lock`",
+            "`.github/workflows/a.yml` will no longer run",
+            "`forge = \"https://forge.example.org\"` is a guess",
+            "`a/Dockerfile`, `b/Dockerfile` were not read",
+        ]) {
+            assert!(note.contains(words), "{note}");
+        }
+        assert_eq!(notes.len(), 5);
     }
 
     #[test]

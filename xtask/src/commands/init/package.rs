@@ -22,6 +22,8 @@ pub(super) struct Package {
     #[serde(default)]
     pub(super) name: String,
     #[serde(default)]
+    pub(super) version: String,
+    #[serde(default)]
     pub(super) description: String,
     #[serde(default, rename = "license")]
     license_field: serde_json::Value,

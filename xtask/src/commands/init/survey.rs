@@ -5,17 +5,21 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use semver::Version;
 
 use super::command::{Command, HOME};
+use super::home::Home;
 use super::local::Local;
 use super::missing::Missing;
 use super::old_paths::OldPaths;
 use super::package::{self, Package, read};
 use super::shipped::Shipped;
-use super::{Options, base, folder, home};
+use super::{Options, base, folder, recipe, workflows};
+use crate::inputs::NPMRC;
 use crate::inputs::config::{self, Config};
-use crate::inputs::dockerfile::existing::{self, Existing};
-use crate::inputs::{DOCKERFILE, NPMRC};
+use crate::inputs::dockerfile::existing::Existing;
+use crate::inputs::source::release_tags;
+use crate::inputs::version::ReleaseTag;
 use crate::tool::git::Git;
 
 /// Where the path of the smoke test was found.
@@ -38,6 +42,8 @@ pub(super) struct Survey {
     pub(super) package: Package,
     /// The forge's address; `repository` is `owner/name` there.
     pub(super) forge: String,
+    /// Whether the forge's address was concluded from an address for SSH.
+    pub(super) forge_is_guess: bool,
     pub(super) repository: String,
     /// The branch whose commits may be released.
     pub(super) branch: String,
@@ -65,6 +71,12 @@ pub(super) struct Survey {
     pub(super) replaces: Option<String>,
     /// Where the existing Dockerfile's image has the service.
     pub(super) old_paths: OldPaths,
+    /// Dockerfiles that were not read, because there are several or one is at the top.
+    pub(super) other_recipes: Vec<String>,
+    /// The first tag to release.
+    pub(super) first_tag: String,
+    /// Workflows that the forge no longer runs once `.forgejo/workflows` exists.
+    pub(super) unread_workflows: Vec<String>,
 }
 
 impl Survey {
@@ -79,12 +91,11 @@ impl Survey {
         let service = options.service.clone().or(known.map(|config| config.service.to_string()));
         let folder = folder::of(&tracked, service.as_deref(), &package::local(&root, "")?.folders);
         let prefix = folder::prefix(folder.as_deref().unwrap_or_default());
-        let dockerfile = existing_dockerfile(&root, &prefix)?;
-        let old = dockerfile.as_ref().map(|(_, old)| old);
+        let (dockerfile, other_recipes) = recipe::existing(&root, &prefix, &tracked)?;
+        let old = dockerfile.as_ref().map(|old| &old.recipe);
         let mut missing = Missing::default();
-        let (forge, repository) = home::of(git, options, known)?;
-        let forge = missing.unless(forge, "the forge", "--forge https://forge.example.org");
-        let repository = missing.unless(repository, "the repository's name there", "--repository owner/name");
+        let home = Home::of(git, options, known)?;
+        let (forge, repository) = (missing.or(home.forge), missing.or(home.repository));
         let http = known.and_then(|config| config.smoke.http());
         let port = options.port.or(http.as_ref().map(|http| http.port));
         let port = port.or(old.and_then(|old| old.port.as_ref()).map(|port| port.value));
@@ -93,8 +104,8 @@ impl Survey {
         let package = package::of(&root, &prefix)?;
         missing.or(package.problem());
         let inside: Vec<_> = tracked.iter().filter_map(|path| path.strip_prefix(&prefix)).collect();
-        let old_paths = dockerfile.as_ref().map_or_else(OldPaths::default, |(context, old)| {
-            OldPaths::of(old, prefix.strip_prefix(context.as_str()).unwrap_or_default())
+        let old_paths = dockerfile.as_ref().map_or_else(OldPaths::default, |old| {
+            OldPaths::of(&old.recipe, prefix.strip_prefix(old.context.as_str()).unwrap_or_default())
         });
         let mut command = missing.or(Command::in_files(&package, old, &old_paths, &inside));
         missing.none()?;
@@ -122,14 +133,18 @@ impl Survey {
             branch,
             branch_from,
             builds: package.scripts.build.is_some(),
+            first_tag: first_tag(&git.tags()?, &package.version)?,
             old_paths,
             root,
             folder,
             package,
             forge,
+            forge_is_guess: home.is_guess,
             repository,
-            replaces: dockerfile.as_ref().map(|(context, _)| format!("{context}{DOCKERFILE}")),
-            dockerfile: dockerfile.map(|(_, old)| old),
+            unread_workflows: workflows::unread(&tracked),
+            other_recipes,
+            replaces: dockerfile.as_ref().map(|old| old.path.clone()),
+            dockerfile: dockerfile.map(|old| old.recipe),
         })
     }
 
@@ -154,16 +169,19 @@ impl Survey {
     }
 }
 
-/// The Dockerfile at the top, else that of the package's folder, and what the paths in its build context begin with.
-fn existing_dockerfile(root: &Path, prefix: &str) -> Result<Option<(String, Existing)>> {
-    for context in ["", prefix] {
-        let path = root.join(context).join(DOCKERFILE);
-        if path.is_file() {
-            let text = read(&path)?;
-            return Ok(Some((context.to_owned(), existing::read(&String::from_utf8_lossy(&text)))));
-        }
-    }
-    Ok(None)
+/// The version of package.json if it is above all release tags in `tags`; else the patch after the highest of these.
+fn first_tag(tags: &[String], version: &str) -> Result<String> {
+    let highest = release_tags(tags).into_iter().max();
+    let named = format!("v{version}").parse::<ReleaseTag>().ok().filter(ReleaseTag::is_stable);
+    let is_next = |named: &ReleaseTag| match &highest {
+        Some(highest) => named > highest,
+        None => named.version() > &Version::new(0, 0, 0),
+    };
+    Ok(match (named.filter(is_next), &highest) {
+        (Some(named), _) => named.to_string(),
+        (None, Some(highest)) => format!("v{}", highest.next_patch()?),
+        (None, None) => "v0.1.0".to_owned(),
+    })
 }
 
 /// The released branch, and where it was found, unless in the configuration.
@@ -206,7 +224,7 @@ pub(super) fn configured(root: &Path) -> Result<Option<Config>> {
 pub(super) mod tests {
     use std::path::PathBuf;
 
-    use super::{Health, Survey, branch, health};
+    use super::{Health, Survey, branch, first_tag, health};
     use crate::commands::init::command;
     use crate::commands::init::local::Local;
     use crate::commands::init::old_paths::OldPaths;
@@ -236,6 +254,10 @@ pub(super) mod tests {
             dockerfile: None,
             replaces: None,
             old_paths: OldPaths::default(),
+            forge_is_guess: false,
+            other_recipes: Vec::new(),
+            first_tag: "v0.1.0".to_owned(),
+            unread_workflows: Vec::new(),
         }
     }
 
@@ -245,6 +267,23 @@ pub(super) mod tests {
         assert_eq!(branch(some("trunk"), some("adopt")).0, "trunk");
         assert_eq!(branch(None, some("adopt")), ("adopt".to_owned(), Some("the branch that is checked out")));
         assert_eq!(branch(None, None).0, "main");
+    }
+
+    #[test]
+    fn the_first_tag_follows_the_tags_and_the_version_of_the_package() {
+        for (tags, version, expected) in [
+            (&[][..], "", "v0.1.0"),
+            (&[], "0.0.0", "v0.1.0"),
+            (&[], "1.4.0", "v1.4.0"),
+            (&["v2.0.0", "nightly"], "2.1.0", "v2.1.0"),
+            (&["v2.0.0", "v1.9.0"], "2.0.0", "v2.0.1"),
+            (&["v2.0.0"], "", "v2.0.1"),
+            (&["v2.0.0"], "2.1.0-dev", "v2.0.1"),
+            (&["v2.1.0-rc.1"], "2.0.0", "v2.1.1"),
+        ] {
+            let tags: Vec<_> = tags.iter().map(ToString::to_string).collect();
+            assert_eq!(first_tag(&tags, version).unwrap(), expected, "{tags:?} {version:?}");
+        }
     }
 
     #[test]

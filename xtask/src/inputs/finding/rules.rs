@@ -61,6 +61,9 @@ rules! {
     LockfileHosts, "lockfile-hosts", "Where the configuration names no registry, the lockfile alone says where packages come from.";
     ServiceInstallScript, "service-install-script", "The image runs no install scripts, those of the service's own included.";
     ServiceEngines, "service-engines", "npm only warns about a node that the service does not run on.";
+    ServiceTest, "service-test", "CI runs `npm test`, and a commit whose CI fails is not released.";
+    FileIgnored, "file-ignored", "A file that git ignores is in no commit, so the forge never sees it.";
+    CargoLock, "cargo-lock", "The workflows build the tool with `--locked`, from exactly the packages that this file pins.";
     PublicKey, "public-key", "Without its public key nobody can verify a release.";
     PublicKeyPlaceholder, "public-key-placeholder", "Nobody has the private half of the placeholder.";
     KeyHistory, "key-history", "Every release, however old, is checked against the history of keys.";
@@ -69,6 +72,9 @@ rules! {
     RenovateAutomerge, "renovate-automerge", "An update that merges itself gets into the next signed image although nobody reviewed it.";
     RenovateMinimumAge, "renovate-minimum-age", "Most malicious packages are found within days of their publication.";
     WorkflowUnreadable, "workflow-unreadable", "A workflow that is not read is not checked.";
+    WorkflowRelease, "workflow-release", "A tag that starts anything else publishes an image that nobody has proven.";
+    WorkflowCheck, "workflow-check", "A pull request should show what a release would refuse.";
+    WorkflowUnread, "workflow-unread", "A forge reads only the first of its folders for workflows that exists.";
     WorkflowActionPin, "workflow-action-pin", "Anyone who can move a tag of an action can run code beside our secrets.";
     WorkflowImageDigest, "workflow-image-digest", "Anyone who can move a tag of an image can run code beside our secrets.";
     WorkflowTimeout, "workflow-timeout", "A job without a limit can hold a runner for hours.";

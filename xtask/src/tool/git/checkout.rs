@@ -41,13 +41,32 @@ impl Git {
         Ok(!self.call(&arguments)?.output()?.success()?.stdout.is_empty())
     }
 
+    /// Those of `paths` that the repository's own rules ignore and that are not tracked, whether or not they exist:
+    /// `git add --all` leaves them out.
+    ///
+    /// # Errors
+    /// When git fails, or a name is not UTF-8.
+    pub fn ignored(&self, paths: &[&str]) -> Result<Vec<String>> {
+        let asked = self.call(&["check-ignore", "--stdin", "-z"])?.stdin(paths.join("\0"));
+        let output = asked.output()?;
+        match output.status.code() {
+            Some(0) => names(output.stdout),
+            Some(1) => Ok(Vec::new()),
+            _ => Err(output.failure()),
+        }
+    }
+
     /// The tracked files, relative to the top of the repository.
     ///
     /// # Errors
     /// When git fails, or a name is not UTF-8.
     pub fn tracked(&self) -> Result<Vec<String>> {
-        let text = self.call(&["ls-files", "-z"])?.output()?.success()?.stdout;
-        let Ok(text) = String::from_utf8(text) else { bail!("a file has a name that is not UTF-8") };
-        Ok(text.split('\0').filter(|name| !name.is_empty()).map(str::to_owned).collect())
+        names(self.call(&["ls-files", "-z"])?.output()?.success()?.stdout)
     }
+}
+
+/// The names in a list that git ended with zero bytes.
+fn names(listed: Vec<u8>) -> Result<Vec<String>> {
+    let Ok(text) = String::from_utf8(listed) else { bail!("a file has a name that is not UTF-8") };
+    Ok(text.split('\0').filter(|name| !name.is_empty()).map(str::to_owned).collect())
 }
