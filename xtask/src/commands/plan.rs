@@ -128,7 +128,7 @@ fn document(
         transient: problem.is_transient,
     };
     let document = Document {
-        schema: "xtask-plan/2",
+        schema: "xtask-plan/3",
         tag: tag.to_string(),
         commit: commit.as_str(),
         image: release.tagged(),

@@ -19,7 +19,7 @@ fn plan(project: &Project, code: i32) -> Result<Value> {
     ensure!(run.code == code, "exit code {}, expected {code}:\n{}{}", run.code, run.stdout, run.stderr);
     ensure!(Snapshot::of(project)? == before, "a plan changed something");
     let plan: Value = serde_json::from_str(&run.stdout).with_context(|| run.stdout.clone())?;
-    ensure!(plan["schema"] == "xtask-plan/2" && plan["tag"] == TAG, "{plan}");
+    ensure!(plan["schema"] == "xtask-plan/3" && plan["tag"] == TAG, "{plan}");
     Ok(plan)
 }
 

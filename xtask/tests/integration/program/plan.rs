@@ -130,7 +130,7 @@ fn a_plan_says_what_would_refuse_the_release() -> Result<()> {
     let plan: Value = serde_json::from_slice(&output.stdout).with_context(|| said(&output))?;
     assert_eq!(
         (&plan["schema"], &plan["problems"][0]["check"]),
-        (&json!("xtask-plan/2"), &json!("ci status"))
+        (&json!("xtask-plan/3"), &json!("ci status"))
     );
     assert_eq!(output.status.code(), Some(3), "{plan:#}");
     let output = scene.plan(good, &["--json"])?;
