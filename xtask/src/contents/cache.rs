@@ -31,8 +31,14 @@ pub struct Cache {
     held: Mutex<Held>,
 }
 
-/// By digest and media type: another media type means that the same bytes are read in another way.
-type Held = BTreeMap<(Digest, String), Layer>;
+/// What is held in memory.
+#[derive(Default)]
+struct Held {
+    /// By digest and media type: another media type means that the same bytes are read in another way.
+    layers: BTreeMap<(Digest, String), Layer>,
+    /// The size of their facts together, in bytes.
+    size: usize,
+}
 
 /// What was read of a layer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,17 +65,19 @@ impl Cache {
     /// What this run has read of `layer`, in the registry that this cache is for.
     #[must_use]
     pub fn held(&self, layer: &Descriptor) -> Option<Layer> {
-        self.lock().get(&key(layer)).cloned()
+        self.lock().layers.get(&key(layer)).cloned()
     }
 
     /// Holds what was read of `layer`. Everything else is forgotten if it becomes too much.
     pub fn hold(&self, layer: &Descriptor, read: &Layer) {
-        let mut held = self.lock();
-        let size: usize = held.values().chain([read]).map(|layer| layer.facts.size()).sum();
-        if size > MAX_HELD {
-            held.clear();
+        let (mut held, size) = (self.lock(), read.facts.size());
+        if held.size + size > MAX_HELD {
+            *held = Held::default();
         }
-        held.insert(key(layer), read.clone());
+        // Two releases may have read the same layer at the same time.
+        if held.layers.insert(key(layer), read.clone()).is_none() {
+            held.size += size;
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Held> {

@@ -1,5 +1,6 @@
 //! Fetches and reads the layers of an image, each once and two at a time, and checks them against the image's config.
 
+mod part;
 #[cfg(test)]
 mod tests;
 
@@ -10,7 +11,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use anyhow::{Context as _, Result, anyhow};
-use serde::Deserialize;
 
 use super::base::Base;
 use super::budget::Budget;
@@ -18,11 +18,13 @@ use super::cache::{Cache, Layer};
 use super::image::{Contents, UnknownOrigin};
 use super::layer::{self, Compression};
 use crate::inputs::dockerfile::Own;
-use crate::oci::manifest::{Descriptor, ImageManifest};
+use crate::oci::manifest::Descriptor;
 use crate::oci::reference::Digest;
 use crate::oci::registry::{Client, DigestMismatch};
 use crate::process::parallel::joined;
 use crate::process::temp_dir::TempDir;
+
+pub use part::Part;
 
 /// Layers are large, and a machine that builds images may have only two processors.
 const READERS: usize = 2;
@@ -55,103 +57,6 @@ impl std::fmt::Display for Damaged {
 }
 
 impl std::error::Error for Damaged {}
-
-/// One platform's image, from its manifest and its config.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Part {
-    /// The platform, such as `linux/arm64`.
-    pub platform: String,
-    /// Its layers, the lowest first.
-    pub layers: Vec<Descriptor>,
-    /// The digests of the layers' uncompressed bytes.
-    pub diff_ids: Vec<Digest>,
-    /// `NODE_VERSION` in the environment, and how many layers are below the instruction that sets it.
-    pub node_version: Option<(String, usize)>,
-    /// The instruction that made each layer; empty if the config does not name one for each.
-    pub made_by: Vec<String>,
-}
-
-/// The fields of a platform's config that are about its layers.
-#[derive(Deserialize)]
-struct ImageConfig {
-    #[serde(default)]
-    config: RunConfig,
-    rootfs: RootFs,
-    history: Option<Vec<Instruction>>,
-}
-
-#[derive(Default, Deserialize)]
-struct RunConfig {
-    #[serde(rename = "Env", default)]
-    env: Option<Vec<String>>,
-}
-
-#[derive(Deserialize)]
-struct RootFs {
-    diff_ids: Vec<Digest>,
-}
-
-/// An instruction of the Dockerfiles of the image and of its base (image specification v1.1, "Image Configuration").
-#[derive(Deserialize)]
-struct Instruction {
-    created_by: Option<String>,
-    #[serde(default)]
-    empty_layer: bool,
-}
-
-impl Instruction {
-    /// Whether it sets `NODE_VERSION`, in the form of `BuildKit` or of an older docker.
-    fn sets_node_version(&self) -> bool {
-        let words = self.created_by.as_deref().unwrap_or_default();
-        let words = words.split_once("#(nop)").map_or(words, |(_shell, words)| words);
-        words.trim_start().starts_with("ENV ") && words.contains("NODE_VERSION")
-    }
-}
-
-impl ImageConfig {
-    /// The value of [`Part::node_version`]; `None` if more than one instruction sets it.
-    fn node_version(&self) -> Option<(String, usize)> {
-        let history = self.history.as_deref().unwrap_or_default();
-        let mut setting =
-            history.iter().enumerate().filter(|(_, instruction)| instruction.sets_node_version());
-        let (Some((place, _)), None) = (setting.next(), setting.next()) else { return None };
-        let below = history[..place].iter().filter(|instruction| !instruction.empty_layer).count();
-        let variables = self.config.env.iter().flatten();
-        let mut versions = variables.filter_map(|variable| variable.strip_prefix("NODE_VERSION="));
-        let (Some(version), None) = (versions.next(), versions.next()) else { return None };
-        let is_plain = (1..=64).contains(&version.len())
-            && version.chars().all(|c| c.is_ascii_alphanumeric() || ".-".contains(c));
-        is_plain.then(|| (version.to_owned(), below))
-    }
-
-    /// The value of [`Part::made_by`].
-    fn made_by(&self) -> Vec<String> {
-        let made = self.history.iter().flatten().filter(|instruction| !instruction.empty_layer);
-        let made: Vec<_> =
-            made.map(|instruction| instruction.created_by.clone().unwrap_or_default()).collect();
-        if made.len() == self.rootfs.diff_ids.len() { made } else { Vec::new() }
-    }
-}
-
-impl Part {
-    /// Reads a platform's manifest and config.
-    ///
-    /// # Errors
-    /// When they are not a manifest and a config, or there are more layers than any image has.
-    pub fn of(platform: &str, manifest: &[u8], config: &[u8]) -> Result<Self> {
-        let manifest =
-            ImageManifest::parse(manifest).with_context(|| format!("reading the manifest of {platform}"))?;
-        let config: ImageConfig =
-            serde_json::from_slice(config).with_context(|| format!("reading the config of {platform}"))?;
-        Ok(Self {
-            platform: platform.to_owned(),
-            layers: manifest.layers,
-            node_version: config.node_version(),
-            made_by: config.made_by(),
-            diff_ids: config.rootfs.diff_ids,
-        })
-    }
-}
 
 /// For which layers cached facts may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -238,6 +143,16 @@ struct Job<'a> {
     platform: &'a str,
 }
 
+impl Job<'_> {
+    fn doing(&self) -> String {
+        format!("reading the layer `{}` of {}", self.layer.digest, self.platform)
+    }
+
+    fn damaged(&self, error: &anyhow::Error) -> anyhow::Error {
+        anyhow!(Damaged(format!("{}: {error:#}", self.doing())))
+    }
+}
+
 /// Where the layers come from, and what may be cached of them.
 struct Source<'a> {
     layers: &'a dyn Layers,
@@ -275,20 +190,20 @@ impl Source<'_> {
 
     fn read(&self, job: &Job<'_>) -> Result<Layer> {
         let digest = &job.layer.digest;
-        let doing = || format!("reading the layer `{digest}` of {}", job.platform);
-        let damaged = |error: anyhow::Error| anyhow!(Damaged(format!("{}: {error:#}", doing())));
-        let may_be_known = job.is_base || self.known == Known::All;
-        let from_disk = || {
-            let facts = may_be_known.then(|| self.cache.layer(digest)).flatten()?;
-            Some(Layer { facts: Arc::new(facts), length: None })
-        };
-        if let Some(layer) = self.cache.held(job.layer).or_else(from_disk) {
-            self.budget.take(layer.facts.size()).map_err(damaged)?;
+        let held = self.cache.held(job.layer);
+        let may_be_stored = job.is_base || self.known == Known::All;
+        let stored = || {
+            let facts = may_be_stored.then(|| self.cache.layer(digest)).flatten()?;
+            let layer = Layer { facts: Arc::new(facts), length: None };
             self.cache.hold(job.layer, &layer);
+            Some(layer)
+        };
+        if let Some(layer) = held.or_else(stored) {
+            self.budget.take(layer.facts.size()).map_err(|error| job.damaged(&error))?;
             return Ok(layer);
         }
-        let layer = self.fetch(job, doing, damaged)?;
-        if may_be_known {
+        let layer = self.fetch(job)?;
+        if may_be_stored {
             // Facts that cannot be stored are read again the next time.
             self.cache.keep_layer(digest, &layer.facts).ok();
         }
@@ -296,19 +211,15 @@ impl Source<'_> {
         Ok(layer)
     }
 
-    fn fetch(
-        &self,
-        job: &Job<'_>,
-        doing: impl Fn() -> String,
-        damaged: impl Fn(anyhow::Error) -> anyhow::Error,
-    ) -> Result<Layer> {
-        let compression = Compression::of(&job.layer.media_type).with_context(&doing)?;
+    fn fetch(&self, job: &Job<'_>) -> Result<Layer> {
+        let doing = || job.doing();
+        let compression = Compression::of(&job.layer.media_type).with_context(doing)?;
         let directory = TempDir::new()?;
         let path = self.layers.layer(&job.layer.digest, directory.path())?;
         let path = path.with_context(|| format!("{}: there is none", doing()))?;
-        let file = File::open(&path).with_context(&doing)?;
-        let length = file.metadata().with_context(&doing)?.len();
-        let facts = layer::read(file, compression, self.budget).map_err(damaged)?;
+        let file = File::open(&path).with_context(doing)?;
+        let length = file.metadata().with_context(doing)?.len();
+        let facts = layer::read(file, compression, self.budget).map_err(|error| job.damaged(&error))?;
         Ok(Layer { facts: Arc::new(facts), length: Some(length) })
     }
 }
