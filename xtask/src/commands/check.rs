@@ -9,7 +9,7 @@ mod hostile;
 mod online;
 mod renovate;
 mod report;
-mod workflows;
+pub(super) mod workflows;
 mod yaml;
 
 use std::path::Path;

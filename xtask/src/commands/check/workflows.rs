@@ -17,7 +17,22 @@ use crate::inputs::in_work_tree;
 use crate::oci::reference::Digest;
 
 /// Where forges look for workflows, from the top of the repository.
-const DIRECTORIES: [&str; 3] = [".forgejo/workflows", ".gitea/workflows", ".github/workflows"];
+pub(in crate::commands) const DIRECTORIES: [&str; 3] =
+    [".forgejo/workflows", ".gitea/workflows", ".github/workflows"];
+
+/// The folder of `paths` from which a forge takes its workflows: the first that it finds, and no other (docs/facts.md).
+pub(in crate::commands) fn folder_in_use<'a>(
+    paths: impl IntoIterator<Item = &'a str>,
+) -> Option<&'static str> {
+    let places =
+        paths.into_iter().filter_map(|path| DIRECTORIES.iter().position(|folder| is_below(path, folder)));
+    places.min().map(|place| DIRECTORIES[place])
+}
+
+/// Whether the file `path` is in `folder` or below it.
+pub(in crate::commands) fn is_below(path: &str, folder: &str) -> bool {
+    path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
+}
 
 /// Tokens that the runner sets by itself, unless a step overrides them.
 const AUTOMATIC_TOKENS: [&str; 3] = ["FORGEJO_TOKEN", "GITEA_TOKEN", "GITHUB_TOKEN"];

@@ -1,23 +1,17 @@
 //! The workflows that a repository has before it has this tool's.
 
-/// Where forges look for workflows besides `.forgejo/workflows`.
-const OTHERS: [&str; 2] = [".gitea/workflows/", ".github/workflows/"];
+use crate::commands::check::workflows::{DIRECTORIES, folder_in_use, is_below};
 
-/// Those of the `tracked` files that are workflows which run now, and no longer once `.forgejo/workflows` exists: a forge
-/// reads only the first folder that it finds (docs/facts.md).
+/// Those of the `tracked` files that are workflows which run now, and no longer once the first folder exists.
 pub(super) fn unread(tracked: &[String]) -> Vec<String> {
-    let below = |folder: &str| -> Vec<String> {
-        let is_workflow = |path: &&String| {
-            path.strip_prefix(folder).is_some_and(|name| {
-                !name.contains('/') && [".yml", ".yaml"].iter().any(|ending| name.ends_with(ending))
-            })
-        };
-        tracked.iter().filter(is_workflow).cloned().collect()
-    };
-    if !below(".forgejo/workflows/").is_empty() {
-        return Vec::new();
+    let is_workflow = |path: &&String| [".yml", ".yaml"].iter().any(|ending| path.ends_with(ending));
+    let workflows = || tracked.iter().filter(is_workflow);
+    match folder_in_use(workflows().map(String::as_str)) {
+        Some(used) if used != DIRECTORIES[0] => {
+            workflows().filter(|path| is_below(path, used)).cloned().collect()
+        }
+        _ => Vec::new(),
     }
-    OTHERS.into_iter().map(below).find(|found| !found.is_empty()).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,8 +1,6 @@
 //! What the workflows are for: a pushed tag is released by this tool, CI runs its rules, and the forge reads them.
 
-use std::collections::BTreeSet;
-
-use super::{DIRECTORIES, Node};
+use super::{DIRECTORIES, Node, folder_in_use, is_below};
 use crate::evidence::provenance::RELEASE_WORKFLOW;
 use crate::inputs::finding::{Finding, Rule};
 
@@ -11,8 +9,7 @@ pub(super) fn findings(trees: &[(String, Node)]) -> Vec<Finding> {
     let mut found = unread(trees);
     let (release, others): (Vec<_>, Vec<_>) = trees.iter().partition(|(file, _)| file == RELEASE_WORKFLOW);
     found.extend(release.iter().flat_map(|(_, tree)| of_release(tree)));
-    let is_read = |file: &str| file.starts_with(DIRECTORIES[0]);
-    if !others.iter().any(|(file, tree)| is_read(file) && runs(tree, &["ci", "check"])) {
+    if !others.iter().any(|(file, tree)| is_below(file, DIRECTORIES[0]) && runs(tree, &["ci", "check"])) {
         let text = "no workflow runs `cargo xtask ci` or `cargo xtask check`, so a pull request can break what a release \
                     needs; `cargo xtask init .` writes `.forgejo/workflows/ci.yml` if there is none";
         found.push(Finding::note(Rule::WorkflowCheck, DIRECTORIES[0], text.to_owned()));
@@ -57,19 +54,14 @@ fn is_call(line: &str, commands: &[&str]) -> bool {
         && words.windows(2).any(|pair| is_tool(pair[0]) && commands.contains(&pair[1]))
 }
 
-/// A note for each workflow outside of the first folder that exists. Forgejo and Gitea read that one and no other
-/// (docs/facts.md).
+/// A note for each workflow outside of the folder that the forge uses.
 fn unread(trees: &[(String, Node)]) -> Vec<Finding> {
-    let folder_of = |file: &str| DIRECTORIES.into_iter().find(|folder| file.starts_with(folder));
-    let folders: BTreeSet<_> = trees.iter().filter_map(|(file, _)| folder_of(file)).collect();
-    let Some(first) = DIRECTORIES.into_iter().find(|folder| folders.contains(folder)) else {
-        return Vec::new();
-    };
-    let others = trees.iter().filter(|(file, _)| !file.starts_with(first));
+    let Some(used) = folder_in_use(trees.iter().map(|(file, _)| file.as_str())) else { return Vec::new() };
+    let others = trees.iter().filter(|(file, _)| !is_below(file, used));
     others
         .map(|(file, _)| {
             let text = format!(
-                "the forge does not run `{file}`: it reads only the first of `{}` that exists; move it to `{first}`, or remove it",
+                "the forge does not run `{file}`: it reads only the first of `{}` that exists; move it to `{used}`, or remove it",
                 DIRECTORIES.join("`, `")
             );
             Finding::note(Rule::WorkflowUnread, file, text)
