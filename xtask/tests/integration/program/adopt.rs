@@ -1,11 +1,11 @@
-//! `init` in a repository that does not have this tool yet, or where there is none.
+//! `init` in a repository that does not have this tool yet, or not all of it, or where there is none.
 
 use std::fs;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use xtask::process::temp_dir::TempDir;
 
-use super::server::{git, said, xtask};
+use super::server::{git, repository, said, xtask};
 
 const MANIFEST: &str = "[workspace]\nmembers = [\"other\"]\n";
 
@@ -61,5 +61,48 @@ fn git_init_is_suggested_only_outside_a_repository() -> Result<()> {
         let said = said(&output);
         ensure!(output.status.code() == Some(code) && said.contains(words), "{directory}: {said}");
     }
+    Ok(())
+}
+
+#[test]
+fn what_would_never_reach_the_forge_or_releases_nothing_is_named() -> Result<()> {
+    let scratch = TempDir::new()?;
+    let dir = repository(&scratch, "own", "127.0.0.1:1", "127.0.0.1:1/acme/carol")?;
+    fs::create_dir_all(dir.join("service/src"))?;
+    fs::write(dir.join("service/src/server.js"), "")?;
+    git(&dir, &["add", "service"])?;
+    let workflow = dir.join(".forgejo/workflows/release.yml");
+    fs::create_dir_all(workflow.parent().context("it is in a folder")?)?;
+    fs::write(&workflow, "jobs:\n  x:\n    steps:\n      - run: docker push x\n")?;
+    fs::write(dir.join(".gitignore"), "docs/\n*.lock\n")?;
+    fs::write(dir.join("Cargo.lock"), "")?;
+    let first = said(&xtask(&dir, &["init", "."], &[])?);
+    for words in [
+        "git ignores `docs/verifying.md`, `Cargo.lock`",
+        "no step of `release.yml` runs `xtask release`",
+        "push no version tag before",
+    ] {
+        ensure!(first.contains(words), "no `{words}` in:\n{first}");
+    }
+    ensure!(!first.contains("`git tag v"), "{first}");
+    let check = || anyhow::Ok(said(&xtask(&dir, &["check"], &[])?));
+    let refused = check()?;
+    for words in [
+        "docs/verifying.md: error[file-ignored]",
+        "Cargo.lock: error[file-ignored]",
+        "error[workflow-release]",
+    ] {
+        ensure!(refused.contains(words), "no `{words}` in:\n{refused}");
+    }
+    ensure!(!refused.contains("[cargo-lock]"), "{refused}");
+
+    git(&dir, &["add", "--force", "docs/verifying.md"])?;
+    fs::remove_file(dir.join("Cargo.lock"))?;
+    fs::remove_file(&workflow)?;
+    let second = said(&xtask(&dir, &["init", ".", "--update"], &[])?);
+    ensure!(workflow.exists(), "{second}");
+    let left = check()?;
+    ensure!(left.contains("Cargo.lock: error[cargo-lock]"), "{left}");
+    ensure!(!left.contains("[file-ignored]") && !left.contains("[workflow-release]"), "{left}");
     Ok(())
 }
