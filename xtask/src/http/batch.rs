@@ -20,8 +20,7 @@ impl Curl {
             return Vec::new();
         }
         // The error of a batch is dropped: a request that fails again on its own reports the reason.
-        let together = self.send_batch(requests).unwrap_or_default();
-        let mut answers = together.into_iter();
+        let mut answers = self.send_batch(requests).unwrap_or_default().into_iter();
         let good =
             |answer: &Response| (200..500).contains(&answer.status) && !retry::is_transient(answer.status);
         let mut left = MAX_BYTES;

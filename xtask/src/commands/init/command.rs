@@ -82,7 +82,7 @@ impl Command {
         let is_start_other = package.scripts.start.is_some() && package.scripts.build.is_some();
         if package.main.is_empty() || is_start_other {
             return Err(
-                "the command: neither a Dockerfile at the top or in the service's folder nor `scripts.start` nor `main` of package.json starts `node` with a file \
+                "the command: neither the Dockerfile, if there is one, nor `scripts.start` nor `main` of package.json starts `node` with a file \
                  that is sure to be the service's; set `scripts.start` to a command such as `node src/server.js`"
                     .to_owned(),
             );

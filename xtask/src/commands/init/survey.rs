@@ -71,7 +71,7 @@ pub(super) struct Survey {
     pub(super) replaces: Option<String>,
     /// Where the existing Dockerfile's image has the service.
     pub(super) old_paths: OldPaths,
-    /// Dockerfiles that were not read, because there are several or one is at the top.
+    /// Dockerfiles that were not read, because there are several and none is at the top or in the package's folder.
     pub(super) other_recipes: Vec<String>,
     /// The first tag to release.
     pub(super) first_tag: String,

@@ -62,7 +62,7 @@ impl Forgejo {
             }
             // A forge without this API gives the same answer as one that has no such run.
             404 => of_missing(&response, &ask("?limit=1")?),
-            _ => untold(&response),
+            _ => refused(&response),
         }
     }
 }
@@ -72,12 +72,12 @@ fn of_missing(response: &Response, listed: &Response) -> Result<RunLookup> {
     match listed.status {
         200 => Ok(RunLookup::Missing),
         404 => Ok(RunLookup::Refused(response.to_string())),
-        _ => untold(listed),
+        _ => refused(listed),
     }
 }
 
 /// [`RunLookup::Refused`] for a status that refuses the query permanently; an error for any other status.
-fn untold(response: &Response) -> Result<RunLookup> {
+fn refused(response: &Response) -> Result<RunLookup> {
     match response.status {
         401 | 403 | 405 | 410 | 501 => Ok(RunLookup::Refused(response.to_string())),
         _ => Err(response.unexpected()),
@@ -86,7 +86,7 @@ fn untold(response: &Response) -> Result<RunLookup> {
 
 #[cfg(test)]
 mod tests {
-    use super::{RunAnswer, of_missing, untold};
+    use super::{RunAnswer, of_missing, refused};
     use crate::forge::{RunLookup, RunRecord};
     use crate::http::Response;
     use crate::tool::git::Commit;
@@ -149,6 +149,6 @@ mod tests {
             assert!(matches!(said(status), Ok(RunLookup::Refused(_))), "{status}");
         }
         assert!(said(500).is_err());
-        assert!(matches!(untold(&answer(403)), Ok(RunLookup::Refused(_))) && untold(&answer(503)).is_err());
+        assert!(matches!(refused(&answer(403)), Ok(RunLookup::Refused(_))) && refused(&answer(503)).is_err());
     }
 }

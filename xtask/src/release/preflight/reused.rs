@@ -18,7 +18,7 @@ use crate::release::Context;
 use crate::release::preflight::{Found, observed};
 
 /// How many requests are sent in one batch.
-const TOGETHER: usize = 100;
+const MAX_BATCH: usize = 100;
 
 /// Looks at the signatures of the images that no version tag names any more.
 ///
@@ -63,7 +63,7 @@ fn payloads(registry: &Client, images: &[Digest]) -> Result<Vec<(Digest, Vec<u8>
 
 /// The bytes of each of `wanted`; `None` for what does not exist.
 fn read(registry: &Client, wanted: &[Wanted]) -> Result<Vec<Option<Vec<u8>>>> {
-    let answers = wanted.chunks(TOGETHER).flat_map(|some| registry.batch(some));
+    let answers = wanted.chunks(MAX_BATCH).flat_map(|some| registry.batch(some));
     answers.map(|answer| Ok(answer?.map(Got::into_bytes))).collect()
 }
 
