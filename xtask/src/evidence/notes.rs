@@ -15,6 +15,7 @@ mod pull_requests;
 mod revert;
 mod sizes;
 mod text;
+mod vulnerability;
 
 use crate::inputs::config::{Groups, Show};
 use crate::inputs::history::History;

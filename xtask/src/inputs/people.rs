@@ -5,9 +5,17 @@ use std::collections::BTreeSet;
 
 use crate::tool::git::Names;
 
-/// The prefixes of the names of programs that open pull requests. [`is_bot`] also knows suffixes. `Joan Bot` is a
+/// The programs that update dependencies, by a word in their names, in lower case.
+const UPDATERS: [&str; 7] =
+    ["renovate", "renovatebot", "dependabot", "dependabot-preview", "snyk", "greenkeeper", "depfu"];
+
+/// What may follow such a word, or come before it, as in `renovate-bot` and `Mend Renovate`. `Ann Renovate` is a person.
+const AROUND: [&str; 7] = ["", "bot", "mend", "whitesource", "self-hosted", "app", "action"];
+
+/// The names of other programs that make commits, in lower case. [`is_bot`] also knows suffixes. `Joan Bot` is a
 /// person.
-const BOTS: [&str; 5] = ["renovate", "dependabot", "github-actions", "gitea-actions", "forgejo-actions"];
+const BOTS: [&str; 6] =
+    ["github-actions", "gitea-actions", "forgejo-actions", "weblate", "hosted weblate", "codeberg translate"];
 
 /// An author or co-author of a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,18 +60,28 @@ pub fn authors(names: &Names) -> BTreeSet<String> {
     names.authors.iter().filter(|name| !is_bot(name)).map(|name| str::to_owned(name)).collect()
 }
 
+/// Whether the author is a program that updates dependencies.
+#[must_use]
+pub fn is_updater(name: &str) -> bool {
+    // Most authors of a long history are people, whose names have none of the words.
+    let is_word = |word: &str| UPDATERS.iter().any(|known| known.eq_ignore_ascii_case(word));
+    let words = || name.split([' ', '[', ']']).map(|word| word.strip_suffix("-bot").unwrap_or(word));
+    let is_around = |word: &str| AROUND.iter().any(|known| known.eq_ignore_ascii_case(word));
+    words().any(is_word) && words().all(|word| is_word(word) || is_around(word))
+}
+
 fn is_bot(name: &str) -> bool {
-    let name = name.to_lowercase();
+    let lower = name.to_lowercase();
     let is_followed = |rest: &str| rest.is_empty() || rest.starts_with([' ', '[']);
-    let is_known = BOTS.iter().any(|bot| name.strip_prefix(bot).is_some_and(is_followed));
-    is_known || name.ends_with("[bot]") || name.ends_with("-bot")
+    let is_known = BOTS.iter().any(|bot| lower.strip_prefix(bot).is_some_and(is_followed));
+    is_known || is_updater(name) || lower.ends_with("[bot]") || lower.ends_with("-bot")
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::{People, authors};
+    use super::{People, authors, is_bot, is_updater};
     use crate::tool::git::Names;
 
     fn names(authors: &[&str], others: &[&str]) -> Names {
@@ -72,6 +90,30 @@ mod tests {
             authors: authors.iter().map(|name| (*name).into()).collect(),
             all: all.map(|name| (*name).into()).collect(),
         }
+    }
+
+    #[test]
+    fn a_program_that_updates_dependencies_is_recognized_by_its_name() {
+        for name in [
+            "renovate[bot]",
+            "Renovate",
+            "Renovate Bot",
+            "renovate-bot",
+            "Mend Renovate",
+            "WhiteSource Renovate",
+            "Self-Hosted Renovate Bot",
+            "dependabot[bot]",
+            "dependabot-preview[bot]",
+            "snyk-bot",
+            "Snyk bot",
+            "depfu[bot]",
+        ] {
+            assert!(is_updater(name) && is_bot(name), "{name}");
+        }
+        for name in ["Renovatella", "Ann Renovate", "", "bot", "pre-commit-ci[bot]", "Weblate"] {
+            assert!(!is_updater(name), "{name}");
+        }
+        assert!(is_bot("Weblate") && is_bot("Hosted Weblate") && !is_bot("Joan Bot"));
     }
 
     #[test]

@@ -36,7 +36,7 @@ use objects::Object;
 pub use commit::Commit;
 pub use interner::Interner;
 pub use log::{Log, LogEntry, Names, log_format};
-pub use message::{Message, Reverted, announces_break};
+pub use message::{Message, QUOTING, REVERT, Reverted, announces_break, marks_break, quoted, tagged};
 pub use objects::NoFile;
 pub use people::{Authors, MAX_COMMITS};
 pub use pull_request::squashed;

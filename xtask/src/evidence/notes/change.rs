@@ -3,10 +3,12 @@
 
 use std::borrow::Cow;
 
+use crate::inputs::people::is_updater;
 use crate::tool::git::{LogEntry, squashed};
 
-use super::head::{Group, Head, Heads, Place, Read, is_updater};
+use super::head::{Group, Head, Heads, Place, Read};
 use super::revert::Revert;
+use super::vulnerability;
 
 /// A parsed commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +44,8 @@ impl<'a> Change<'a> {
             footers = &[];
         }
         let breaking = (is_marked || !footers.is_empty()).then_some(footers);
-        if group == Group::Dependencies && is_security_update(words) {
+        if group == Group::Dependencies && (vulnerability::is_marked(words) || vulnerability::is_named(words))
+        {
             group = Group::Security;
         }
         Self {
@@ -91,14 +94,6 @@ impl<'a> Change<'a> {
     }
 }
 
-/// Whether the subject of a dependency change has Renovate's mark of a security fix.
-fn is_security_update(words: &str) -> bool {
-    const MARK: &str = "[SECURITY]";
-    let words = squashed(words).map_or(words, |(words, _number)| words);
-    let end = words.len().checked_sub(MARK.len()).and_then(|at| words.get(at..));
-    end.is_some_and(|end| end.eq_ignore_ascii_case(MARK))
-}
-
 #[cfg(test)]
 mod tests {
     use super::{Change, Group, Heads, Place};
@@ -144,9 +139,10 @@ mod tests {
             ("Renovate", "Update x [SECURITY] (#7)", Group::Security, Place::Dependencies),
             ("renovate[bot]", "docs: a word", Group::Maintenance, Place::Group(6)),
             ("renovate[bot]", "", Group::Dependencies, Place::Dependencies),
+            ("Mend Renovate", "Update x", Group::Dependencies, Place::Dependencies),
             ("Renovatella", "Update x", Group::Others, Place::Group(5)),
             ("Ann", "Update x", Group::Others, Place::Group(5)),
-            ("Ann", "Update x [SECURITY]", Group::Others, Place::Group(5)),
+            ("Ann", "Update x [SECURITY]", Group::Security, Place::Group(0)),
         ] {
             let entry = LogEntry { author: Some(author.into()), ..entry(subject) };
             let change = Change::of(&entry, &mut Heads::of(&groups));
@@ -227,7 +223,26 @@ mod tests {
             ("security(deps): x", Group::Security, "deps: x", false),
             ("fix(deps): update x to v2 [security]", Group::Security, "update x to v2 [security]", false),
             ("chore(deps): x [SECURITY] (#7)", Group::Security, "x [SECURITY] (#7)", false),
-            ("fix: x [security]", Group::Fixes, "x [security]", false),
+            ("fix(deps): a fix of CVE-2026-1234", Group::Security, "a fix of CVE-2026-1234", false),
+            ("fix: x [security]", Group::Security, "x [security]", false),
+            ("fix(security): x", Group::Security, "x", false),
+            ("chore(security): x", Group::Maintenance, "chore(security): x", false),
+            ("feat(security): x", Group::Features, "security: x", false),
+            ("fix(api): x (CVE-2026-1234)", Group::Security, "api: x (CVE-2026-1234)", false),
+            ("docs: explain CVE-2026-1234", Group::Maintenance, "docs: explain CVE-2026-1234", false),
+            ("Fix CVE-2026-1234 in y", Group::Security, "Fix CVE-2026-1234 in y", false),
+            ("[SECURITY] Escape names", Group::Security, "Escape names", false),
+            ("[SECURITY] fix(api): x", Group::Security, "api: x", false),
+            ("[v1.2/carol] feat(api)!: x (#7)", Group::Features, "api: x (#7)", true),
+            ("[api] fix: x", Group::Fixes, "api: x", false),
+            ("[api] fix(cli): x", Group::Fixes, "cli: x", false),
+            ("[v1.2] x", Group::Others, "[v1.2] x", false),
+            ("[fix] x", Group::Fixes, "x", false),
+            ("[docs]: x", Group::Maintenance, "[docs]: x", false),
+            ("[BREAKING] drop x", Group::Others, "[BREAKING] drop x", true),
+            ("BREAKING: drop x", Group::Others, "BREAKING: drop x", true),
+            ("drop x (breaking)", Group::Others, "drop x (breaking)", true),
+            ("feat!(api): x", Group::Features, "api: x", true),
             ("", Group::Others, "", false),
         ] {
             let entry = entry(subject);

@@ -3,10 +3,12 @@
 use serde::Serialize;
 
 use crate::inputs::config::Groups;
-use crate::tool::git::{Interner, LogEntry, announces_break};
+use crate::inputs::people::is_updater;
+use crate::tool::git::{Interner, LogEntry, announces_break, marks_break, tagged};
 
 use super::opening::{Opening, is_version};
 use super::revert::Revert;
+use super::vulnerability::{self, SECURITY};
 
 /// What a change means to a person who runs the service, in the order of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -32,7 +34,7 @@ const KINDS: [(&str, Group); 17] = [
     ("fix", Group::Fixes),
     ("bugfix", Group::Fixes),
     ("hotfix", Group::Fixes),
-    ("security", Group::Security),
+    (SECURITY, Group::Security),
     ("perf", Group::Performance),
     (REVERT, Group::Reverts),
     (DEPENDENCIES, Group::Dependencies),
@@ -61,10 +63,6 @@ const REVERT: &str = "revert";
 
 /// The type of a commit that only sets the version and does not say so.
 const SETS_VERSION: &str = "chore";
-
-/// The programs that update dependencies, by how their names begin. Without a convention in the repository their
-/// subjects have no type.
-const UPDATERS: [&str; 2] = ["renovate", "dependabot"];
 
 /// The place of a change on a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,13 +135,16 @@ impl<'a> Heads<'a> {
             Some((head, _)) => self.of_head(head),
             None => None,
         };
-        match (known, parts) {
-            (Some(head), Some((_, rest))) if head.group == Group::Reverts => {
-                head.of_revert(Revert::of_type(subject, rest))
-            }
-            (Some(head), Some((_, rest))) => Read::typed(head, if head.is_kept { subject } else { rest }),
+        let mut read = match (known, parts) {
+            (Some(head), Some((_, rest))) => head.read(subject, rest),
             _ => self.read_untyped(entry, subject),
+        };
+        read.head.is_marked |= marks_break(subject);
+        if read.head.place != Place::Dependencies && read.head.fixes_vulnerability(subject, read.words) {
+            read.head.group = Group::Security;
+            read.head.place = self.groups.named(SECURITY).map_or(read.head.place, Place::Group);
         }
+        read
     }
 
     fn read_untyped(&mut self, entry: &'a LogEntry, subject: &'a str) -> Read<'a> {
@@ -155,6 +156,12 @@ impl<'a> Heads<'a> {
         }
         if let Some(read) = Opening::of(subject).and_then(|opening| self.read_opening(subject, &opening)) {
             return read;
+        }
+        // `[fix] the parser`, unless the tag is no type.
+        if let Some((tag, words)) = tagged(subject)
+            && let Some(head) = self.of_head(tag)
+        {
+            return head.read(subject, words);
         }
         if entry.author.as_deref().is_some_and(is_updater) {
             return Read::typed(self.update, subject);
@@ -176,10 +183,7 @@ impl<'a> Heads<'a> {
             None => return None,
         };
         head.is_marked |= breaks;
-        if head.group == Group::Reverts {
-            return Some(head.of_revert(Revert::of_type(subject, rest)));
-        }
-        Some(Read::typed(head, if head.is_kept { subject } else { rest }))
+        Some(head.read(subject, rest))
     }
 
     fn of_head(&mut self, head: &'a str) -> Option<Head<'a>> {
@@ -187,16 +191,15 @@ impl<'a> Heads<'a> {
     }
 }
 
-/// Whether the author is a program that updates dependencies.
-pub(super) fn is_updater(author: &str) -> bool {
-    let is_one = |name: &&str| {
-        author.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name))
-            && author[name.len()..].chars().next().is_none_or(|next| " [".contains(next))
-    };
-    UPDATERS.iter().any(is_one)
-}
-
 impl<'a> Head<'a> {
+    /// What a `subject` with this head says; `rest` is what follows the head.
+    fn read(self, subject: &'a str, rest: &'a str) -> Read<'a> {
+        if self.group == Group::Reverts {
+            return self.of_revert(Revert::of_type(subject, rest));
+        }
+        Read::typed(self, if self.is_kept { subject } else { rest })
+    }
+
     /// Below a heading that says that its changes were reverted, the words are what is gone.
     fn of_revert(mut self, revert: Revert<'a>) -> Read<'a> {
         let gone = revert.gone.filter(|_| !self.is_kept);
@@ -205,20 +208,41 @@ impl<'a> Head<'a> {
         Read { revert: Some(revert), ..Read::typed(self, gone.unwrap_or(revert.whole)) }
     }
 
+    /// Whether a change that is not about dependencies fixes a vulnerability. `words` are what follows the head.
+    fn fixes_vulnerability(&self, subject: &str, words: &str) -> bool {
+        match self.group {
+            Group::Fixes => vulnerability::is_marked(subject) || vulnerability::is_named(words),
+            Group::Others => vulnerability::is_marked(subject) || vulnerability::is_fix(words),
+            Group::Features | Group::Performance => vulnerability::is_marked(subject),
+            Group::Security | Group::Reverts | Group::Dependencies | Group::Maintenance => false,
+        }
+    }
+
     fn unknown(groups: &Groups) -> Self {
         let place = Place::Group(groups.others());
         Self { group: Group::Others, place, is_marked: false, is_kept: true, scope: None }
     }
 
-    /// `None` if the head has no type or an unknown one, and announces no breaking change.
+    /// `None` if the head has no type or an unknown one, and announces no breaking change. A tag in brackets before it
+    /// counts as a scope, unless it says something else.
     fn of(head: &'a str, groups: &Groups) -> Option<Self> {
         let is_marked = announces_break(head);
+        let (area, head) = match tagged(head) {
+            Some((tag, head)) => (Some(tag).filter(|tag| is_area(tag)), head),
+            None => (None, head),
+        };
         let head = head.strip_suffix('!').unwrap_or(head);
         let (name, scope) = match head.split_once('(') {
-            Some((name, scope)) => (name, Some(scope.strip_suffix(')')?)),
-            None => (head, None),
+            Some((name, scope)) => (name.strip_suffix('!').unwrap_or(name), Some(scope.strip_suffix(')')?)),
+            None => (head, area),
         };
         let usual = Group::of_type(name);
+        let (name, usual) = match scope {
+            Some(scope) if usual == Some(Group::Fixes) && scope.eq_ignore_ascii_case(SECURITY) => {
+                (if groups.named(SECURITY).is_some() { SECURITY } else { name }, Some(Group::Security))
+            }
+            _ => (name, usual),
+        };
         let is_by_scope = usual.is_some_and(|group| !matches!(group, Group::Security | Group::Reverts))
             && scope.is_some_and(|scope| scope.starts_with(DEPENDENCIES));
         let group = if is_by_scope { Group::Dependencies } else { usual.unwrap_or(Group::Others) };
@@ -232,12 +256,22 @@ impl<'a> Head<'a> {
             None => Place::Group(groups.others()),
         };
         let is_kept = place != Place::Dependencies && keeps(named, group, groups);
-        // Among dependencies, the scope `deps` says nothing.
-        let is_needless =
-            |scope: &str| scope.is_empty() || (place == Place::Dependencies && scope == DEPENDENCIES);
+        // Among dependencies, the scope `deps` says nothing, and so does `security` among security fixes.
+        let is_needless = |scope: &str| {
+            scope.is_empty()
+                || (place == Place::Dependencies && scope == DEPENDENCIES)
+                || (group == Group::Security && scope.eq_ignore_ascii_case(SECURITY))
+        };
         let scope = scope.filter(|scope| !is_kept && !is_needless(scope));
         Some(Self { group, place, is_marked, is_kept, scope })
     }
+}
+
+/// Whether a tag is neither a mark nor the branch, version or issue of a backport.
+fn is_area(tag: &str) -> bool {
+    !tag.contains(|c: char| c.is_ascii_digit() || c == '/')
+        && !tag.eq_ignore_ascii_case(SECURITY)
+        && !announces_break(tag)
 }
 
 /// Whether the text keeps the type, because the heading of the group that names the type does not tell it. Below any

@@ -1,11 +1,7 @@
 //! What a revert took back, according to its subject. The commit that it names may be much older than the range, and
 //! is not read.
 
-use crate::tool::git::{announces_break, squashed};
-
-/// The words before a quoted subject: git writes the second one when a revert is itself reverted.
-const REVERT: &str = "Revert";
-const QUOTING: [&str; 2] = [REVERT, "Reapply"];
+use crate::tool::git::{QUOTING, REVERT, announces_break, quoted, squashed};
 
 /// A commit that reverts something, or restores what was reverted before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,14 +54,6 @@ impl<'a> Revert<'a> {
 
 fn numbered(text: &str) -> (&str, Option<u32>) {
     squashed(text).map_or((text, None), |(text, number)| (text, Some(number)))
-}
-
-fn quoted(text: &str) -> Option<(&'static str, &str)> {
-    let quoted = |word: &'static str| {
-        let old = text.strip_prefix(word)?.strip_prefix(" \"")?.strip_suffix('"')?;
-        (!old.trim().is_empty()).then_some((word, old))
-    };
-    QUOTING.into_iter().find_map(quoted)
 }
 
 /// Whether what was reverted is itself a revert, so that something is restored.

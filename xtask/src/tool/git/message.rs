@@ -1,8 +1,15 @@
 //! The parts of a commit message that release notes need, however long the message is.
 
+mod breaking;
+mod footers;
 mod origin;
 
-pub use origin::Reverted;
+pub use breaking::{announces_break, marks_break, tagged};
+pub use origin::{QUOTING, REVERT, Reverted, quoted};
+
+use footers::Footers;
+
+use super::pull_request::squashed;
 
 /// Parts of a message, which is hostile input.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,21 +28,6 @@ pub struct Message {
     pub picked: Option<Box<str>>,
     /// The title of the pull request that it merged, if the message has the wording of a forge.
     pub title: Option<Box<str>>,
-}
-
-/// The words before the colon that announce a breaking change, in a footer or in a subject.
-const BREAKING: [&str; 2] = ["BREAKING CHANGE", "BREAKING-CHANGE"];
-
-/// Whether `head`, the text before the colon of a subject, announces a breaking change: any type with `!`, with or
-/// without a scope, or the words of a footer.
-#[must_use]
-pub fn announces_break(head: &str) -> bool {
-    if BREAKING.contains(&head) {
-        return true;
-    }
-    let Some(head) = head.strip_suffix('!') else { return false };
-    let name = head.strip_suffix(')').and_then(|head| head.split_once('(')).map_or(head, |(name, _)| name);
-    !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || ":()!".contains(c))
 }
 
 impl Message {
@@ -89,39 +81,24 @@ impl Message {
     }
 
     fn breaks(&self) -> bool {
-        !self.breaking.is_empty() || self.parts().is_some_and(|(head, _)| announces_break(head))
+        !self.breaking.is_empty()
+            || marks_break(&self.subject)
+            || self.parts().is_some_and(|(head, _)| announces_break(head))
     }
 
     /// The footers, which may span several paragraphs, and the copied commit.
     fn read(&mut self, body: &str) {
-        let mut is_inside = false;
+        let (mut footers, is_squashed) = (Footers::default(), squashed(&self.subject).is_some());
         // Faster than `lines` in unoptimized code. The carriage returns that `lines` would strip are trimmed below.
         for line in body.split('\n') {
-            let first = line.as_bytes().first();
-            // Most lines begin neither a footer nor the line of a cherry-pick.
-            if !is_inside && !matches!(first, Some(b'B' | b'(')) {
-                continue;
-            }
             let line = line.trim_end();
-            let begins = match first {
-                Some(b'B') => BREAKING.iter().find_map(|name| line.strip_prefix(name)?.strip_prefix(':')),
-                Some(b'(') => {
-                    self.picked = origin::picked(line).map(Box::from).or(self.picked.take());
-                    None
-                }
-                _ => None,
-            };
-            if let Some(text) = begins {
-                self.breaking.push(text.trim().to_owned());
-                is_inside = true;
-            } else if is_inside && !line.is_empty() {
-                is_inside = !ends_footer(line);
-                if is_inside && let Some(last) = self.breaking.last_mut() {
-                    last.push_str(if last.is_empty() { "" } else { " " });
-                    *last += line.trim();
-                }
+            footers.read(line, is_squashed);
+            if line.starts_with('(') {
+                self.picked = origin::picked(line).map(Box::from).or(self.picked.take());
             }
         }
+        footers.end();
+        self.breaking = footers.found;
     }
 
     /// The size of the kept parts, in bytes.
@@ -163,15 +140,6 @@ fn subject(text: &str) -> String {
     subject
 }
 
-/// Whether a line after a footer ends it: another footer, the line of a cherry-pick, or what forges write below a
-/// description (GitLab's reference) and into a squashed commit (a line of dashes, and `* ` before each subject).
-fn ends_footer(line: &str) -> bool {
-    let is_rule = line.len() >= 3 && line.bytes().all(|byte| byte == b'-');
-    let is_subject = line.strip_prefix("* ").is_some_and(is_head);
-    let is_reference = line.starts_with("See merge request ");
-    is_footer(line) || is_rule || is_subject || is_reference || origin::picked(line).is_some()
-}
-
 /// Whether a line in the place of a title is not a title: a merge without one may have such lines below its subject.
 fn is_trailer(line: &str) -> bool {
     let token = line.split_once(": ").map_or("", |(token, _)| token);
@@ -181,22 +149,9 @@ fn is_trailer(line: &str) -> bool {
         || line.trim().is_empty()
 }
 
-/// `Signed-off-by: …` or `Fixes #…`.
-fn is_footer(line: &str) -> bool {
-    let is_token =
-        |token: &str| !token.is_empty() && token.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-    [": ", " #"].iter().any(|mark| line.split_once(mark).is_some_and(|(token, _)| is_token(token)))
-}
-
-/// `fix(api): …` or `feat!: …`.
-fn is_head(line: &str) -> bool {
-    let head = line.split_once(": ").map(|(head, _)| head);
-    head.is_some_and(|head| announces_break(&format!("{}!", head.trim_end_matches('!'))))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Message, announces_break};
+    use super::Message;
 
     #[test]
     fn a_subject_is_the_first_paragraph_on_one_line() {
@@ -236,56 +191,6 @@ mod tests {
             let mut message = Message::of(text);
             message.take_title(title);
             assert_eq!((&*message.subject, message.title.as_deref()), expected, "{title}");
-        }
-    }
-
-    #[test]
-    fn a_breaking_change_footer_extends_to_the_next_footer() {
-        for (body, breaking) in [
-            (
-                "Words.\n\nBREAKING CHANGE: the port is\n  another one\nSigned-off-by: a\nmore",
-                &["the port is another one"][..],
-            ),
-            (
-                "BREAKING CHANGE: a\nBREAKING-CHANGE: b\n\nBREAKING CHANGES: no footer",
-                &["a", "b BREAKING CHANGES: no footer"],
-            ),
-            ("BREAKING CHANGE:\nset the port", &["set the port"]),
-            ("BREAKING CHANGE: a\n\nTo migrate,\nset b.\n\nFixes #3\n\nc", &["a To migrate, set b."]),
-            ("BREAKING CHANGE: a\n\n* fix(api): b\n\nc", &["a"]),
-            ("BREAKING CHANGE: a\n\n* set b\n* set c", &["a * set b * set c"]),
-            ("BREAKING CHANGE: a\n\n---------\n\nc", &["a"]),
-            ("BREAKING CHANGE:", &[""]),
-            ("BREAKING CHANGES: a", &[]),
-            ("breaking change: a", &[]),
-        ] {
-            for text in
-                [format!("fix: x\n\n{body}\n"), format!("fix: x\r\n\r\n{}", body.replace('\n', "\r\n"))]
-            {
-                assert_eq!(Message::of(&text).breaking, breaking, "{text:?}");
-            }
-        }
-        assert_eq!(Message::of("BREAKING CHANGE: a subject").breaking, [""; 0]);
-    }
-
-    #[test]
-    fn a_breaking_change_is_announced_by_a_mark_on_any_type_or_by_a_footers_words() {
-        for head in ["feat!", "api!", "c++!", "fix(a b)!", "x()!", "BREAKING CHANGE", "BREAKING-CHANGE"] {
-            assert!(announces_break(head), "{head}");
-        }
-        for head in [
-            "feat",
-            "",
-            "!",
-            "(x)!",
-            "Hello there!",
-            "a!!",
-            "a(b!",
-            "a)!",
-            "breaking change",
-            "BREAKING CHANGES",
-        ] {
-            assert!(!announces_break(head), "{head}");
         }
     }
 }

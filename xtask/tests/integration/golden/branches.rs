@@ -3,7 +3,7 @@
 use super::stories::{CONFIGURATION, Tell, first, linked};
 
 /// As [`super::stories::OTHERS`].
-pub(super) const BRANCHES: [(&str, &str, Tell); 35] = [
+pub(super) const BRANCHES: [(&str, &str, Tell); 36] = [
     ("backport", "v1.2.9", |s| {
         s.commit("a").tag("v1.2.8").on("line").on("main").commit("feat: b").tag("v1.3.0");
         s.on("line").commit("fix: c").tag("v1.2.9");
@@ -224,6 +224,14 @@ pub(super) const BRANCHES: [(&str, &str, Tell); 35] = [
         s.commit(format!("revert {id}\n\nrevert feat: a\n\nBREAKING CHANGE: b\n"));
         let released = "0".repeat(40);
         s.commit(format!("revert {released}\n\nrevert feat!: c\n\nBREAKING CHANGE: d\n")).tag("v0.2.0");
+    }),
+    ("revert-in-other-words", "v0.2.0", |s| {
+        let id = first(s).commit("feat: a").commit("feat: b").commit("feat: c").id();
+        s.commit("revert: feat: c\n\nRefs: ".to_owned() + &id + "\n");
+        s.commit("Revert \"feat: a\"\n\nSigned-off-by: Ann <ann@example.org>\n");
+        s.commit("Revert \"feat: b\"\n\nOnly half of it.\n");
+        let id = s.commit("feat: d").id();
+        s.commit(format!("Revert \"feat: d\"\n\nIt was slow.\n\nThis reverts commit {id}.\n")).tag("v0.2.0");
     }),
     ("revert-that-is-only-mentioned", "v0.2.0", |s| {
         let id = first(s).commit("perf: cache the token").id();

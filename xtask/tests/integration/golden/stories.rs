@@ -5,7 +5,7 @@ use super::story::Story;
 pub(super) type Tell = fn(&mut Story);
 
 /// Every story has one earlier release, unless its name says otherwise.
-pub(super) const OTHERS: [(&str, &str, Tell); 32] = [
+pub(super) const OTHERS: [(&str, &str, Tell); 36] = [
     ("first-release", "v0.1.0", |s| {
         s.commit("feat: a").tag("v0.1.0");
     }),
@@ -38,6 +38,55 @@ pub(super) const OTHERS: [(&str, &str, Tell); 32] = [
         first(s)
             .commit("a\n\nBREAKING CHANGE: one\nBREAKING-CHANGE: two\n\nBREAKING CHANGES: none\n")
             .tag("v0.2.0");
+    }),
+    ("breaking-of-each-kind", "v0.2.0", |s| {
+        first(s);
+        for message in [
+            "BREAKING: rename DB_URL",
+            "[BREAKING] Drop MySQL",
+            "Drop SQLite (BREAKING)",
+            "Breaking change: the file has moved",
+            "feat!(api): drop v1",
+            "[v0.2/carol] fix(api)!: drop v2",
+            "fix: a\n\nBREAKING CHANGES: set A",
+            "fix: b\n\n**BREAKING CHANGE:** set B",
+            "fix: c\n\n## Breaking changes\n\n- set C\n- set D\n\n## Tests\n\nDone.",
+            "fix: d\n\n## Breaking changes\n\nNone.\n",
+            "fix: e\n\nBREAKING CHANGE: /data has moved.\n\nBefore: /data\nAfter: /var/lib\n\nRefs: #3\n",
+        ] {
+            s.commit(message);
+        }
+        s.tag("v0.2.0");
+    }),
+    ("squash-merge-with-breaking-commits", "v0.2.0", |s| {
+        first(s)
+            .commit("Rework the login (#12)\n\n* feat!: sessions in Redis\n\n* fix: a typo\n\n* refactor(api)!: /v1 is gone\n")
+            .tag("v0.2.0");
+    }),
+    ("security-of-each-kind", "v0.2.0", |s| {
+        first(s);
+        for subject in [
+            "security: a",
+            "fix(security): b",
+            "fix(login): c (CVE-2026-12345)",
+            "[SECURITY] Escape names",
+            "Fix GHSA-abcd-efgh-ijkl in the parser",
+            "[v0.2] fix: d [security] (#7)",
+            "chore(security): rotate e",
+            "Add a page about CVE-2026-12345",
+        ] {
+            s.commit(subject);
+        }
+        s.tag("v0.2.0");
+    }),
+    ("tags-in-brackets", "v0.2.0", |s| {
+        first(s);
+        for subject in
+            ["[api] fix: a", "[v0.2/carol] feat: b", "[fix] c", "[docs]: d", "[ui] e", "[#12] fix: f"]
+        {
+            s.commit(subject);
+        }
+        s.tag("v0.2.0");
     }),
     ("crlf", "v0.2.0", |s| {
         first(s)

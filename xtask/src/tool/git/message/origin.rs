@@ -1,6 +1,7 @@
 //! The change that a message says it undoes or repeats, in the wording of git and of forges. The words are hostile
 //! input: a commit that only mentions another one is a change of its own.
 
+use super::footers::is_trailer;
 use crate::oci::reference::is_hex_digit;
 use crate::tool::git::pull_request::squashed;
 
@@ -9,12 +10,21 @@ use crate::tool::git::pull_request::squashed;
 pub enum Reverted {
     /// The commit with this id, or the only one whose id begins with it.
     Commit(String),
-    /// The commit with this subject, which ends with the number of a pull request.
+    /// The only commit with this subject.
     Subject(String),
 }
 
 /// How git and forges begin the subject of a revert.
-const SUBJECTS: [&str; 3] = ["Revert", "Reapply", "revert"];
+const SUBJECTS: [&str; 3] = [REVERT, REAPPLY, TYPE];
+
+/// The words before a quoted subject: git writes the second one when a revert is itself reverted.
+pub const QUOTING: [&str; 2] = [REVERT, REAPPLY];
+/// The first of them.
+pub const REVERT: &str = "Revert";
+const REAPPLY: &str = "Reapply";
+
+/// The type of a revert by Conventional Commits.
+const TYPE: &str = "revert";
 
 /// How `git revert` begins the line that names a commit, and how GitHub begins the one that names a pull request.
 const COMMIT: &str = "This reverts commit ";
@@ -33,25 +43,69 @@ pub(super) fn is_revert(subject: &str) -> bool {
     SUBJECTS.iter().any(|word| subject.starts_with(word))
 }
 
-/// What a message undoes if [`is_revert`] holds for its subject. The first line of its body must be the only one that
-/// names what was reverted.
+/// What a message undoes if [`is_revert`] holds for its subject. One line of the body must name the commit, and no
+/// other may. It is the first one, because a message of another form may mention a commit. Below git's own subject, the
+/// reason may come before it.
 pub(super) fn reverted(subject: &str, body: &str) -> Option<Reverted> {
-    let first = first_line(body)?;
-    let Some(rest) = first.strip_prefix(COMMIT) else { return reverted_pull_request(subject, first) };
-    let (id, after) = rest.split_at(rest.bytes().take_while(|byte| is_hex_digit(*byte)).count());
-    let is_id = (SHORTEST..=MAX_LEN).contains(&id.len());
+    let old = undone(subject);
+    let mut words = body.lines().map(str::trim).filter(|line| !line.is_empty());
+    let mut naming = words.clone().filter_map(|line| line.strip_prefix(COMMIT));
+    match (words.next(), naming.next(), naming.next()) {
+        (_, Some(_), Some(_)) => None,
+        (Some(first), Some(named), None) => {
+            if old.is_some() || first.starts_with(COMMIT) {
+                commit(named)
+            } else {
+                None
+            }
+        }
+        (Some(first), None, _) if first.starts_with(PULL_REQUEST) => reverted_pull_request(&old?, first),
+        (Some(_), None, _) if subject.starts_with(TYPE) => referenced(body),
+        // Nothing else is said, or only who says it.
+        _ if body.lines().all(|line| line.trim().is_empty() || is_trailer(line)) => {
+            old.map(Reverted::Subject)
+        }
+        _ => None,
+    }
+}
+
+/// The commit that the line after `This reverts commit ` names.
+fn commit(named: &str) -> Option<Reverted> {
+    let (id, after) = named.split_at(named.bytes().take_while(|byte| is_hex_digit(*byte)).count());
     let is_end = after.is_empty() || AFTER.iter().any(|words| after.starts_with(words));
-    let is_only = body.lines().filter(|line| line.trim_start().starts_with(COMMIT)).count() == 1;
-    (is_id && is_end && is_only).then(|| Reverted::Commit(id.to_owned()))
+    (is_id(id) && is_end).then(|| Reverted::Commit(id.to_owned()))
+}
+
+/// The only commit in the footer `Refs: …`, with which Conventional Commits 1.0.0 names what a commit of the type
+/// `revert` undoes.
+fn referenced(body: &str) -> Option<Reverted> {
+    let mut named = body.lines().filter_map(|line| line.strip_prefix("Refs: ").map(str::trim));
+    let only = named.next().filter(|id| is_id(id) && id.bytes().all(is_hex_digit))?;
+    named.next().is_none().then(|| Reverted::Commit(only.to_owned()))
 }
 
 /// GitHub's squashed `Revert "feat: z (#15)" (#16)`, whose body is `Reverts acme/carol#15`.
-fn reverted_pull_request(subject: &str, first: &str) -> Option<Reverted> {
+fn reverted_pull_request(old: &str, first: &str) -> Option<Reverted> {
     let (_, named) = first.strip_prefix(PULL_REQUEST)?.rsplit_once('#')?;
-    let title = squashed(subject).map_or(subject, |(title, _)| title);
-    let old = title.strip_prefix("Revert \"")?.strip_suffix('"')?;
     let (_, number) = squashed(old)?;
     (number.to_string() == named).then(|| Reverted::Subject(old.to_owned()))
+}
+
+/// The subject of what git's own subject of a revert undoes: what it quotes, and for `Reapply "…"` the revert of that.
+fn undone(subject: &str) -> Option<String> {
+    let title = squashed(subject).map_or(subject, |(title, _)| title);
+    let (word, old) = quoted(title)?;
+    Some(if word == REVERT { old.to_owned() } else { format!("{REVERT} \"{old}\"") })
+}
+
+/// The word and the quoted subject of `Revert "…"` and `Reapply "…"`, as git and forges write them.
+#[must_use]
+pub fn quoted(subject: &str) -> Option<(&'static str, &str)> {
+    let quoted = |word: &'static str| {
+        let old = subject.strip_prefix(word)?.strip_prefix(" \"")?.strip_suffix('"')?;
+        (!old.trim().is_empty()).then_some((word, old))
+    };
+    QUOTING.into_iter().find_map(quoted)
 }
 
 /// The commit that was reverted with the button of Forgejo and Gitea, and a subject for readers. The button writes
@@ -76,6 +130,11 @@ fn first_line(body: &str) -> Option<&str> {
     body.lines().map(str::trim).find(|line| !line.is_empty())
 }
 
+/// Whether the length is that of an id, abbreviated or not.
+fn is_id(id: &str) -> bool {
+    (SHORTEST..=MAX_LEN).contains(&id.len())
+}
+
 fn is_whole_id(id: &str) -> bool {
     matches!(id.len(), 40 | 64) && id.bytes().all(is_hex_digit)
 }
@@ -86,7 +145,7 @@ mod tests {
     use super::Reverted;
 
     #[test]
-    fn a_revert_is_recognized_only_in_the_wording_of_git() {
+    fn a_revert_names_its_commit_in_the_wording_of_git_or_of_the_convention() {
         for (text, commit) in [
             ("Revert \"x\"\n\nThis reverts commit 0a1b2c3.", Some("0a1b2c3")),
             ("Reapply \"x\"\n\n\nThis reverts commit 0a1b2c3\r\nWhy.\n", Some("0a1b2c3")),
@@ -95,16 +154,39 @@ mod tests {
             ("Revert \"x\"\n\nThis reverts commit 0a1b2c3, reversing\nchanges made to 1.", Some("0a1b2c3")),
             ("feat: y\n\nThis reverts commit 0a1b2c3.", None),
             ("Revert \"x\"\n\nThis reverts commit 0a1b2c3, whose words are old.", None),
-            ("Revert \"x\"\n\nWhy.\n\nThis reverts commit 0a1b2c3.", None),
+            ("Revert \"x\"\n\nWhy.\n\nThis reverts commit 0a1b2c3.", Some("0a1b2c3")),
+            ("Revert \"x\" (#7)\n\nWhy.\n\nThis reverts commit 0a1b2c3.", Some("0a1b2c3")),
+            ("Revert x\n\nWhy.\n\nThis reverts commit 0a1b2c3.", None),
+            ("revert: x\n\nRefs: 0a1b2c3\n", Some("0a1b2c3")),
+            ("revert(api): x\n\nWhy.\n\nRefs: 0a1b2c3\nSigned-off-by: a", Some("0a1b2c3")),
+            ("revert: x\n\nRefs: 0a1b2c3, 1a1b2c3", None),
+            ("revert: x\n\nRefs: 0a1b2c3\nRefs: 1a1b2c3", None),
+            ("revert: x\n\nRefs: #12", None),
+            ("fix: x\n\nRefs: 0a1b2c3", None),
             ("Revert a and b\n\nThis reverts commit 0a1b2c3.\nThis reverts commit 1a1b2c3.", None),
             ("Revert \"x\"\n\nThis reverts commit 0a1b2c3.\n\nBREAKING CHANGE: y", None),
             ("revert!: x\n\nThis reverts commit 0a1b2c3.", None),
             ("Revert \"x\"\n\nThis reverts commit 0a1b.", None),
             ("Revert \"x\"\n\nThis reverts commit .", None),
             ("This reverts commit 0a1b2c3.", None),
-            ("Revert \"x\"", None),
         ] {
             let expected = commit.map(|commit| Reverted::Commit(commit.to_owned()));
+            assert_eq!(Message::of(text).reverts.map(|found| *found), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_revert_that_says_nothing_else_names_the_subject() {
+        for (text, subject) in [
+            ("Revert \"feat: x\"", Some("feat: x")),
+            ("Revert \"feat: x\" (#7)\n\nSigned-off-by: Ann\n", Some("feat: x")),
+            ("Reapply \"feat: x\"", Some("Revert \"feat: x\"")),
+            ("Revert \"Revert \"feat: x\"\"", Some("Revert \"feat: x\"")),
+            ("Revert \"feat: x\"\n\nOnly its half.", None),
+            ("Revert feat: x", None),
+            ("Revert", None),
+        ] {
+            let expected = subject.map(|subject| Reverted::Subject(subject.to_owned()));
             assert_eq!(Message::of(text).reverts.map(|found| *found), expected, "{text:?}");
         }
     }
