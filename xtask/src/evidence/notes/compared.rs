@@ -16,6 +16,10 @@ use super::text::as_written;
 /// The maximum number of values on one line.
 const MAX: usize = 20;
 
+/// The settings of [`Runtime::settings`] that a person may have replaced.
+const SETTINGS: [(&str, &str); 3] =
+    [("ENTRYPOINT", "The entry point"), ("CMD", "The command"), ("WORKDIR", "The working directory")];
+
 /// Lines of Markdown. Each is a list entry or a sentence.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Compared {
@@ -87,17 +91,49 @@ impl Compared {
         if let (Some(before), Some(after)) = (&before.base, &after.base) {
             self.base(before, after);
         }
+        let show = |value: Option<&String>| {
+            value.map_or_else(|| "that of the base image".to_owned(), |value| as_written(value))
+        };
         if before.user != after.user {
-            let show = |user: &Option<String>| {
-                user.as_deref().map_or_else(|| "that of the base image".to_owned(), as_written)
-            };
+            let (old, new) = (show(before.user.as_ref()), show(after.user.as_ref()));
             self.upgrade.push(format!(
-                "The user that it runs as: {} → {}. Files on volumes must belong to it.",
-                show(&before.user),
-                show(&after.user)
+                "The user that it runs as: {old} → {new}. Files on volumes must belong to it."
             ));
         }
         self.set("Volumes", &before.volumes, &after.volumes);
+        for (name, what) in SETTINGS {
+            let (old, new) = (before.settings.get(name), after.settings.get(name));
+            if old != new {
+                let (old, new) = (show(old), show(new));
+                self.upgrade
+                    .push(format!("{what}: {old} → {new}. What you set in its place may have to change."));
+            }
+        }
+        let has_check =
+            |image: &Runtime| image.settings.get("HEALTHCHECK").is_some_and(|check| check != "NONE");
+        if has_check(before) && !has_check(after) {
+            self.upgrade.push("The image has no health check of its own any more.".to_owned());
+        }
+        self.variables(before, after);
+    }
+
+    /// Nobody has to do anything about a variable that was not set before.
+    fn variables(&mut self, before: &Runtime, after: &Runtime) {
+        let show = |value: &Option<String>| {
+            value.as_deref().map_or_else(|| "a value that is not known here".to_owned(), as_written)
+        };
+        let changed = before.variables.iter().filter_map(|(name, old)| {
+            let new = after.variables.get(name);
+            let new = match new {
+                Some(new) if new == old => return None,
+                Some(new) => show(new),
+                None => "not set".to_owned(),
+            };
+            Some(format!("{} {} → {new}", as_written(name), show(old)))
+        });
+        if let Some(changed) = few(changed.collect::<Vec<_>>(), MAX) {
+            self.upgrade.push(format!("Variables that the image sets: {changed}."));
+        }
     }
 
     fn base(&mut self, before: &str, after: &str) {
@@ -121,6 +157,11 @@ impl Compared {
         } else {
             format!(": {} → {}", show(old_digest), show(new_digest))
         };
+        if without_versions(old_name) != without_versions(new_name) {
+            self.upgrade.push(format!(
+                "The base image: {names}. What you build on the image, or run in it, may have to change."
+            ));
+        }
         self.dependencies.push(format!("Base image {names}{digests}"));
     }
 
@@ -201,6 +242,12 @@ impl Compared {
             self.dependencies.push(format!("New licences, by what the packages say: {}", listed(&new)));
         }
     }
+}
+
+/// The name of an image without the digits and points of versions: what is left differs between `node:24-slim` and
+/// `node:24-alpine`.
+fn without_versions(name: &str) -> String {
+    name.chars().filter(|c| !c.is_ascii_digit() && *c != '.').collect()
 }
 
 fn listed(values: &BTreeSet<String>) -> String {

@@ -1,7 +1,7 @@
 //! What a Dockerfile tells the person who runs its image. It is read to compare two releases, even from a Dockerfile
 //! that breaks the rules.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::parse::{self, Instruction};
 use super::words::{self, Values};
@@ -19,7 +19,14 @@ pub struct Runtime {
     pub ports: BTreeSet<String>,
     /// The directories of `VOLUME`.
     pub volumes: BTreeSet<String>,
+    /// The variables of `ENV`. A value is `None` if it is not known here, or longer than 200 bytes.
+    pub variables: BTreeMap<String, Option<String>>,
+    /// `ENTRYPOINT`, `CMD`, `HEALTHCHECK` and `WORKDIR`, if the Dockerfile sets them, with white space as single spaces.
+    pub settings: BTreeMap<&'static str, String>,
 }
+
+/// The instructions of [`Runtime::settings`] of which the last one counts.
+const SETTINGS: [&str; 3] = ["ENTRYPOINT", "CMD", "HEALTHCHECK"];
 
 /// The longest word in which variables are replaced, and the longest value of one, in bytes: a user, a port or a path
 /// is shorter.
@@ -46,6 +53,10 @@ pub fn read(text: &str) -> Runtime {
     for number in chain {
         // The image has the `ENV` of an earlier stage, even if a later `ARG` there has overridden it.
         variables.append(&mut recorded.clone());
+        // An entry point resets the command of an earlier stage.
+        if begun[number].iter().any(|instruction| instruction.is("ENTRYPOINT")) {
+            runtime.settings.remove("CMD");
+        }
         for instruction in begun[number] {
             take(&mut runtime, &mut variables, instruction, &known);
             if instruction.is("ENV") {
@@ -53,6 +64,7 @@ pub fn read(text: &str) -> Runtime {
                 words::take(&mut recorded, names.map(|name| (name, variables.get(name).cloned().flatten())));
             }
         }
+        runtime.variables.extend(recorded.clone());
     }
     runtime
 }
@@ -82,7 +94,17 @@ fn take(runtime: &mut Runtime, variables: &mut Values, instruction: &Instruction
         "VOLUME" => {
             runtime.volumes.extend(instruction.list().iter().map(|path| expanded(path, variables)));
         }
-        _ => {}
+        "WORKDIR" => {
+            let path = expanded(instruction.rest(), variables);
+            let before = runtime.settings.get("WORKDIR").map_or("", |path| path.trim_end_matches('/'));
+            let path = if path.starts_with(['/', '$']) { path } else { format!("{before}/{path}") };
+            runtime.settings.insert("WORKDIR", path.chars().take(MAX_LEN).collect());
+        }
+        keyword => {
+            if let Some(name) = SETTINGS.into_iter().find(|name| *name == keyword) {
+                runtime.settings.insert(name, instruction.words().collect::<Vec<_>>().join(" "));
+            }
+        }
     }
 }
 
@@ -128,6 +150,31 @@ mod tests {
             assert_eq!(read(text).base.as_deref(), base, "{text}");
         }
         assert_eq!(read("FROM node\nUSER\n").user, None);
+    }
+
+    #[test]
+    fn the_last_setting_of_the_chain_counts() {
+        for (text, expected) in [
+            ("FROM x\nCMD a\nCMD  [\"b\",  \"c\"]", "CMD [\"b\", \"c\"]"),
+            ("FROM x\ncmd a\nEntrypoint  [\"b\", \\\n  \"c\"]", "CMD a; ENTRYPOINT [\"b\", \"c\"]"),
+            ("FROM x AS a\nCMD a\nFROM a\nENTRYPOINT b", "ENTRYPOINT b"),
+            ("FROM x AS a\nCMD a\nENTRYPOINT b\nFROM a\nCMD c", "CMD c; ENTRYPOINT b"),
+            ("FROM x AS a\nCMD a\nFROM y\nHEALTHCHECK NONE", "HEALTHCHECK NONE"),
+            ("FROM x\nENV D=/d\nWORKDIR /a\nWORKDIR b\nWORKDIR c/", "WORKDIR /a/b/c/"),
+            ("FROM x\nENV D=/d\nWORKDIR /a\nWORKDIR $D", "WORKDIR /d"),
+        ] {
+            let found = read(text).settings;
+            let found: Vec<_> = found.iter().map(|(name, value)| format!("{name} {value}")).collect();
+            assert_eq!(found.join("; "), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn variables_of_the_image_are_those_of_env() {
+        let found = read("FROM x AS a\nENV A=1 B=2\nARG B=3 C=4\nFROM a\nARG D=5\nENV E=$A$D F=$VERSION\n");
+        let expected = [("A", Some("1")), ("B", Some("2")), ("E", Some("15")), ("F", None)];
+        let found: Vec<_> = found.variables.iter().map(|(name, value)| (&**name, value.as_deref())).collect();
+        assert_eq!(found, expected);
     }
 
     #[test]

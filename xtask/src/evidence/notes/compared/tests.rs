@@ -41,7 +41,7 @@ fn upgrade_notes_are_derived_from_the_two_commits() {
         (
             image("FROM x\nENV PORT=3000\nEXPOSE $PORT"),
             image("FROM x\nENV PORT=8080\nEXPOSE $PORT"),
-            &["Ports: `3000` → `8080`."],
+            &["Variables that the image sets: `PORT` `3000` → `8080`.", "Ports: `3000` → `8080`."],
         ),
         (image("FROM x\nUSER 1000"), image("FROM x\nUSER 1000"), &[]),
         (
@@ -78,6 +78,37 @@ fn upgrade_notes_are_derived_from_the_two_commits() {
     // A port is not new if the Dockerfile now names it too.
     let named = Shape { runtime: image("FROM x\nEXPOSE 3000").runtime, ..tried(&[], Some(3000), &[]) };
     assert_eq!(compared(tried(&[], Some(3000), &[]), named), Compared::default());
+}
+
+#[test]
+fn what_a_person_may_have_replaced_or_built_upon_is_an_upgrade_note() {
+    for (before, after, expected) in [
+        (
+            image("FROM x\nENV A=1 B=2 C=3"),
+            image("FROM x\nARG VERSION\nENV B=2 C=$VERSION D=4"),
+            &["Variables that the image sets: `A` `1` → not set, `C` `3` → a value that is not known here."]
+                [..],
+        ),
+        (
+            image("FROM x\nENTRYPOINT [\"node\", \"a.js\"]\nHEALTHCHECK CMD a\nWORKDIR /app"),
+            image("FROM x\nCMD [\"b\"]\nWORKDIR /app"),
+            &[
+                "The entry point: `[\"node\", \"a.js\"]` → that of the base image. What you set in its place may have to change.",
+                "The command: that of the base image → `[\"b\"]`. What you set in its place may have to change.",
+                "The image has no health check of its own any more.",
+            ],
+        ),
+        (
+            image("FROM node:24.1-slim"),
+            image("FROM node:24.2-alpine"),
+            &[
+                "The base image: `node:24.1-slim` → `node:24.2-alpine`. What you build on the image, or run in it, may have to change.",
+            ],
+        ),
+        (image("FROM node:24-bookworm-slim@sha256:a"), image("FROM node:24-bookworm-slim@sha256:b"), &[]),
+    ] {
+        assert_eq!(compared(before.clone(), after.clone()).upgrade, expected, "{before:?}\n{after:?}");
+    }
 }
 
 #[test]
@@ -236,8 +267,9 @@ fn no_name_makes_a_line_begin_a_block_or_imitate_the_image_part() {
             packages: pinned(&[bad, &other], &[(bad, &[&other]), (&other, &[bad, "1"])]),
             ..tried(&[&other], None, &[&other, bad])
         };
+        let before = Shape { runtime: image(&format!("FROM a\nENV A={bad}\nCMD {bad}")).runtime, ..before };
         let Compared { upgrade, dependencies, unread } = compared(before, after);
-        assert!(upgrade.len() == 3 && dependencies.len() == 2 && unread.is_empty(), "{upgrade:?}");
+        assert!(upgrade.len() == 6 && dependencies.len() == 3 && unread.is_empty(), "{upgrade:?}");
         for line in upgrade.iter().chain(&dependencies) {
             let line = format!("- {line}\n");
             assert_eq!((block(&line), imitation(&line, "")), (None, None), "{line}");
