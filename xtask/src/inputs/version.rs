@@ -1,5 +1,7 @@
 //! Release tags: `v` and a strict `SemVer` 2.0 version without build metadata.
 
+mod alone;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -9,6 +11,8 @@ use semver::Version;
 use crate::oci::reference::Tag;
 use crate::process::failure::Misuse;
 use crate::process::shown::one_line;
+
+pub use alone::{names_only, sets_version};
 
 /// The longest tag, in characters. A registry tag can have 128, and a candidate's tag also has a commit and a random
 /// word.

@@ -9,7 +9,7 @@ mod tests;
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::inputs::version::ReleaseTag;
+use crate::inputs::version::{ReleaseTag, names_only};
 use crate::process::leaks;
 use crate::process::shown::is_hidden;
 
@@ -91,20 +91,25 @@ fn is_blank(line: &str) -> bool {
 /// is a sentence that says so, not a refusal, because a public tag cannot be corrected.
 #[must_use]
 pub fn of_tag(tag: &ReleaseTag, message: &[u8]) -> Option<String> {
-    match read(message) {
-        Ok(text) if says_no_more(tag, &text) => None,
+    match read(without_trailers(message)) {
+        Ok(text) if names_only(&text, tag.version()) => None,
         Ok(text) => Some(text),
         Err(error) => Some(format!("The message of the git tag is not shown here: {error:#}.")),
     }
 }
 
-/// Whether the text is only `v1.2.3`, `Release 1.2.3` or the like.
-fn says_no_more(tag: &ReleaseTag, text: &str) -> bool {
-    let text = text.to_ascii_lowercase();
-    let mut words: Vec<_> = text.split_whitespace().map(|word| word.trim_matches(['.', ':'])).collect();
-    words.retain(|word| !["release", "version", "tag"].contains(word));
-    let version = tag.version().to_string();
-    words.iter().all(|word| word.strip_prefix('v').unwrap_or(word) == version)
+/// The message without the trailers at its end, which say who signed it off or helped.
+fn without_trailers(message: &[u8]) -> &[u8] {
+    let mut message = message.trim_ascii_end();
+    loop {
+        let begin = message.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        let token = message[begin..].split(|byte| *byte == b':').next().unwrap_or_default();
+        let is_token = token.iter().all(|byte| byte.is_ascii_alphabetic() || *byte == b'-');
+        if !is_token || !token.to_ascii_lowercase().ends_with(b"-by") {
+            return message;
+        }
+        message = message[..begin].trim_ascii_end();
+    }
 }
 
 /// Why a line is not allowed on a page. `before` is the line above it.

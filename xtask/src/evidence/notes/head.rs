@@ -4,9 +4,10 @@ use serde::Serialize;
 
 use crate::inputs::config::Groups;
 use crate::inputs::people::is_updater;
+use crate::inputs::version::sets_version;
 use crate::tool::git::{Interner, LogEntry, announces_break, marks_break, tagged};
 
-use super::opening::{Opening, is_version};
+use super::opening::Opening;
 use super::revert::Revert;
 use super::vulnerability::{self, SECURITY};
 
@@ -167,7 +168,7 @@ impl<'a> Heads<'a> {
             return Read::typed(self.update, subject);
         }
         // Such a commit is the last one of many releases, and would be listed as the first of their changes.
-        let head = is_version(subject).then(|| self.of_head(SETS_VERSION)).flatten();
+        let head = sets_version(subject).then(|| self.of_head(SETS_VERSION)).flatten();
         let head = head.unwrap_or(Head::unknown(self.groups));
         Read { is_typed: false, ..Read::typed(head, subject) }
     }

@@ -1,10 +1,5 @@
 //! Subjects whose beginning tells their kind, but not in the form of Conventional Commits: an emoji of
-//! <https://gitmoji.dev>, or a type before a full-width colon. Also subjects that consist only of the version of a
-//! release.
-
-use semver::Version;
-
-use crate::tool::git::squashed;
+//! <https://gitmoji.dev>, or a type before a full-width colon.
 
 /// The type that each emoji stands for, with the name that forges give it. Emoji that do not say what a change means
 /// to a person who runs the service are left out.
@@ -42,12 +37,7 @@ const WIDE_COLON: char = '：';
 /// What may come between an emoji and the words: the variation selector for its coloured form, and blanks.
 const BETWEEN: [char; 2] = ['\u{fe0f}', ' '];
 
-/// The words before the version of a commit that only sets it.
-const RELEASING: [&str; 12] =
-    ["release", "version", "bump", "prepare", "publish", "tag", "set", "to", "for", "from", "new", "the"];
-
-/// The longest subject that only sets a version, and the longest name of an emoji, in bytes.
-const MAX_VERSION_LEN: usize = 80;
+/// The longest name of an emoji, in bytes.
 const MAX_NAME_LEN: usize = 40;
 
 /// How a subject begins.
@@ -79,23 +69,6 @@ impl<'a> Opening<'a> {
         }
         None
     }
-}
-
-/// Whether a commit only sets the version, as `npm version` and people write it.
-pub(super) fn is_version(subject: &str) -> bool {
-    // Most subjects are ruled out here, too.
-    let begins =
-        subject.bytes().next().is_some_and(|byte| byte.is_ascii_digit() || b"vVrRbBpPtTsS".contains(&byte));
-    if !begins || subject.len() > MAX_VERSION_LEN || !subject.contains('.') {
-        return false;
-    }
-    let subject = squashed(subject).map_or(subject, |(subject, _number)| subject);
-    let mut words = subject.split_whitespace().map(|word| word.trim_end_matches(':'));
-    let Some(last) = words.next_back() else { return false };
-    let version = |word: &str| Version::parse(word.strip_prefix(['v', 'V']).unwrap_or(word)).is_ok();
-    let releases =
-        |word: &str| RELEASING.iter().any(|known| known.eq_ignore_ascii_case(word)) || version(word);
-    version(last) && words.all(releases)
 }
 
 /// An emoji, or its name between colons.
@@ -147,7 +120,7 @@ fn wide(text: &str) -> Option<(&str, &str)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Opening, is_version};
+    use super::Opening;
 
     #[test]
     fn an_emoji_stands_for_a_type_and_may_precede_one() {
@@ -187,35 +160,6 @@ mod tests {
             ("：a", None),
         ] {
             assert_eq!(Opening::of(subject).and_then(|opening| opening.head), head, "{subject}");
-        }
-    }
-
-    #[test]
-    fn a_commit_that_only_sets_the_version_is_distinguished_from_other_commits() {
-        for subject in [
-            "1.2.0",
-            "v1.2.0",
-            "v1.2.0-rc.1",
-            "Release v1.2.0",
-            "release: 1.2.0",
-            "Version 1.2.0",
-            "Bump version to 1.2.0",
-            "Bump version from 1.1.0 to 1.2.0",
-            "Prepare for release 1.2.0",
-            "Release 1.2.0 (#12)",
-        ] {
-            assert!(is_version(subject), "{subject}");
-        }
-        for subject in [
-            "",
-            "Release",
-            "Bump express from 4.18.2 to 4.19.2",
-            "Support 1.2.0",
-            "1.2.0 is broken",
-            "Version 1.2",
-            "fix: 1.2.0",
-        ] {
-            assert!(!is_version(subject), "{subject}");
         }
     }
 }

@@ -13,12 +13,16 @@ fn a_tag_message_is_used_only_if_it_says_more_than_the_version() {
         "Release v1.2.0-rc.1.",
         "Release: 1.2.0-rc.1",
         "Version 1.2.0-rc.1\n",
+        "chore(release): 1.2.0-rc.1\n\nSigned-off-by: Ann <ann@example.org>\n",
+        "Signed-off-by: Ann <ann@example.org>",
     ] {
         assert_eq!(words(nothing), None, "{nothing}");
     }
     for text in ["Faster than ever.", "- one\n- two", "v1.2.0", "Release 1.2.0-rc.1 is faster"] {
         assert_eq!(words(&format!("{text}\n")).as_deref(), Some(text));
     }
+    let signed = "Faster.\n\nReviewed-by: Bob <b@x>\nSigned-off-by: Ann <ann@example.org>\n";
+    assert_eq!(words(signed).as_deref(), Some("Faster."));
     let unfit = words("Words.\n\n## Image\n").unwrap();
     assert!(
         unfit.starts_with("The message of the git tag is not shown here: line 3: ")
