@@ -41,6 +41,10 @@ const MAX_SIZE: usize = 60 << 10;
 /// the first sentences refer to them.
 const MAX_UPGRADE_SIZE: usize = 16 << 10;
 
+/// The room within that, in bytes, for what the lockfiles and Dockerfiles say and for the security fixes among the
+/// commits about dependencies. They have it however many changes are listed before them.
+const MAX_DEPENDENCIES_SIZE: usize = 12 << 10;
+
 /// The number of changes on the first screen: those that matter most to a person who runs the service. The others are
 /// collapsed.
 const HANDFUL: usize = 10;
@@ -84,6 +88,15 @@ struct Section<'a> {
     people: &'a People,
     /// How many commits revert each other.
     left_out: usize,
+}
+
+/// The folded list about dependencies.
+struct Dependencies<'a> {
+    summary: String,
+    /// The most important ones first.
+    entries: Vec<Entry<'a>>,
+    /// The room for those, in bytes.
+    reserved: usize,
 }
 
 /// The positions of the changes in each list: a long range is sorted once, and not searched for each list.
@@ -142,7 +155,9 @@ impl<'a> Section<'a> {
         let people = people::line(people);
         let mut upgrade = Page::new(repository, MAX_UPGRADE_SIZE);
         upgrade.list("Upgrade notes", &lines(&compared.upgrade));
-        let mut page = Page::new(repository, MAX_SIZE - people.len() - upgrade.text.len());
+        let dependencies = self.dependencies(repository);
+        let room = MAX_SIZE - people.len() - upgrade.text.len() - dependencies.reserved;
+        let mut page = Page::new(repository, room);
         if changes.is_empty() && *compared == Compared::default() {
             page.text += "No changes besides the version.\n";
         }
@@ -150,12 +165,7 @@ impl<'a> Section<'a> {
         page.add(&upgrade);
         let others = self.handful(&mut page);
         page.fold("More changes", others);
-        let mut dependencies = lines(&compared.dependencies);
-        dependencies.extend(self.entries(&places.dependencies));
-        // The first sentences announce these security fixes, and a reader has to find them.
-        let is_security = |at: &usize| self.changes[*at].group == Group::Security;
-        let with = if places.dependencies.iter().any(is_security) { " with security fixes" } else { "" };
-        page.fold(&format!("{DEPENDENCIES}{with}"), vec![(String::new(), dependencies)]);
+        page.fold_with_room(dependencies.reserved, &dependencies.summary, dependencies.entries);
         for (place, group) in groups.iter().enumerate().filter(|(_, group)| group.show == Show::Folded) {
             let entries = self.entries(&places.groups[place]);
             page.fold(&group.heading(), vec![(String::new(), entries)]);
@@ -179,6 +189,20 @@ impl<'a> Section<'a> {
             page.text += &format!("\n{people}\n");
         }
         page.text
+    }
+
+    fn dependencies(&self, repository: Option<&str>) -> Dependencies<'_> {
+        let (security, others): (Vec<usize>, _) =
+            self.places.dependencies.iter().partition(|at| self.changes[**at].group == Group::Security);
+        // The first sentences announce these security fixes, and a reader has to find them.
+        let with = if security.is_empty() { "" } else { " with security fixes" };
+        let summary = format!("{DEPENDENCIES}{with}");
+        let mut entries = lines(&self.compared.dependencies);
+        entries.extend(self.entries(&security));
+        let mut alone = Page::new(repository, MAX_DEPENDENCIES_SIZE);
+        alone.fold(&summary, vec![(String::new(), entries.clone())]);
+        entries.extend(self.entries(&others));
+        Dependencies { summary, entries, reserved: alone.text.len() }
     }
 
     fn breaking(&self) -> Vec<Entry<'_>> {

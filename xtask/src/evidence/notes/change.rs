@@ -70,9 +70,15 @@ impl<'a> Change<'a> {
     }
 
     /// The text below a heading that does not tell the type. A revert has its whole subject there, because it would
-    /// otherwise say the opposite.
+    /// otherwise say the opposite, and so has a change of a type that only the configuration knows.
     pub(super) fn text_elsewhere(&self) -> Cow<'a, str> {
-        self.revert.as_ref().map_or_else(|| self.text(), |revert| Cow::Borrowed(revert.whole))
+        let Self { entry, group, revert, .. } = self;
+        let subject = entry.message.title.as_deref().unwrap_or(&entry.message.subject);
+        match revert {
+            Some(revert) => Cow::Borrowed(revert.whole),
+            None if *group == Group::Others && subject.contains(": ") => Cow::Borrowed(subject),
+            None => self.text(),
+        }
     }
 
     /// What is gone, if the change is a revert that names it.
@@ -278,6 +284,8 @@ mod tests {
             let change = Change::of(&entry, &mut Heads::of(groups));
             assert_eq!((change.group, change.place, &*change.text()), (group, place, text), "{subject}");
             assert_eq!(change.breaking.is_some(), is_breaking, "{subject}");
+            let elsewhere = if group == Group::Others { subject } else { text };
+            assert_eq!(change.text_elsewhere(), elsewhere, "{subject}");
         }
         let config = example_with(r#"notes = { groups = [{ types = ["deps"], title = "D" }] }"#);
         let entry = entry("chore(deps): x");

@@ -37,16 +37,28 @@ const KINDS: [(Kind, &str); 6] = [
 ];
 
 /// First words that tell the kind of a change when its type does not.
-const VERBS: [(&str, Kind); 12] = [
+const VERBS: [(&str, Kind); 24] = [
     ("add", Kind::Added),
     ("adds", Kind::Added),
     ("added", Kind::Added),
+    ("change", Kind::Changed),
+    ("changes", Kind::Changed),
+    ("changed", Kind::Changed),
+    ("rename", Kind::Changed),
+    ("renames", Kind::Changed),
+    ("renamed", Kind::Changed),
     ("deprecate", Kind::Deprecated),
     ("deprecates", Kind::Deprecated),
     ("deprecated", Kind::Deprecated),
     ("remove", Kind::Removed),
     ("removes", Kind::Removed),
     ("removed", Kind::Removed),
+    ("delete", Kind::Removed),
+    ("deletes", Kind::Removed),
+    ("deleted", Kind::Removed),
+    ("drop", Kind::Removed),
+    ("drops", Kind::Removed),
+    ("dropped", Kind::Removed),
     ("fix", Kind::Fixed),
     ("fixes", Kind::Fixed),
     ("fixed", Kind::Fixed),
@@ -84,7 +96,7 @@ pub fn changelog(
 }
 
 fn body(repository: Option<&str>, section: &Section<'_>) -> String {
-    let mut page = Page::new(repository, MAX_SIZE);
+    let mut page = Page::new(repository, MAX_SIZE).marking_breaking();
     for (kind, heading) in KINDS {
         let of_kind =
             || section.changes.iter().filter(move |change| Kind::of(change, section.groups) == Some(kind));

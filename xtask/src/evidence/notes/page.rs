@@ -9,6 +9,8 @@ pub(super) struct Page<'a> {
     pub(super) text: String,
     /// Its largest size, in bytes.
     room: usize,
+    /// Whether each breaking change is marked as one, because no heading says so.
+    marks_breaking: bool,
     /// How many entries were left out: the first that did not fit, and all after it. So a reader can tell which
     /// entries are missing, and in a long range most entries are never rendered.
     pub(super) untold: usize,
@@ -33,7 +35,11 @@ pub(super) fn lines(lines: &[String]) -> Vec<Entry<'_>> {
 
 impl<'a> Page<'a> {
     pub(super) fn new(repository: Option<&'a str>, room: usize) -> Self {
-        Self { repository, text: String::new(), room, untold: 0 }
+        Self { repository, text: String::new(), room, marks_breaking: false, untold: 0 }
+    }
+
+    pub(super) fn marking_breaking(self) -> Self {
+        Self { marks_breaking: true, ..self }
     }
 
     /// Writes a list under a heading, if it is not empty and there is room.
@@ -91,6 +97,16 @@ impl<'a> Page<'a> {
         }
     }
 
+    /// As [`Page::fold`], for a list that has `reserved` bytes more than the page had so far: it is written even if
+    /// entries before it were left out.
+    pub(super) fn fold_with_room(&mut self, reserved: usize, summary: &str, list: Vec<Entry<'_>>) {
+        let untold = std::mem::take(&mut self.untold);
+        // The lists before it may end slightly above their room, with headings and closing tags.
+        self.room = self.room.max(self.text.len() + 1) + reserved;
+        self.fold(summary, vec![(String::new(), list)]);
+        self.untold += untold;
+    }
+
     fn entry(&self, entry: Entry<'_>) -> String {
         let (change, text) = match entry {
             Entry::Line(line) => return format!("- {line}\n"),
@@ -100,14 +116,15 @@ impl<'a> Page<'a> {
         };
         let commit = &change.entry.commit;
         let short = commit.short();
+        let mark = if self.marks_breaking && change.breaking.is_some() { "**Breaking:** " } else { "" };
         let mut entry = match (self.repository, change.pull_request(&text)) {
-            (None, _) => format!("- {} ({short})\n", as_written(&text)),
+            (None, _) => format!("- {mark}{} ({short})\n", as_written(&text)),
             (Some(repository), None) => {
-                format!("- {} ([{short}]({repository}/commit/{commit}))\n", as_written(&text))
+                format!("- {mark}{} ([{short}]({repository}/commit/{commit}))\n", as_written(&text))
             }
             (Some(repository), Some((text, number))) => {
                 let pull = format!("[#{number}]({repository}/pulls/{number})");
-                format!("- {} ({pull}, [{short}]({repository}/commit/{commit}))\n", as_written(text))
+                format!("- {mark}{} ({pull}, [{short}]({repository}/commit/{commit}))\n", as_written(text))
             }
         };
         for footer in change.breaking.into_iter().flatten().filter(|footer| !footer.is_empty()) {

@@ -39,6 +39,12 @@ fn notes_with(groups: &Groups, messages: &[&str], shapes: Option<Shapes>) -> Str
     Section::of(&history, groups).text(Some("https://forge.example.org/a/b"))
 }
 
+fn shape(dockerfile: &str) -> Shape {
+    let runtime = Part::Read(runtime::read(dockerfile));
+    let (packages, trial, offer, key) = (Part::Absent, Part::Absent, Part::Absent, Part::Absent);
+    Shape { packages, runtime, trial, offer, key }
+}
+
 #[test]
 fn changes_are_grouped_and_breaking_changes_come_first() {
     let text = notes(&[
@@ -158,11 +164,6 @@ fn a_long_range_is_cut_between_two_entries_and_the_rest_is_counted() {
 
 #[test]
 fn upgrade_notes_are_shown_however_long_the_breaking_changes_are() {
-    let shape = |dockerfile: &str| {
-        let runtime = Part::Read(runtime::read(dockerfile));
-        let (packages, trial, offer, key) = (Part::Absent, Part::Absent, Part::Absent, Part::Absent);
-        Shape { packages, runtime, trial, offer, key }
-    };
     let shapes = Shapes { before: shape("FROM x\nUSER 1"), after: shape("FROM x\nUSER 2") };
     let long = format!("feat!: a\n\n{}", format!("BREAKING CHANGE: {}\n", "words ".repeat(300)).repeat(8));
     let text = notes_with(&Groups::default(), &[&*long; 5], Some(shapes));
@@ -170,6 +171,22 @@ fn upgrade_notes_are_shown_however_long_the_breaking_changes_are() {
     let (breaking, rest) = text.split_once("\n### Upgrade notes\n\n- The user").unwrap();
     let listed = breaking.lines().filter(|line| line.starts_with("- `a`")).count();
     assert!(listed > 0 && rest.contains(&format!("And {} more.", 5 - listed)), "{rest}");
+}
+
+#[test]
+fn dependencies_and_their_security_fixes_are_shown_however_many_changes_there_are() {
+    let changes = vec![format!("fix: {}", "x".repeat(190)); 1000];
+    let mut messages: Vec<_> = changes.iter().map(String::as_str).collect();
+    messages.extend(["chore(deps): update a"; 200]);
+    messages.push("fix(deps): update b [SECURITY]");
+    let shapes = Shapes { before: shape("FROM x:1"), after: shape("FROM x:2") };
+    let text = notes_with(&Groups::default(), &messages, Some(shapes));
+    assert!(text.len() <= (60 << 10) + 100, "{}", text.len());
+    let (_, list) =
+        text.split_once("<details><summary>Dependencies with security fixes (202)</summary>\n\n").unwrap();
+    assert!(list.starts_with("- Base image `x:1` → `x:2`\n- `update b [SECURITY]` ("), "{list}");
+    let listed = text.lines().filter(|line| line.starts_with("- ")).count();
+    assert!(list.ends_with(&format!("</details>\n\nAnd {} more.\n", 1202 - listed)), "{list}");
 }
 
 #[test]

@@ -39,6 +39,8 @@ fn the_type_of_a_change_follows_from_its_head_or_its_first_word() {
         ("feat: remove the page", Some(Kind::Removed)),
         ("feat(api): deprecates v1", Some(Kind::Deprecated)),
         ("feat: fix what was new", Some(Kind::Added)),
+        ("feat!: drop Node 18", Some(Kind::Removed)),
+        ("feat: rename the page", Some(Kind::Changed)),
         ("fix: remove the leak", Some(Kind::Fixed)),
         ("perf: faster", Some(Kind::Changed)),
         ("security: add a check", Some(Kind::Security)),
@@ -82,7 +84,7 @@ fn a_section_lists_the_types_in_order_and_breaking_changes_first() {
         changelog(Some("https://x/a/b"), &Groups::default(), &"v1.2.0".parse().unwrap(), 86_399, &history);
     let link = format!("([aaaaaaaaaaaa](https://x/a/b/commit/{}))", "a".repeat(40));
     let expected = format!(
-        "## [1.2.0] - 1970-01-01\n\n### Added\n\n- `e` {link}\n  - `f`\n- `a <b> @x` {link}\n\n### Changed\n\n- `words` {link}\n\
+        "## [1.2.0] - 1970-01-01\n\n### Added\n\n- **Breaking:** `e` {link}\n  - `f`\n- `a <b> @x` {link}\n\n### Changed\n\n- `words` {link}\n\
          - `d` {link}\n\n### Fixed\n\n- `b` {link}\n\n### Security\n\n- `g [SECURITY]` {link}\n\n[1.2.0]: https://x/a/b/compare/v1.1.0...v1.2.0\n"
     );
     assert_eq!(section, expected);
@@ -93,7 +95,7 @@ fn a_revert_is_listed_as_removed_or_with_its_whole_subject() {
     let history =
         history(Some("v1.1.0"), &["Revert \"feat: a\"", "Revert \"fix: b\"", "Reapply \"feat!: c\""]);
     let section = changelog(None, &Groups::default(), &"v1.2.0".parse().unwrap(), 0, &history);
-    let expected = "## [1.2.0] - 1970-01-01\n\n### Changed\n\n- `Reapply \"feat!: c\"` (aaaaaaaaaaaa)\n\
+    let expected = "## [1.2.0] - 1970-01-01\n\n### Changed\n\n- **Breaking:** `Reapply \"feat!: c\"` (aaaaaaaaaaaa)\n\
                     - `Revert \"fix: b\"` (aaaaaaaaaaaa)\n\n### Removed\n\n- `feat: a` (aaaaaaaaaaaa)\n";
     assert_eq!(section, expected);
 }
