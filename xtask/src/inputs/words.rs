@@ -93,7 +93,11 @@ fn is_blank(line: &str) -> bool {
 pub fn of_tag(tag: &ReleaseTag, message: &[u8]) -> Option<String> {
     match read(without_trailers(message)) {
         Ok(text) if names_only(&text, tag.version()) => None,
-        Ok(text) => Some(text),
+        // The page itself has the version.
+        Ok(text) => match text.split_once("\n\n") {
+            Some((title, words)) if names_only(title, tag.version()) => Some(words.trim_start().to_owned()),
+            _ => Some(text),
+        },
         Err(error) => Some(format!("The message of the git tag is not shown here: {error:#}.")),
     }
 }

@@ -21,6 +21,7 @@ fn a_tag_message_is_used_only_if_it_says_more_than_the_version() {
     for text in ["Faster than ever.", "- one\n- two", "v1.2.0", "Release 1.2.0-rc.1 is faster"] {
         assert_eq!(words(&format!("{text}\n")).as_deref(), Some(text));
     }
+    assert_eq!(words("Release 1.2.0-rc.1\n\nFaster.\n\n- one\n").as_deref(), Some("Faster.\n\n- one"));
     let signed = "Faster.\n\nReviewed-by: Bob <b@x>\nSigned-off-by: Ann <ann@example.org>\n";
     assert_eq!(words(signed).as_deref(), Some("Faster."));
     let unfit = words("Words.\n\n## Image\n").unwrap();
