@@ -140,7 +140,7 @@ impl Contents {
     /// Whether node is one of the system's packages, whose list has its version.
     #[must_use]
     pub fn has_packaged_node(&self) -> bool {
-        self.system.iter().any(|package| matches!(package.name.as_str(), "nodejs" | "nodejs-current"))
+        self.system.iter().any(OsPackage::is_node)
     }
 
     /// Whether `layer` is above the base image's layers. True if that is unknown.

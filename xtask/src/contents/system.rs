@@ -25,6 +25,12 @@ pub struct OsPackage {
 }
 
 impl OsPackage {
+    /// Whether it is node.
+    #[must_use]
+    pub fn is_node(&self) -> bool {
+        matches!(self.name.as_str(), "nodejs" | "nodejs-current")
+    }
+
     /// About how many bytes of memory it takes.
     pub(super) fn size(&self) -> usize {
         let optional = [&self.architecture, &self.source, &self.source_version, &self.license];

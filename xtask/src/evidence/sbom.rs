@@ -3,11 +3,13 @@
 //! commit gives the same bytes on every machine.
 
 mod component;
+mod graph;
 mod license;
 pub mod purl;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
@@ -25,6 +27,7 @@ use crate::process::time::rfc3339;
 use crate::tool::git::Commit;
 
 use component::Component;
+use graph::Graph;
 
 /// What is recorded as not read if the base image has no list of packages.
 const SYSTEM: &str = "system packages";
@@ -79,9 +82,13 @@ pub fn of(release: &Release<'_>, contents: &[Contents]) -> Result<Value> {
 /// The SBOM of `subject`, whose image has these `platforms`.
 #[must_use]
 pub fn document(subject: &Subject<'_>, platforms: &[PlatformImage<'_>]) -> Value {
-    let mut components: BTreeMap<String, Component> = BTreeMap::new();
+    let version = subject.tag.version().to_string();
+    let reference = format!("{}@{version}", subject.title);
+    let (mut components, mut graph) = (BTreeMap::<String, Component>::new(), Graph::default());
     for platform in platforms {
-        for component in component::of(platform) {
+        let all = component::of(platform);
+        graph.add(&reference, platform, &all);
+        for component in all {
             match components.get_mut(&component.reference) {
                 Some(known) => known.add(component),
                 None => drop(components.insert(component.reference.clone(), component)),
@@ -90,8 +97,6 @@ pub fn document(subject: &Subject<'_>, platforms: &[PlatformImage<'_>]) -> Value
     }
     let names: Vec<_> = platforms.iter().map(|platform| platform.contents.platform.as_str()).collect();
     let components: Vec<_> = components.values().map(|component| component.json(&names)).collect();
-    let version = subject.tag.version().to_string();
-    let reference = format!("{}@{version}", subject.title);
     let mut metadata = json!({
         "timestamp": rfc3339(subject.time),
         // Without the tool's version, which differs between machines and is not a fact about the software.
@@ -115,7 +120,22 @@ pub fn document(subject: &Subject<'_>, platforms: &[PlatformImage<'_>]) -> Value
         "version": 1,
         "metadata": metadata,
         "components": components,
+        GRAPH: graph.json(),
     })
+}
+
+/// The field that says which component needs which. SBOMs of the first form have none.
+const GRAPH: &str = "dependencies";
+
+/// The `expected` SBOM in the form of `found`, which may be older.
+#[must_use]
+pub fn in_form_of<'a>(found: &Value, expected: &'a Value) -> Cow<'a, Value> {
+    let Some(fields) = expected.as_object().filter(|_| found.get(GRAPH).is_none()) else {
+        return Cow::Borrowed(expected);
+    };
+    let mut fields = fields.clone();
+    fields.remove(GRAPH);
+    Cow::Owned(Value::Object(fields))
 }
 
 /// Whether the base image has programs but no list of packages.

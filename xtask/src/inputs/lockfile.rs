@@ -43,6 +43,8 @@ pub use target::{Libc, Target};
 /// An entry of the lockfile that is installed for some platform.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Locked {
+    /// Its path in the lockfile, such as `node_modules/fastify`.
+    pub path: String,
     /// The package's own name, even if it is installed under another one.
     pub name: String,
     /// Its exact version; empty for local code without one.
@@ -97,6 +99,15 @@ impl Lockfile {
         Ok(chosen)
     }
 
+    /// What each package needs, without development dependencies, by path as in [`Lockfile::installed`]. The service
+    /// itself has an empty path. An optional dependency or peer is listed whether or not it is installed.
+    #[must_use]
+    pub fn needs(&self) -> BTreeMap<String, Vec<String>> {
+        let graph = self.graph();
+        let paths = self.lock.packages.keys();
+        paths.map(|path| (path.clone(), graph.needed_by(path).map(str::to_owned).collect())).collect()
+    }
+
     /// The packages that may be present in addition to [`Lockfile::installed`]. They fit the platform, and either came
     /// in an installed package's archive, or some versions of npm leave them in place although everything that depends
     /// on them is omitted.
@@ -138,6 +149,7 @@ impl Lockfile {
     fn locked(&self, path: &str, optional: bool) -> (String, Locked) {
         let entry = &self.lock.packages[path];
         let locked = Locked {
+            path: path.to_owned(),
             name: package_name(path, entry),
             version: entry.version.clone().unwrap_or_default(),
             integrity: entry.integrity.clone(),

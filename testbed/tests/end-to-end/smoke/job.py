@@ -1,5 +1,5 @@
-"""Acts like a job in a container: it has its own network, in which the registry's address leads to the registry, and no
-other port of the engine's machine is reachable. Usage: job.py SOCKET PORT PROGRAM ARGUMENT..."""
+"""Acts like a job in a container: it has its own network, in which only the named ports lead somewhere, each to a
+socket of the engine's machine. Usage: job.py PORT=SOCKET... -- PROGRAM ARGUMENT..."""
 
 import fcntl
 import socket
@@ -33,9 +33,11 @@ def serve(listener, path):
         forward(listener.accept()[0], path)
 
 
-path, port, *command = sys.argv[1:]
+end = sys.argv.index("--")
+ports, command = sys.argv[1:end], sys.argv[end + 1 :]
 with socket.socket() as any_socket:
     fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", UP_AND_RUNNING))
-listener = socket.create_server(("127.0.0.1", int(port)))
-threading.Thread(target=serve, args=(listener, path), daemon=True).start()
+for port, path in (pair.split("=", 1) for pair in ports):
+    listener = socket.create_server(("127.0.0.1", int(port)))
+    threading.Thread(target=serve, args=(listener, path), daemon=True).start()
 sys.exit(subprocess.run(command).returncode)

@@ -18,6 +18,10 @@ const LOCAL: (&str, &str) = ("xtask:local", "true");
 pub(super) struct Component {
     /// Its `bom-ref`, which is the same wherever the component is the same.
     pub(super) reference: String,
+    /// Its path in the lockfile, if it comes from there.
+    pub(super) locked: Option<String>,
+    /// Whether it is node itself.
+    pub(super) is_node: bool,
     kind: &'static str,
     name: String,
     version: Option<String>,
@@ -37,6 +41,8 @@ impl Component {
     fn new(kind: &'static str, name: &str, version: Option<&str>, reference: String) -> Self {
         Self {
             reference,
+            locked: None,
+            is_node: false,
             kind,
             name: name.to_owned(),
             version: version.map(str::to_owned),
@@ -128,6 +134,7 @@ fn npm(package: &NpmPackage, locked: Option<&Locked>) -> Component {
         component.purl = Some(url);
     }
     component.hash = hash;
+    component.locked = locked.map(|locked| locked.path.clone());
     component.license.clone_from(&package.manifest.license);
     component.places.insert(format!("/{}", package.path));
     component
@@ -140,6 +147,7 @@ fn bundled(locked: &Locked) -> Component {
     let reference = if locked.local { format!("{url}#local") } else { url.clone() };
     let mut component = Component::new("library", &locked.name, version, reference);
     component.hash = locked.integrity.as_deref().and_then(sha512);
+    component.locked = Some(locked.path.clone());
     component.properties.insert(("xtask:bundled", "true"));
     if locked.local {
         component.properties.insert(LOCAL);
@@ -152,13 +160,19 @@ fn bundled(locked: &Locked) -> Component {
 /// What the build used from an archive instead of running a package's install script.
 fn prebuilt(native: &Native, archive: &Archive) -> Component {
     let Native { package, version, .. } = native;
-    let of_version = version.as_ref().map(|version| format!("@{version}")).unwrap_or_default();
-    let reference = format!("native:{package}{of_version}:{}", archive.platform);
+    let reference = reference_of_archive(native, archive);
     let mut component =
         Component::new("file", &format!("{package} (prebuilt)"), version.as_deref(), reference);
     component.hash = Some(("SHA-256", archive.sha256.hex().to_owned()));
     component.distribution = Some(archive.url.to_string());
     component
+}
+
+/// The `bom-ref` of such an archive.
+pub(super) fn reference_of_archive(native: &Native, archive: &Archive) -> String {
+    let Native { package, version, .. } = native;
+    let of_version = version.as_ref().map(|version| format!("@{version}")).unwrap_or_default();
+    format!("native:{package}{of_version}:{}", archive.platform)
 }
 
 fn system(contents: &Contents) -> Vec<Component> {
@@ -175,6 +189,7 @@ fn system(contents: &Contents) -> Vec<Component> {
         let mut component = Component::new("library", &package.name, Some(&package.version), url.clone());
         component.purl = Some(url);
         component.license.clone_from(&package.license);
+        component.is_node = package.is_node();
         components.push(component);
     }
     components
@@ -189,6 +204,7 @@ fn node(contents: &Contents) -> Option<Component> {
     let url = purl::node(version);
     let unread = version.is_none().then_some(("xtask:not-read", "version"));
     let mut component = Component::new("application", "node", version, url.clone());
+    component.is_node = true;
     component.purl = Some(url);
     component.cpe = version.map(|version| format!("cpe:2.3:a:nodejs:node.js:{version}:*:*:*:*:*:*:*"));
     component.license = Some("MIT".to_owned());

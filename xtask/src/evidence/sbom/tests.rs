@@ -1,5 +1,7 @@
 //! The SBOM of small images.
 
+mod needs;
+
 use super::{PlatformImage, Subject, difference, document, license, purl, render};
 use crate::contents::elf::Elf;
 use crate::contents::image::{Contents, ElfFile, NpmPackage};
@@ -243,6 +245,9 @@ fn a_prebuilt_archive_is_listed_with_its_digest_and_its_platform() {
         "properties": [{"name": "xtask:platform", "value": "linux/arm64"}],
     });
     assert_eq!(find(&sbom, "native:a:linux/arm64"), &expected);
+    let of_a =
+        needs::needs(&sbom).into_iter().find(|(component, _)| *component == "pkg:npm/a@1.2.0#unhashed");
+    assert_eq!(of_a.unwrap().1, ["native:a:linux/arm64", "pkg:npm/%40s/b@3.0.0#unhashed"]);
     for (version, bytes) in [("2.0.0", b"2"), ("3.0.0", b"3")] {
         let found = find(&sbom, &format!("native:a@{version}:linux/arm64"));
         assert_eq!(found["version"], version);

@@ -18,6 +18,7 @@ fn platform(text: &str) -> Platform {
 /// Packages on both platforms: `a` with a script, and `b` without one.
 fn installed() -> Installed {
     let locked = |name: &str, has_install_script| Locked {
+        path: format!("node_modules/{name}"),
         name: name.to_owned(),
         version: "1.0.0".to_owned(),
         integrity: None,
