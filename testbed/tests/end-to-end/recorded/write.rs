@@ -10,7 +10,10 @@ use anyhow::{Context as _, Result, ensure};
 use flate2::{Compression, GzBuilder};
 use serde_json::{Value, json};
 use testbed::readable::{payloads, telling_lines};
+use xtask::contents::budget::Budget;
 use xtask::contents::cache::Cache;
+use xtask::contents::facts::LayerFacts;
+use xtask::contents::layer;
 use xtask::evidence::attached::Kind;
 use xtask::evidence::bundle;
 use xtask::evidence::commands::{test_result_command, verify_commands};
@@ -22,6 +25,7 @@ use xtask::inputs::config::{Config, MANIFEST};
 use xtask::inputs::release::Release;
 use xtask::inputs::source::Source;
 use xtask::inputs::{Inputs, PUBLIC_KEY};
+use xtask::oci::manifest::ImageManifest;
 use xtask::oci::reference::{Digest, Tag};
 use xtask::oci::registry::{Client, Wanted};
 use xtask::process::Runner;
@@ -48,10 +52,25 @@ impl Place<'_> {
         fs::write(&file, bytes).with_context(|| format!("writing `{}`", file.display()))
     }
 
+    fn layer(&self, digest: &Digest, facts: &LayerFacts) -> Result<()> {
+        // Without a name or a time, so that the same facts give the same bytes.
+        let mut file = GzBuilder::new().write(Vec::new(), Compression::best());
+        file.write_all(&serde_json::to_vec(facts)?)?;
+        self.write(&name_of_layer(digest), &file.finish()?)
+    }
+
+    fn has_layer(&self, digest: &Digest) -> bool {
+        self.0.join(name_of_layer(digest)).exists()
+    }
+
     fn blob(&self, digest: &Digest, bytes: &[u8]) -> Result<()> {
         ensure!(&Digest::of(bytes) == digest, "the bytes do not have the digest `{digest}`");
         self.write(&format!("blobs/sha256-{}", digest.hex()), bytes)
     }
+}
+
+fn name_of_layer(digest: &Digest) -> String {
+    format!("layers/sha256-{}.json.gz", digest.hex())
 }
 
 /// Records the release of `project` in `dir`.
@@ -90,7 +109,8 @@ pub(super) fn record(project: &Project, dir: &Path) -> Result<()> {
     attached(&client, &place, &index.digest, Kind::Attestations)?;
     bundles(&client, &place, &index.digest)?;
     cosign(project, &place, &release, &index.digest, &platforms)?;
-    layers(project, &place)?;
+    base(project, &place)?;
+    own_layers(&client, &place, &platforms)?;
 
     let mut tags = BTreeMap::new();
     for tag in client.tags()? {
@@ -204,8 +224,8 @@ fn cosign(
     Ok(())
 }
 
-/// Records what `verify` caches: its facts about the layers, and the manifests of the base image.
-fn layers(project: &Project, place: &Place<'_>) -> Result<()> {
+/// Records what `verify` caches: the manifests of the base image, and its facts about that image's layers.
+fn base(project: &Project, place: &Place<'_>) -> Result<()> {
     let kept = TempDir::new()?;
     let home = text(kept.path())?;
     Xtask::new(&project.checkout, &["verify", TAG]).env("XDG_CACHE_HOME", home).run()?.success()?;
@@ -218,15 +238,28 @@ fn layers(project: &Project, place: &Place<'_>) -> Result<()> {
         names?.iter().map(|name| name.replace('-', ":").parse()).collect()
     };
     for digest in digests("layers")? {
-        let facts = cache.layer(&digest).with_context(|| format!("`{digest}` was not kept"))?;
-        // Without a name or a time, so that the same facts give the same bytes.
-        let mut file = GzBuilder::new().write(Vec::new(), Compression::best());
-        file.write_all(&serde_json::to_vec(&facts)?)?;
-        place.write(&format!("layers/sha256-{}.json.gz", digest.hex()), &file.finish()?)?;
+        place.layer(&digest, &cache.layer(&digest).with_context(|| format!("`{digest}` was not kept"))?)?;
     }
     for digest in digests("manifests")? {
         let bytes = cache.manifest(&digest).with_context(|| format!("`{digest}` was not kept"))?;
         place.write(&format!("base/sha256-{}", digest.hex()), &bytes)?;
+    }
+    Ok(())
+}
+
+/// Records the facts about the layers of the `platforms` that are not the base image's, as `verify` reads them each
+/// time.
+fn own_layers(client: &Client, place: &Place<'_>, platforms: &[Digest]) -> Result<()> {
+    for platform in platforms {
+        for layer in ImageManifest::parse(&client.known_manifest(platform)?.bytes)?.layers {
+            if !place.has_layer(&layer.digest) {
+                let bytes =
+                    client.batch(&[Wanted::Blob(layer.digest.clone())]).pop().context("no answer")??;
+                let bytes = bytes.context("there is no layer")?.into_bytes();
+                let compression = layer::Compression::of(&layer.media_type)?;
+                place.layer(&layer.digest, &layer::read(&*bytes, compression, &Budget::of_image())?)?;
+            }
+        }
     }
     Ok(())
 }
