@@ -106,6 +106,14 @@ pub(super) const LIES: &[Lie] = &[
         unchecked: &[],
     },
     Lie {
+        name: "SBOM in which something needs less, and a provenance that names it",
+        tell: |world| {
+            world.change_both(|sbom| sbom["dependencies"][0]["dependsOn"] = json!([]));
+        },
+        wrong: &["sbom.components"],
+        unchecked: &[],
+    },
+    Lie {
         name: "SBOM of another version of CycloneDX, and a provenance that names it",
         tell: |world| world.change_both(|sbom| sbom["specVersion"] = "1.4".into()),
         wrong: &["sbom.components"],
