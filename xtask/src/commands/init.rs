@@ -192,7 +192,11 @@ fn write(survey: &Survey, file: &File) -> Result<()> {
             return beside(survey, file);
         }
         if found != file.text {
-            stderr::line(format_args!("kept     {}: it is yours", file.path));
+            stderr::line(format_args!(
+                "kept     {}: it is yours{}",
+                file.path,
+                files::advice(&file.path, &found)
+            ));
         }
         return Ok(());
     }

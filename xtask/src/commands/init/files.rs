@@ -68,13 +68,24 @@ pub(super) fn ours(config: &Config, runner: Option<&str>) -> Result<Vec<File>> {
     let runs_on = |label: &str| format!("runs-on: {label}\n");
     let release = release.replace(&runs_on(RUNNER), &runs_on(runner.unwrap_or(RUNNER)));
     Ok(vec![
-        file(".cargo/config.toml", ALIAS.to_owned()),
+        file(CARGO_CONFIG, ALIAS.to_owned()),
         file("rust-toolchain.toml", TOOLCHAIN.to_owned()),
         file(".forgejo/workflows/ci.yml", CI.to_owned()),
         file(RELEASE_WORKFLOW, release),
         file("renovate.json", renovate()),
-        file("docs/verifying.md", verifying::page(config)?),
+        file(VERIFYING, verifying::page(config)?),
     ])
+}
+
+/// What the existing file at `path` needs for a release, in words after its name; empty if nothing is known.
+pub(super) fn advice(path: &str, found: &str) -> &'static str {
+    match path {
+        CARGO_CONFIG if !found.lines().any(|line| line.trim_start().starts_with("xtask")) => {
+            "; for `cargo xtask`, add `xtask = \"run --quiet --locked --package release --\"` to its `[alias]`"
+        }
+        VERIFYING => "; every release page links to it, so it has to say how to verify an image",
+        _ => "",
+    }
 }
 
 const MAIN: &str =
@@ -84,6 +95,9 @@ fn main() -> std::process::ExitCode {
     xtask::main()
 }
 ";
+
+const CARGO_CONFIG: &str = ".cargo/config.toml";
+const VERIFYING: &str = "docs/verifying.md";
 
 const ALIAS: &str = "[alias]
 xtask = \"run --quiet --locked --package release --\"
@@ -212,7 +226,7 @@ pub(super) fn comparable(text: &str) -> String {
 mod tests {
     use serde_json::Value;
 
-    use super::{RELEASE_WORKFLOW, compose, ours};
+    use super::{ALIAS, CARGO_CONFIG, RELEASE_WORKFLOW, VERIFYING, advice, compose, ours};
     use crate::commands::init::survey::Survey;
     use crate::commands::init::survey::tests::example as surveyed;
     use crate::inputs::config::tests::example;
@@ -227,6 +241,15 @@ mod tests {
                 assert!(label.is_none_or(|label| label == expected), "{}: {label:?}", file.path);
             }
         }
+    }
+
+    #[test]
+    fn an_existing_file_that_a_release_needs_in_another_form_gets_advice() {
+        assert!(advice(CARGO_CONFIG, "[alias]\nb = \"build\"\n").contains("add `xtask = "));
+        assert_eq!(advice(CARGO_CONFIG, "[alias]\nxtask = \"run\"\n"), "");
+        assert!(advice(VERIFYING, "# Mine\n").contains("has to say how to verify"));
+        assert!(advice("renovate.json", "{}").is_empty());
+        assert!(advice(CARGO_CONFIG, "").contains(ALIAS.lines().nth(1).unwrap()));
     }
 
     #[test]
