@@ -17,7 +17,7 @@ use crate::process::file;
 use crate::process::temp_dir::TempDir;
 
 /// To be raised whenever the facts that are read from a layer change: [`LayerFacts`] or the code that fills it.
-const FORMAT: u32 = 5;
+const FORMAT: u32 = 6;
 
 /// Enough for the facts of two million files.
 const MAX_SIZE: u64 = 512 << 20;

@@ -38,6 +38,15 @@ const PT_LOAD: u32 = 1;
 const DT_NEEDED: u64 = 1;
 const DT_STRTAB: u64 = 5;
 
+/// The values of `EI_OSABI` for Linux: System V's, which most compilers write, and GNU's. Older compilers for ARM write
+/// that of the processor.
+const LINUX: [u8; 2] = [0, 3];
+const ARM: u16 = 40;
+const OF_ARM: u8 = 97;
+
+/// The interpreters of FreeBSD and NetBSD, of OpenBSD, and of Android.
+const FOREIGN_INTERPRETERS: [&str; 3] = ["/libexec/", "/usr/libexec/", "/system/bin/linker"];
+
 /// What one ELF file says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Elf {
@@ -49,6 +58,9 @@ pub struct Elf {
     pub is_big_endian: bool,
     /// The C library with which it is linked, if its interpreter or the libraries that it needs show that.
     pub libc: Option<Libc>,
+    /// Whether it is for another system than Linux, such as FreeBSD or Android, as far as it shows that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_foreign: bool,
 }
 
 impl Elf {
@@ -80,7 +92,9 @@ impl Elf {
     fn of(parts: &Parts) -> Option<Self> {
         let file = File::of(parts)?;
         let machine = u16::try_from(file.number(18, 2)?).ok()?;
-        Some(Self { machine, is_64: file.is_64, is_big_endian: file.is_big_endian, libc: file.libc() })
+        let is_foreign = file.is_foreign(machine);
+        let libc = file.libc().filter(|_| !is_foreign);
+        Some(Self { machine, is_64: file.is_64, is_big_endian: file.is_big_endian, libc, is_foreign })
     }
 }
 
@@ -126,6 +140,15 @@ pub fn libc_of(name: &str) -> Option<Libc> {
     } else {
         None
     }
+}
+
+/// Whether a library that a file needs shows that the file is for another system: the BSDs count the versions of their
+/// C library in its name, and Android's has the name of musl's.
+fn shows_other_system(names: &[&str]) -> bool {
+    const OF_ANDROID: [&str; 3] = ["libdl.so", "libm.so", "liblog.so"];
+    let is_bsd = |name: &&str| name.starts_with("libc.so.") && libc_of(name).is_none();
+    names.iter().any(is_bsd)
+        || (names.contains(&"libc.so") && names.iter().any(|name| OF_ANDROID.contains(name)))
 }
 
 /// A segment of the file, from the program header.
@@ -214,9 +237,24 @@ impl<'a> File<'a> {
     }
 
     fn libc_of_interpreter(&self, segments: &[Segment]) -> Option<Libc> {
-        let segment = segments.iter().find(|segment| segment.kind == PT_INTERP)?;
-        let path = self.text(segment.offset, MAX_PATH_LEN)?;
+        let path = self.interpreter(segments)?;
         libc_of(path.rsplit('/').next().unwrap_or(path))
+    }
+
+    fn interpreter(&self, segments: &[Segment]) -> Option<&'a str> {
+        let segment = segments.iter().find(|segment| segment.kind == PT_INTERP)?;
+        self.text(segment.offset, MAX_PATH_LEN)
+    }
+
+    /// Whether it is for another system, by the header, the interpreter or the needed libraries.
+    fn is_foreign(&self, machine: u16) -> bool {
+        let abi = self.parts.slice(7, 1).map_or(0, |abi| abi[0]);
+        let is_linux = LINUX.contains(&abi) || (machine == ARM && abi == OF_ARM);
+        let Some(segments) = self.segments().filter(|_| is_linux) else { return !is_linux };
+        let is_foreign = |path: &str| FOREIGN_INTERPRETERS.iter().any(|known| path.starts_with(known));
+        let names = self.needed_libraries(&segments).unwrap_or_default();
+        let names: Vec<_> = names.iter().filter_map(|name| self.text(*name, MAX_NAME_LEN)).collect();
+        self.interpreter(&segments).is_some_and(is_foreign) || shows_other_system(&names)
     }
 
     /// The offsets of the names of the needed libraries in the file.

@@ -45,6 +45,8 @@ pub struct LayerFacts {
 pub enum Fact {
     /// An ELF file.
     Elf(Elf),
+    /// A native module of Node.js in the format of another system.
+    Module(System),
     /// A `package.json`.
     Manifest(PackageJson),
     /// A symbolic link in a `node_modules` directory, with its target as written.
@@ -61,6 +63,31 @@ pub enum Fact {
     Loader(Libc),
     /// A list of installed packages that this program cannot read: RPM's.
     Unread,
+}
+
+/// A system whose programs are no ELF files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum System {
+    /// macOS: Mach-O.
+    MacOs,
+    /// Windows: PE.
+    Windows,
+}
+
+impl System {
+    /// The system by the first four bytes of a file (Apple's `mach-o/loader.h` and `mach-o/fat.h`; Microsoft's "PE
+    /// Format", "MS-DOS Stub").
+    #[must_use]
+    pub fn of(begin: &[u8]) -> Option<Self> {
+        match begin {
+            [0xfe, 0xed, 0xfa, 0xce | 0xcf] | [0xce | 0xcf, 0xfa, 0xed, 0xfe] | [0xca, 0xfe, 0xba, 0xbe] => {
+                Some(Self::MacOs)
+            }
+            [b'M', b'Z', ..] => Some(Self::Windows),
+            _ => None,
+        }
+    }
 }
 
 impl LayerFacts {
@@ -88,7 +115,12 @@ impl Fact {
             }
             Self::Debian(packages) | Self::Alpine(packages) => packages.iter().map(OsPackage::size).sum(),
             Self::Link(target) => target.len(),
-            Self::Elf(_) | Self::Symlink | Self::OsRelease(_) | Self::Loader(_) | Self::Unread => 0,
+            Self::Elf(_)
+            | Self::Module(_)
+            | Self::Symlink
+            | Self::OsRelease(_)
+            | Self::Loader(_)
+            | Self::Unread => 0,
         }
     }
 }

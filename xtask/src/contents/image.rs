@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Result;
 
 use super::elf::Elf;
-use super::facts::{Fact, LayerFacts};
+use super::facts::{Fact, LayerFacts, System};
 use super::npm::{self, PackageJson, Place};
 use super::system::{OsPackage, OsRelease};
 use crate::inputs::lockfile::Libc;
@@ -41,6 +41,8 @@ pub struct Contents {
     pub node_version: Option<String>,
     /// All ELF files except the loaders, sorted by path.
     pub elf: Vec<ElfFile>,
+    /// Native modules in the format of another system, sorted by path, each with its layer.
+    pub modules: Vec<(String, System, usize)>,
     /// The C libraries for which there is a loader.
     pub libcs: BTreeSet<Libc>,
 }
@@ -107,6 +109,7 @@ impl Contents {
             node: Vec::new(),
             node_version,
             elf: Vec::new(),
+            modules: Vec::new(),
             libcs: BTreeSet::new(),
         };
         for (path, (layer, fact)) in seen {
@@ -120,6 +123,7 @@ impl Contents {
                     }
                     contents.elf.push(ElfFile { path, elf: elf.clone(), layer });
                 }
+                Fact::Module(system) => contents.modules.push((path, *system, layer)),
                 Fact::Debian(packages) | Fact::Alpine(packages) => {
                     contents.system.extend(packages.iter().cloned());
                     contents.is_alpine |= matches!(fact, Fact::Alpine(_));

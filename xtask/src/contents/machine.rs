@@ -1,6 +1,7 @@
 //! Prevents the release of a wrong binary: every ELF file above the base image must be for the image's platform and its
 //! C library.
 
+mod modules;
 #[cfg(test)]
 mod tests;
 
@@ -69,11 +70,13 @@ impl Expected {
         Some(Self { machine, is_64, is_big_endian, words })
     }
 
-    fn fits(&self, elf: &Elf, libcs: &BTreeSet<Libc>) -> bool {
+    fn fits(&self, file: &ElfFile, libcs: &BTreeSet<Libc>) -> bool {
+        let elf = &file.elf;
+        let is_foreign = elf.is_foreign || names_other_system(&file.path);
         let libc = elf.libc.is_none_or(|libc| libcs.is_empty() || libcs.contains(&libc));
         let same =
             (elf.machine, elf.is_64, elf.is_big_endian) == (self.machine, self.is_64, self.is_big_endian);
-        (same && libc) || NO_PROCESSOR.contains(&elf.machine)
+        (same && libc && !is_foreign) || NO_PROCESSOR.contains(&elf.machine)
     }
 }
 
@@ -91,14 +94,14 @@ pub fn check(contents: &Contents) -> Result<String, Wrong> {
             Err(Wrong::Unknown(platform))
         };
     };
-    let (right, others): (Vec<_>, Vec<_>) =
-        above().partition(|file| expected.fits(&file.elf, &contents.libcs));
+    let (right, others): (Vec<_>, Vec<_>) = above().partition(|file| expected.fits(file, &contents.libcs));
     let right: BTreeSet<_> = right.iter().map(|file| file.path.as_str()).collect();
     let (spare, wrong): (Vec<_>, Vec<_>) =
         others.into_iter().partition(|file| is_spare(&file.path, &right, &expected, contents));
-    if !wrong.is_empty() {
-        let files = wrong.iter().take(SHOWN).map(|file| describe(file, &right)).collect();
-        let more = wrong.len().saturating_sub(SHOWN);
+    let modules = modules::wrong(contents, &right);
+    if !wrong.is_empty() || !modules.is_empty() {
+        let more = (wrong.len() + modules.len()).saturating_sub(SHOWN);
+        let files = wrong.into_iter().map(|file| describe(file, &right)).chain(modules).take(SHOWN).collect();
         let libcs: Vec<_> = contents.libcs.iter().map(|libc| libc.as_str()).collect();
         let cpu = expected.words.first().copied().unwrap_or("…");
         let libc = if let [libc] = libcs[..] { libc } else { "…" };
@@ -180,6 +183,7 @@ fn name(elf: &Elf) -> String {
     }
     match elf.libc {
         Some(libc) => format!("{name} with {}", libc.as_str()),
+        None if elf.is_foreign => format!("{name} of another system than Linux"),
         None => name,
     }
 }
@@ -210,6 +214,13 @@ fn has_beside(paths: &BTreeSet<&str>, directory: &str, entry: &str) -> bool {
         (Included(&*end(entry)), Excluded(&*end(directory))),
     ];
     ranges.into_iter().any(|range| paths.range::<str, _>(range).next().is_some())
+}
+
+/// Whether the path of a file in its package says that it is for another system. The file itself may not show it:
+/// modules for OpenBSD name no library.
+fn names_other_system(path: &str) -> bool {
+    let within = npm::package_of(path).map_or("", |package| &path[package.len()..]).to_ascii_lowercase();
+    within.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| OTHER_SYSTEMS.contains(&word))
 }
 
 fn names_another(part: &str, expected: &Expected, contents: &Contents) -> bool {

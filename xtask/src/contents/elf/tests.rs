@@ -75,8 +75,37 @@ fn machine_width_byte_order_and_c_library_are_read() {
     ];
     for (machine, is_64, is_big_endian, interpreter, needed, libc) in cases {
         let found = Elf::parse(&file(machine, is_64, is_big_endian, interpreter, needed));
-        assert_eq!(found, Some(Elf { machine, is_64, is_big_endian, libc }), "{interpreter} {needed}");
+        let expected = Elf { machine, is_64, is_big_endian, libc, is_foreign: false };
+        assert_eq!(found, Some(expected), "{interpreter} {needed}");
     }
+}
+
+#[test]
+fn a_file_for_another_system_is_recognized() {
+    for (abi, interpreter, needed, is_foreign) in [
+        (0, "", "libc.so.6", false),
+        (3, "/lib64/ld-linux-x86-64.so.2", "", false),
+        (9, "", "libc.so.7", true),
+        (0, "", "libc.so.7", true),
+        (0, "", "libc.so.97.0", true),
+        (0, "/libexec/ld-elf.so.1", "", true),
+        (0, "/usr/libexec/ld.so", "", true),
+        (0, "/system/bin/linker64", "libc.so", true),
+        (0, "", "libc.so", false),
+        (6, "", "", true),
+        (97, "", "", true),
+    ] {
+        let mut bytes = file(62, true, false, interpreter, needed);
+        bytes[7] = abi;
+        let found = Elf::parse(&bytes).unwrap();
+        assert_eq!(found.is_foreign, is_foreign, "{abi} {interpreter} {needed}");
+        assert!(found.libc.is_none() || !is_foreign);
+    }
+    let mut arm = file(40, false, false, "", "");
+    arm[7] = 97;
+    assert!(!Elf::parse(&arm).unwrap().is_foreign);
+    let names = |names: &[&str]| super::shows_other_system(names);
+    assert!(names(&["libc.so", "libdl.so"]) && !names(&["libc.so"]) && !names(&["libdl.so.2", "libc.so.6"]));
 }
 
 /// Reads a file of `size` bytes in one pass and not beyond its end: the parts `bytes`, each at its offset, and zeros

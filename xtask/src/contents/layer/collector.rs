@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 use super::super::archive::{Archive, Entry, Kind};
 use super::super::budget::Budget;
 use super::super::elf::{self, Elf};
-use super::super::facts::Fact;
+use super::super::facts::{Fact, System};
 use super::super::npm::{self, PackageJson};
 use super::super::system;
 use super::names::{ReadAs, is_loader, read_as};
@@ -16,6 +16,9 @@ use super::places::{EntryKind, Places};
 
 /// Enough for the list of a system with every package of its distribution.
 const MAX_LIST_SIZE: u64 = 256 << 20;
+
+/// How the name of a native module of Node.js ends.
+const MODULE: &str = ".node";
 
 const WHITEOUT: &str = ".wh.";
 const OPAQUE: &str = ".wh..wh..opq";
@@ -200,7 +203,7 @@ impl<'a> Collector<'a> {
         }
         self.part(elf::MAGIC.len() as u64, archive)?;
         if self.buffer != elf::MAGIC {
-            return Ok(None);
+            return Ok(System::of(&self.buffer).filter(|_| path.ends_with(MODULE)).map(Fact::Module));
         }
         let name = path.rsplit('/').next().unwrap_or(path);
         if let Some(libc) = elf::libc_of(name).filter(|_| is_loader(path)) {

@@ -11,7 +11,7 @@ fn parsed(machine: u16) -> Elf {
     Elf::parse(&elf::file(machine, true, false, "", "")).unwrap()
 }
 
-fn binary(path: &str, machine: u16, needed: &str) -> Vec<u8> {
+pub(super) fn binary(path: &str, machine: u16, needed: &str) -> Vec<u8> {
     file(path, &elf::file(machine, !matches!(machine, 3 | 40), machine == 22, "", needed))
 }
 
@@ -100,6 +100,18 @@ fn a_package_may_have_prebuilt_files_for_every_platform() {
     );
     assert!(judge("linux/amd64", &bcrypt).is_ok());
     assert!(judge("linux/amd64", &bcrypt[1..]).is_err(), "only those of the other C library");
+    let koffi = all(
+        "koffi",
+        &[
+            ("build/koffi/freebsd_x64/koffi.node", 62, "libc.so.7"),
+            ("build/koffi/openbsd_x64/koffi.node", 62, ""),
+            ("build/koffi/linux_x64/koffi.node", 62, "libc.so.6"),
+        ],
+    );
+    assert!(judge("linux/amd64", &koffi).is_ok());
+    for others in [&koffi[..1], &koffi[1..2], &koffi[..2]] {
+        assert!(judge("linux/amd64", others).is_err(), "only those of other systems");
+    }
     let unnamed = all("x", &[("build/a/x.node", 183, ""), ("build/b/x.node", 62, "")]);
     assert!(judge("linux/amd64", &unnamed).is_err(), "nothing says that it is for another platform");
     let others = [

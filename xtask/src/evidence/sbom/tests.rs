@@ -269,7 +269,7 @@ fn node_of_an_unknown_version_is_listed_without_one() {
 fn a_base_image_whose_packages_cannot_be_listed_is_marked() {
     let marks = |change: fn(&mut Contents)| {
         let mut contents = amd64();
-        let elf = Elf { machine: 62, is_64: true, is_big_endian: false, libc: None };
+        let elf = Elf { machine: 62, is_64: true, is_big_endian: false, libc: None, is_foreign: false };
         contents.elf.push(ElfFile { path: "usr/bin/sh".to_owned(), elf, layer: 0 });
         change(&mut contents);
         let sbom = sbom_of(&[contents], Dependencies::Installed);

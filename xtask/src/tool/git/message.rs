@@ -70,11 +70,12 @@ impl Message {
         if !self.subject.starts_with("Merge ") || is_trailer(title) {
             return;
         }
-        if let Some((head, _)) = title.split_once(": ").filter(|(head, _)| announces_break(head)) {
-            // The first line of the body may be one of the footers.
-            if !head.ends_with('!') && !self.breaking.is_empty() {
-                return;
-            }
+        let head = title.split_once(": ").map_or("", |(head, _)| head);
+        // The first line of the body may be one of the footers.
+        if announces_break(head) && !head.contains('!') && !self.breaking.is_empty() {
+            return;
+        }
+        if announces_break(head) || marks_break(title) {
             (self.colon, self.subject) = (colon(title), title.to_owned());
         }
         self.title = Some(title.into());
@@ -181,6 +182,8 @@ mod tests {
         for (text, title, expected) in [
             (merge, "Add b", (merge, Some("Add b"))),
             (merge, "feat!: b", ("feat!: b", Some("feat!: b"))),
+            (merge, "[BREAKING] b", ("[BREAKING] b", Some("[BREAKING] b"))),
+            (merge, "Drop b (breaking)", ("Drop b (breaking)", Some("Drop b (breaking)"))),
             (merge, "Signed-off-by: Ann <a@b>", (merge, None)),
             (merge, "Reviewed-on: https://x", (merge, None)),
             (merge, "See merge request a/b!7", (merge, None)),
