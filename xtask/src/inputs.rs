@@ -45,7 +45,7 @@ use crate::oci::reference::Digest;
 use crate::process::failure::{Refusal, refused};
 use crate::tool::git::{Commit, Git};
 
-pub use files::in_work_tree;
+pub use files::{SHRINKWRAP, in_work_tree};
 
 /// The build's recipe, at the top of the repository.
 pub const DOCKERFILE: &str = "Dockerfile";
@@ -129,7 +129,7 @@ impl Inputs {
             let file = file.to_owned();
             texts.into_iter().map(move |text| Finding::error(rule, file.clone(), text))
         };
-        problems.extend(files.policy.clone());
+        problems.extend(files.misplaced.clone());
         let lock = &*files.lock.0;
         let lockfile = lockfile::check(&config.service, &files.manifest.1, &files.lock.1)?;
         let unreadable = |error| Unclear::error(Rule::InputsUnreadable, lock, error);

@@ -18,6 +18,9 @@ use crate::process::file;
 /// itself interprets it (<https://docs.docker.com/build/policies/usage/>).
 const BUILD_POLICY: &str = "Dockerfile.rego";
 
+/// The lockfile of a published package, which npm prefers to [`PACKAGE_LOCK`].
+pub const SHRINKWRAP: &str = "npm-shrinkwrap.json";
+
 /// The files that decide what is built, unparsed.
 pub(super) struct Files {
     pub(super) recipe: Vec<u8>,
@@ -27,8 +30,8 @@ pub(super) struct Files {
     /// Whether npm is configured to ignore peer dependencies.
     pub(super) legacy_peers: bool,
     pub(super) configuration: Option<Digest>,
-    /// What is wrong with a build policy, if the commit has one.
-    pub(super) policy: Option<Finding>,
+    /// The files that another program would read in place of those above.
+    pub(super) misplaced: Vec<Finding>,
     pub(super) public_key: Option<Vec<u8>>,
     pub(super) tool: Option<ToolPin>,
 }
@@ -36,9 +39,18 @@ pub(super) struct Files {
 impl Files {
     pub(super) fn read(config: &Config, read: Reader<'_>) -> Result<Self> {
         let [manifest, lock] = [PACKAGE_JSON, PACKAGE_LOCK].map(|name| config.service.join(name));
-        let npmrc = config.service.join(NPMRC);
-        let paths =
-            [DOCKERFILE, &manifest, &lock, PUBLIC_KEY, pin::CARGO_LOCK, &npmrc, MANIFEST, BUILD_POLICY];
+        let [npmrc, shrinkwrap] = [NPMRC, SHRINKWRAP].map(|name| config.service.join(name));
+        let paths = [
+            DOCKERFILE,
+            &manifest,
+            &lock,
+            PUBLIC_KEY,
+            pin::CARGO_LOCK,
+            &npmrc,
+            MANIFEST,
+            BUILD_POLICY,
+            &shrinkwrap,
+        ];
         let mut found = read(&paths.map(str::to_owned))?.into_iter();
         let mut next = || found.next().flatten();
         Ok(Self {
@@ -49,7 +61,13 @@ impl Files {
             tool: next().map(|bytes| tool(&bytes)).transpose()?.flatten(),
             legacy_peers: next().is_some_and(|bytes| lockfile::leaves_peers_alone(&bytes)),
             configuration: next().map(|bytes| Digest::of(&bytes)),
-            policy: next().map(|_| policy()),
+            misplaced: [
+                next().map(|_| policy()),
+                next().map(|_| instead_of_the_lockfile(&shrinkwrap, &lock, config)),
+            ]
+            .into_iter()
+            .flatten()
+            .collect(),
         })
     }
 
@@ -80,6 +98,17 @@ fn policy() -> Finding {
          commit may be interpreted there; remove or rename it"
     );
     Finding::error(Rule::DockerfilePolicy, BUILD_POLICY, text)
+}
+
+/// npm takes this file if both are there (npm-shrinkwrap.json(5)), while the SBOM and every check are of the lockfile.
+fn instead_of_the_lockfile(shrinkwrap: &str, lock: &str, config: &Config) -> Finding {
+    let text = format!(
+        "npm reads `{shrinkwrap}` in place of `{lock}`, and what it says is not checked; keep one of them as \
+         `{PACKAGE_LOCK}`: `git rm {lock} && git mv {shrinkwrap} {lock}`, or `git rm {shrinkwrap}`; then run \
+         `npm install --package-lock-only` {}",
+        config.service.in_words()
+    );
+    Finding::error(Rule::LockfileOutOfSync, shrinkwrap, text)
 }
 
 /// The largest file that is read, in bytes. No file of a release is larger, and files of a commit have the same limit.

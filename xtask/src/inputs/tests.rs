@@ -78,6 +78,15 @@ fn a_policy_that_buildx_would_interpret_is_neither_released_nor_built() {
 }
 
 #[test]
+fn a_lockfile_that_npm_prefers_to_ours_is_refused() {
+    let inputs = worked_with("typescript", "", &["npm-shrinkwrap.json"]);
+    let error = inputs.ensure_kept().unwrap_err().to_string();
+    assert!(error.contains("npm reads `npm-shrinkwrap.json` in place of `package-lock.json`"), "{error}");
+    assert!(error.contains("`git rm npm-shrinkwrap.json`"), "{error}");
+    assert!(worked_with("typescript", "", &["web/npm-shrinkwrap.json"]).ensure_kept().is_ok());
+}
+
+#[test]
 fn a_package_with_an_undecided_install_script_is_refused_by_name() {
     let inputs = worked("native", &archives());
     let error = inputs.ensure_kept().unwrap_err();

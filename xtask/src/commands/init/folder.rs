@@ -2,10 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::inputs::PACKAGE_LOCK;
-
-/// npm's other name for a lockfile.
-const SHRINKWRAP: &str = "npm-shrinkwrap.json";
+use crate::inputs::{PACKAGE_LOCK, SHRINKWRAP};
 
 /// What the paths in `folder` begin with: nothing for the top, or if no folder was found.
 pub(super) fn prefix(folder: &str) -> String {

@@ -33,8 +33,14 @@ pub(super) fn check(instruction: &Instruction, stages: &Stages<'_>, findings: &m
             by_default = is_production;
         }
         match Call::of(&command) {
-            Some(call) if matches!(call.command, "install" | "update") => {
+            Some(call) if call.resolves_anew() => {
                 findings.problem(Rule::DockerfileNpmInstall, line, unpinned(&call));
+            }
+            Some(call) if call.fetches_program() => findings.note(Rule::DockerfileNpx, line, npx(&call)),
+            Some(call) if call.command == "rebuild" => {
+                if !stages.is_on_target() && !call.ignores_scripts() {
+                    findings.note(Rule::DockerfileNpmScripts, line, REBUILD);
+                }
             }
             Some(call) if matches!(call.command, "ci" | "prune") => {
                 check_install(line, &call, is_production, stages.is_on_target(), findings);
@@ -71,9 +77,23 @@ fn check_program(line: usize, program: &str, arguments: &[String], installs: boo
     }
 }
 
+fn npx(call: &Call<'_>) -> String {
+    let written = call.written;
+    format!("`npm {written}` fetches what is not installed, whatever its version; `npm exec --no` does not")
+}
+
+const REBUILD: &str = "`npm rebuild` runs install scripts on the building machine; what they make there must not get into the \
+     image, which may be for another platform";
+
+const CLONE: &str = "clone";
+
 fn check_download(line: usize, command: &[String], findings: &mut Findings) {
     let fetches = command.iter().any(|word| word.starts_with("https://") || word.starts_with("http://"));
-    if let Some(program) = command.iter().find(|word| ["curl", "wget"].contains(&word.as_str()) && fetches) {
+    let is_clone =
+        program(command).is_some_and(|(name, words)| name == "git" && words.contains(&CLONE.into()));
+    let downloads =
+        |word: &&String| ["curl", "wget"].contains(&word.as_str()) || (is_clone && *word == "git");
+    if let Some(program) = command.iter().find(|word| downloads(word) && fetches) {
         findings.problem(
             Rule::DockerfileDownload,
             line,
@@ -106,7 +126,7 @@ fn check_install(
     findings: &mut Findings,
 ) {
     let Call { command, written, .. } = call;
-    if *command == "ci" && !is_on_target && !call.has("--ignore-scripts") {
+    if *command == "ci" && !is_on_target && !call.ignores_scripts() {
         findings.problem(
             Rule::DockerfileNpmScripts,
             line,
@@ -128,6 +148,20 @@ fn check_install(
             "`npm {written}`, which leaves out `devDependencies` here by `NODE_ENV` or `NPM_CONFIG_OMIT`,"
         )
     };
+    if *command == "prune" && !is_on_target {
+        findings.problem(
+            Rule::DockerfileNpmTarget,
+            line,
+            concat!(
+                "`npm prune` on the building machine leaves packages for its own processor (npm 10 takes no notice of \
+                 `--cpu`); install what the image needs in a stage of its own, with `npm ci --omit=dev --os=linux \
+                 --cpu=… --libc=…` (",
+                document!("services.md#typescript-bundlers"),
+                ")"
+            ),
+        );
+        return;
+    }
     if !is_on_target && !["--os", "--cpu", "--libc"].iter().all(|flag| call.has(flag)) {
         findings.problem(
             Rule::DockerfileNpmTarget,

@@ -1,10 +1,10 @@
 //! What a call of npm does, in every spelling that npm accepts for it.
 
-use super::shell::file_name;
+use super::shell::{file_name, program};
 
 /// npm's names for the commands that install: aliases and typos that it knows (npm 10.9 and 11.19,
 /// `lib/utils/cmd-list.js`). Those that also run the service's tests are listed with what they do first.
-const NAMES: [(&str, &[&str]); 5] = [
+const NAMES: [(&str, &[&str]); 8] = [
     (
         "ci",
         &[
@@ -41,6 +41,9 @@ const NAMES: [(&str, &[&str]); 5] = [
     ("update", &["update", "u", "up", "upgrade", "udpate"]),
     ("rebuild", &["rebuild", "rb"]),
     ("prune", &["prune"]),
+    ("uninstall", &["uninstall", "un", "unlink", "remove", "rm", "r"]),
+    ("dedupe", &["dedupe", "ddp"]),
+    ("link", &["link", "ln"]),
 ];
 
 /// Flags whose value may be the next word, so that this word is not mistaken for the command.
@@ -68,7 +71,7 @@ const VALUED: [&str; 17] = [
 pub(super) struct Call<'a> {
     /// The command as it is written.
     pub(super) written: &'a str,
-    /// `ci`, `install`, `update`, `rebuild` or `prune` in place of its other names; any other command as it is written.
+    /// The name in [`NAMES`] in place of its other names; any other command as it is written.
     pub(super) command: &'a str,
     /// All words after `npm`.
     arguments: &'a [String],
@@ -83,6 +86,10 @@ impl<'a> Call<'a> {
             let name = file_name(word);
             (name == "npm" || name.starts_with("npm@")) && !follows(line, *at, &["-p", "--package"])
         };
+        // What is only printed may read like a call.
+        if program(line).is_some_and(|(name, _)| ["echo", "printf"].contains(&name)) {
+            return None;
+        }
         let (at, _) = line.iter().enumerate().find(is_npm)?;
         let arguments = &line[at + 1..];
         let is_value = |at: usize, word: &str| {
@@ -97,6 +104,27 @@ impl<'a> Call<'a> {
 
     pub(super) fn has(&self, flag: &str) -> bool {
         has(self.arguments, flag)
+    }
+
+    /// Whether it may install other packages than the lockfile pins.
+    pub(super) fn resolves_anew(&self) -> bool {
+        matches!(self.command, "install" | "update" | "uninstall" | "dedupe" | "link")
+            || (self.command == "audit" && self.arguments.iter().any(|word| word == "fix"))
+    }
+
+    /// Whether it runs no install scripts. The last of npm's flags about that counts.
+    pub(super) fn ignores_scripts(&self) -> bool {
+        let decides = |(at, word): (usize, &String)| match word.strip_prefix("--ignore-scripts") {
+            Some("") => Some(self.arguments.get(at + 1).is_none_or(|next| next != "false")),
+            Some(rest) => rest.strip_prefix('=').map(|value| value == "true"),
+            None => (word == "--no-ignore-scripts").then_some(false),
+        };
+        self.arguments.iter().enumerate().filter_map(decides).last().unwrap_or(false)
+    }
+
+    /// Whether it runs a program that it fetches if it is not installed, as `npx` does.
+    pub(super) fn fetches_program(&self) -> bool {
+        matches!(self.command, "exec" | "x" | "create") && !self.has("--no")
     }
 
     /// Whether it is about the packages of the machine instead of the service's.
@@ -145,14 +173,20 @@ pub(super) fn default_of(variable: &str, value: &str) -> Option<bool> {
     }
 }
 
-/// Whether a call of yarn or pnpm installs packages.
+/// Whether a call of yarn, pnpm or bun installs packages.
 pub(super) fn installs_otherwise(program: &str, arguments: &[String]) -> bool {
     let command = arguments.iter().find(|word| !word.starts_with('-')).map(String::as_str);
     match (program, command) {
         ("yarn", None) => !["--version", "-v", "--help", "-h"].iter().any(|flag| has(arguments, flag)),
         ("yarn" | "pnpm", Some(command)) => {
-            ["install", "i", "add", "up", "update", "upgrade", "ci", "import"].contains(&command)
+            ["install", "i", "add", "up", "update", "upgrade", "ci", "import", "fetch", "dlx", "workspaces"]
+                .contains(&command)
         }
+        ("bun", Some(command)) => ["install", "i", "add", "update", "x"].contains(&command),
+        ("corepack", Some(inner)) => arguments
+            .iter()
+            .position(|word| word == inner)
+            .is_some_and(|at| installs_otherwise(inner, &arguments[at + 1..])),
         _ => false,
     }
 }

@@ -107,6 +107,40 @@ fn step(step: &str) -> String {
 }
 
 #[test]
+fn a_command_that_resolves_packages_anew_or_runs_scripts_is_named() {
+    for (command, expected) in [
+        ("npm audit fix --force", "`npm audit` may install something other"),
+        ("npm audit", ""),
+        ("npm dedupe", "`npm dedupe` may install something other"),
+        ("npm uninstall x", "`npm uninstall` may install something other"),
+        ("npm link x", "`npm link` may install something other"),
+        ("npm ci --ignore-scripts=false", "`npm ci` runs the install scripts"),
+        ("npm ci --ignore-scripts false", "`npm ci` runs the install scripts"),
+        ("npm ci --ignore-scripts --no-ignore-scripts", "`npm ci` runs the install scripts"),
+        ("npm ci --no-ignore-scripts --ignore-scripts", ""),
+        ("bun install --production", "`bun` does not install what"),
+        ("yarn dlx x", "`yarn` does not install what"),
+        ("yarn workspaces focus", "`yarn` does not install what"),
+        ("corepack yarn install", "`corepack` does not install what"),
+        ("corepack enable", ""),
+        ("git clone https://example.org/x", "`git` downloads what nothing pins"),
+        ("echo \"run npm install locally\"", ""),
+        ("npm prune --omit=dev --os=linux --cpu=x64 --libc=glibc", "`npm prune` on the building machine"),
+    ] {
+        hold(&[(step(command), expected)]);
+    }
+    for (command, expected) in [
+        ("npm rebuild esbuild", "`npm rebuild` runs install scripts on the building machine"),
+        ("npm exec -- tsc", "`npm exec` fetches what is not installed"),
+        ("npm x tsc", "`npm x` fetches what is not installed"),
+    ] {
+        let notes = read(&step(command)).unwrap().notes().concat();
+        assert!(notes.contains(expected), "{command}: {notes}");
+    }
+    assert!(!read(&step("npm exec --no tsc")).unwrap().notes().concat().contains("`npm exec"));
+}
+
+#[test]
 fn a_global_install_is_refused_with_another_remedy_than_npm_ci() {
     for spelling in ["install -g npm@11.1.0", "-g install x", "i --global x", "i --location=global x"] {
         hold(&[(
@@ -158,7 +192,7 @@ fn the_environment_can_make_npm_leave_out_development_packages() {
         ("ARG NODE_ENV=production", ci, refused),
         ("ENV NPM_CONFIG_OMIT=dev", ci, refused),
         ("ENV npm_config_production=true", ci, refused),
-        ("ENV NODE_ENV=production", "npm prune", "`npm prune`, which"),
+        ("ENV NODE_ENV=production", "npm prune", "`npm prune` on the building machine"),
         ("ENV NODE_ENV=production\nENV NODE_ENV=development", ci, ""),
         ("ENV NODE_ENV=production", "npm ci --ignore-scripts --include=dev", ""),
         ("ENV NODE_ENV=production", "npm ci --ignore-scripts --also=dev", ""),
@@ -172,8 +206,12 @@ fn the_environment_can_make_npm_leave_out_development_packages() {
         ("ENV A=b", "NODE_ENV=production npm ci --ignore-scripts", refused),
         ("ENV A=b", "export NODE_ENV=production && npm ci --ignore-scripts", refused),
         ("ENV A=b", "NODE_ENV=production npm run build && npm ci --ignore-scripts", ""),
-        ("ENV A=b", "npm ci --ignore-scripts && npm prune --omit=dev", "`npm prune --omit=dev` takes"),
-        ("ENV A=b", "npm ci --ignore-scripts && npm prune --production", "`--os=linux --cpu=… --libc=…`"),
+        ("ENV A=b", "npm ci --ignore-scripts && npm prune --omit=dev", "`npm prune` on the building machine"),
+        (
+            "ENV A=b",
+            "npm ci --ignore-scripts && npm prune --production",
+            "`npm prune` on the building machine",
+        ),
         ("ENV A=b", "npm ci --ignore-scripts && npm prune", ""),
     ] {
         let last = format!("FROM {PIN}\nCOPY --link --from=a /out/ /\n");
