@@ -14,8 +14,12 @@ use crate::inputs::source::release_tags;
 use crate::inputs::version::ReleaseTag;
 use crate::oci::reference::Digest;
 
+use crate::process::shown::few;
 use crate::verify::claim::{Claim, Observed, Unavailable};
 use crate::verify::observe::keys::{Before, ObservedHistory, ObservedKeys, names};
+
+/// How many releases are named in one message.
+const MAX_SHOWN: usize = 5;
 
 /// Judges what was seen. `listed` are the registry's tags; `None` if it is not the registry of the releases.
 pub(in crate::verify) fn judge(
@@ -116,14 +120,44 @@ fn of_continuity(
 ) -> Observed<Result<String, String>> {
     let used = seen.used.as_ref().map_err(|_unseen| Unavailable::DependsOn(claims::KEY_HISTORY))?;
     let before = seen.before.as_ref().map_err(Clone::clone)?;
+    let listed = listed.map(|listed| listed.as_ref().map_err(Clone::clone)).transpose()?;
+    let listed = listed.map(|tags| release_tags(tags).into_iter().collect::<BTreeSet<_>>());
+    let judged = compared(tag, seen, used, before, listed.as_ref(), history);
+    // A false answer outweighs an unknown one.
+    match judged {
+        Ok(Ok(_)) => unknown(tag, seen, listed.as_ref()).and(judged),
+        _ => judged,
+    }
+}
+
+/// Fails if the registry has releases whose keys the clone does not show, because it has no git tag for them.
+fn unknown(tag: &ReleaseTag, seen: &ObservedKeys, listed: Option<&BTreeSet<ReleaseTag>>) -> Observed<()> {
+    let versions = seen.versions.as_ref().map_err(Clone::clone)?;
+    let unknown = listed.into_iter().flatten().filter(|listed| *listed < tag && !versions.contains(listed));
+    let unknown: Vec<_> = unknown.map(ToString::to_string).collect();
+    match few(unknown, MAX_SHOWN) {
+        None => Ok(()),
+        Some(names) => Err(Unavailable::Failed(format!(
+            "the registry has {names}, and this clone no git tag of that name, so the key of that release is not known; run \
+             `git fetch --tags`, and if the forge has no such tag either, find out who removed it"
+        ))),
+    }
+}
+
+fn compared(
+    tag: &ReleaseTag,
+    seen: &ObservedKeys,
+    used: &Digest,
+    before: &[Before],
+    listed: Option<&BTreeSet<ReleaseTag>>,
+    history: &Claim,
+) -> Observed<Result<String, String>> {
     let first = || Ok(Ok("no release before has a key".to_owned()));
     let Some(any) = nearest(tag, before.iter().collect()) else { return first() };
     if before.iter().all(|before| before.key == *used) {
         return Ok(Ok(format!("the same key as {}", any.tag)));
     }
-    let listed = listed.map(|listed| listed.as_ref().map_err(Clone::clone)).transpose()?;
-    let listed = listed.map(|tags| release_tags(tags).into_iter().collect::<BTreeSet<_>>());
-    let is_released = |before: &&Before| listed.as_ref().is_none_or(|tags| tags.contains(&before.tag));
+    let is_released = |before: &&Before| listed.is_none_or(|tags| tags.contains(&before.tag));
     let released: Vec<_> = before.iter().filter(is_released).collect();
     let Some(previous) = nearest(tag, released.clone()) else { return first() };
     if released.iter().all(|before| before.key == *used) {

@@ -1,12 +1,14 @@
 //! What a clone says that is the same for all releases, each thing looked up once: the forge's default branch as the
 //! clone knows it, and what is read there.
 
+use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 
 use crate::inputs::config::Config;
 use crate::inputs::keys::Released;
+use crate::inputs::version::ReleaseTag;
 use crate::tool::git::{Commit, Git, Upstream};
 use crate::verify::claim::{Observed, Unavailable};
 
@@ -21,7 +23,9 @@ pub struct SharedClone {
     pub(super) history: OnceLock<Observed<ObservedHistory>>,
     /// Whether that history is the forge's current one.
     pub(super) is_current: OnceLock<Observed<()>>,
-    /// The version tags and the keys at them.
+    /// All version tags.
+    pub(super) versions: OnceLock<Observed<BTreeSet<ReleaseTag>>>,
+    /// Those of commits with a key, and the keys.
     pub(super) tagged: OnceLock<Observed<Vec<Released>>>,
 }
 

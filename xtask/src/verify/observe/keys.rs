@@ -34,6 +34,8 @@ pub struct ObservedKeys {
     /// Whether the history is the forge's current one: a key that was lost may have been replaced since. If the forge
     /// cannot be queried and the history does not name the key: whether it is at least as new as the release.
     pub(in crate::verify) is_new_enough: Observed<()>,
+    /// All version tags of the clone.
+    pub(in crate::verify) versions: Observed<BTreeSet<ReleaseTag>>,
     /// The tags of lower versions whose commit has a key, except those at the released commit.
     pub(in crate::verify) before: Observed<Vec<Before>>,
 }
@@ -94,7 +96,9 @@ pub fn keys(
         }
         _ => Ok(()),
     };
-    ObservedKeys { used, history, is_new_enough, before: before(git, source, shared) }
+    let versions = shared.versions.get_or_init(|| seen(versions(git))).clone();
+    let before = before(git, source, shared, &versions);
+    ObservedKeys { used, history, is_new_enough, versions, before }
 }
 
 /// Whether `keys` name the key with the fingerprint `used` for `tag`.
@@ -161,8 +165,15 @@ fn check_new_enough(
 /// The tags of lower versions than that of `source`. All of the clone's tags count, not only those in the commit's
 /// history, because the person who tags a commit also decides what it descends from. A tag at the same commit says
 /// nothing about an earlier holder of the key.
-fn before(git: &Git, source: &Source, shared: &SharedClone) -> Observed<Vec<Before>> {
-    let known = shared.tagged.get_or_init(|| seen(tagged(git))).as_ref().map_err(Clone::clone)?;
+fn before(
+    git: &Git,
+    source: &Source,
+    shared: &SharedClone,
+    versions: &Observed<BTreeSet<ReleaseTag>>,
+) -> Observed<Vec<Before>> {
+    let versions = versions.as_ref().map_err(Clone::clone)?;
+    let tagged = || seen(released(git, versions.iter().cloned().collect()));
+    let known = shared.tagged.get_or_init(tagged).as_ref().map_err(Clone::clone)?;
     let within: BTreeSet<_> = release_tags(&seen(git.tags_within(&source.commit))?).into_iter().collect();
     let is_before = |known: &&Released| known.tag < source.tag && known.commit != source.commit;
     let before = |known: &Released| Before {
@@ -178,11 +189,10 @@ fn before(git: &Git, source: &Source, shared: &SharedClone) -> Observed<Vec<Befo
     Ok(found)
 }
 
-/// The version tags of commits that have a key.
-fn tagged(git: &Git) -> Result<Vec<Released>> {
+fn versions(git: &Git) -> Result<BTreeSet<ReleaseTag>> {
     let tags = release_tags(&git.tags()?);
     check_count(tags.len())?;
-    released(git, tags)
+    Ok(tags.into_iter().collect())
 }
 
 fn check_count(tags: usize) -> Result<()> {

@@ -107,8 +107,9 @@ impl KeyWorld {
         let before = |(tag, pem): &(&str, Vec<u8>)| {
             Ok(Before { tag: tag.parse::<ReleaseTag>()?, key: fingerprint(pem)?, is_within: true })
         };
-        let before = self.before.iter().map(before).collect::<Result<_>>()?;
-        Ok(ObservedKeys { used: Ok(used), history, is_new_enough, before: Ok(before) })
+        let before = self.before.iter().map(before).collect::<Result<Vec<Before>>>()?;
+        let versions = Ok(before.iter().map(|before| before.tag.clone()).collect());
+        Ok(ObservedKeys { used: Ok(used), history, is_new_enough, versions, before: Ok(before) })
     }
 }
 
@@ -139,7 +140,12 @@ fn a_foreign_key_at_a_tag_counts_only_if_the_registry_lists_that_release() {
         (&rotated, Some(&["v0.0.9", "v0.0.10"]), Verdict::False),
         (&rotated, None, Verdict::Unchecked),
         (&unwritten, Some(&["v0.0.9"]), Verdict::False),
-        (&unwritten, Some(&["v0.0.8"]), Verdict::Holds),
+        (&unwritten, Some(&[]), Verdict::Holds),
+        // The registry has a release whose key the clone does not show.
+        (&rotated, Some(&["v0.0.8", "v0.0.9"]), Verdict::Unchecked),
+        (&unwritten, Some(&["v0.0.8"]), Verdict::Unchecked),
+        (&unwritten, Some(&["v0.0.8", "v0.0.9"]), Verdict::False),
+        (&rotated, Some(&["v0.0.9", "v0.1.0", "v0.2.0", "latest"]), Verdict::Holds),
         (&unwritten, None, Verdict::Unchecked),
         // False whatever the foreign key is.
         (&lost, None, Verdict::False),

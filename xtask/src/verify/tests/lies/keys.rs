@@ -179,6 +179,16 @@ pub(super) const LIES: &[Lie] = &[
         unchecked: &[],
     },
     Lie {
+        // Of what it was released with, nothing is known.
+        name: "a new key, and no git tag of the release before, which the registry lists",
+        tell: |world| {
+            world.keys.before.clear();
+            world.tags.insert("v0.0.9".to_owned(), world.digest.clone());
+        },
+        wrong: &[],
+        unchecked: &["key.continuity"],
+    },
+    Lie {
         name: "a new key that the one before it has not endorsed, and a git tag by it that was never released",
         tell: |world| {
             relist(world, "0.0.10-0", "unendorsed = \"the key before it was lost\"");

@@ -195,7 +195,11 @@ pub(super) const LIES: &[Lie] = &[
     },
     Lie {
         name: "`latest` on a release of an older line",
-        tell: |world| latest_on(world, "v0.0.10"),
+        tell: |world| {
+            latest_on(world, "v0.0.10");
+            let present = world.keys.used.clone();
+            world.keys.before.push(("v0.0.10", present));
+        },
         wrong: &["latest"],
         unchecked: &[],
     },
