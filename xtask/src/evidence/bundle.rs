@@ -21,7 +21,7 @@ use crate::inputs::source::Source;
 use crate::oci::exact;
 use crate::oci::reference::{Digest, Tag};
 
-pub use artifact::{EMPTY_CONFIG, Subject, entries, index, layer_of, named};
+pub use artifact::{EMPTY_CONFIG, Subject, entries, index, layer_of, named, names_only_bundles};
 
 /// The media type of a bundle, of the layer that holds it and of the manifest that names the layer
 /// (<https://docs.sigstore.dev/about/bundle/>).

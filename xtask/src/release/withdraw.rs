@@ -7,7 +7,7 @@ mod tests;
 
 use anyhow::{Error, Result};
 
-use crate::evidence::attached::Kind;
+use crate::evidence::attached::{Kind, layers};
 use crate::evidence::bundle::{self, Bundle};
 use crate::evidence::candidate;
 use crate::inputs::source::Source;
@@ -54,8 +54,9 @@ fn ended(
         Ok(lines) => return (lines, refused),
         Err(failed) => failed,
     };
-    let all: Vec<_> = references(candidate, &[]).iter().map(Removable::to_string).collect();
-    let command = by_hand(image, &all);
+    // The public image may share a platform with the candidate, and it is not known here whether it does.
+    let platforms: Vec<_> = candidate.manifests.iter().map(|(_, digest)| digest.clone()).collect();
+    let command = by_hand(image, &names(&references(candidate, &platforms)));
     let is_stopped = interrupt::is_cause_of(&failed);
     let line = if is_stopped {
         format!(
@@ -133,21 +134,20 @@ fn withdraw(context: &Context<'_>, candidate: &Candidate) -> Result<Vec<String>>
     // In this order: another run puts the version tag before it removes its candidate, so one of them is seen.
     let tags = registry.tags()?;
     let public = registry.digest_of(&source.tag.registry_tag())?;
-    if let Some(why) = why_kept(source, candidate, public.as_ref(), &tags) {
-        let all: Vec<_> = references(candidate, &[]).iter().map(Removable::to_string).collect();
-        let command = by_hand(image, &all);
-        let of_public = public.as_ref() == Some(&candidate.digest);
-        let command = if of_public { String::new() } else { format!("; if there is none, {command}") };
-        return Ok(vec![format!("the signatures of `{}` stay: {why}{command}", candidate.digest)]);
-    }
-    let of_public = match public {
-        Some(digest) => manifests(&digest, &registry.known_manifest(&digest)?.bytes)?,
+    let of_public = match &public {
+        Some(digest) => manifests(digest, &registry.known_manifest(digest)?.bytes)?,
         None => Vec::new(),
     };
-    let bundles = bundles(context, &candidate.digest)?;
+    let mut attached = references(candidate, &of_public);
+    attached.extend(bundles(context, &candidate.digest)?.into_iter().map(Removable::Manifest));
+    if let Some(why) = why_kept(source, candidate, public.as_ref(), &tags) {
+        let of_public = public.as_ref() == Some(&candidate.digest);
+        let command = format!("; if there is none, {}", by_hand(image, &names(&attached)));
+        let command = if of_public { "" } else { &command };
+        return Ok(vec![format!("the signatures of `{}` stay: {why}{command}", candidate.digest)]);
+    }
     let mut left = Vec::new();
-    let attached = references(candidate, &of_public).into_iter();
-    for reference in attached.chain(bundles.into_iter().map(Removable::Manifest)) {
+    for reference in attached {
         if let Some(status) = remove(registry, &reference)? {
             left.push((reference.to_string(), status));
         }
@@ -161,8 +161,20 @@ fn withdraw(context: &Context<'_>, candidate: &Candidate) -> Result<Vec<String>>
         )]);
     }
     // The candidate tag would make the next run believe that this one is still in progress.
-    registry.remove_tag(&candidate.tag)?;
-    Ok(vec![format!("`{}` was refused: its signatures and attestations are removed", candidate.digest)])
+    let mut lines =
+        vec![format!("`{}` was refused: its signatures and attestations are removed", candidate.digest)];
+    if let Some(status) = refused(&registry.remove_tag(&candidate.tag)?) {
+        lines.push(format!(
+            "its tag `{}` stays, because the registry answers {status} to its removal; {}",
+            candidate.tag,
+            by_hand(image, &[Removable::Tag(candidate.tag.clone()).to_string()])
+        ));
+    }
+    Ok(lines)
+}
+
+fn names(references: &[Removable]) -> Vec<String> {
+    references.iter().map(Removable::to_string).collect()
 }
 
 /// The manifests of our bundles about `digest`, as listed by the registry or by their index.
@@ -195,7 +207,8 @@ fn bundles(context: &Context<'_>, digest: &Digest) -> Result<Vec<Digest>> {
 }
 
 /// Removes a reference; returns the status if the registry refuses. A registry that does not remove single tags may
-/// remove the manifest that the tag names, which is about this candidate only.
+/// remove the manifest that the tag names. That is done only if it has the form of attachments: somebody else may have
+/// let the tag name an image, which would then be gone with all of its tags.
 fn remove(registry: &Client, reference: &Removable) -> Result<Option<u16>> {
     let tag = match reference {
         Removable::Manifest(digest) => return Ok(refused(&registry.remove_manifest(digest)?)),
@@ -203,11 +216,18 @@ fn remove(registry: &Client, reference: &Removable) -> Result<Option<u16>> {
     };
     match refused(&registry.remove_tag(tag)?) {
         None => Ok(None),
-        Some(status) => match registry.digest_of(tag)? {
+        Some(status) => match registry.manifest(tag)? {
             None => Ok(None),
-            Some(named) => Ok(refused(&registry.remove_manifest(&named)?).map(|_| status)),
+            Some(named) if !is_attachment(&named.bytes) => Ok(Some(status)),
+            Some(named) => Ok(refused(&registry.remove_manifest(&named.digest)?).map(|_| status)),
         },
     }
+}
+
+/// Whether a manifest holds signatures, attestations or the names of bundles, and is no image.
+fn is_attachment(manifest: &[u8]) -> bool {
+    let is_of = |kind| layers(kind, manifest).is_ok_and(|layers| !layers.is_empty());
+    is_of(Kind::Signatures) || is_of(Kind::Attestations) || bundle::names_only_bundles(manifest)
 }
 
 fn refused(removal: &Removal) -> Option<u16> {

@@ -166,6 +166,14 @@ pub fn named(index: &[u8]) -> Result<Vec<Digest>> {
     Ok(index.manifests.into_iter().map(|entry| entry.digest).collect())
 }
 
+/// Whether `index` names bundles and nothing else, such as the platforms of an image.
+#[must_use]
+pub fn names_only_bundles(index: &[u8]) -> bool {
+    let Ok(index) = exact::value(index) else { return false };
+    let is_bundle = |entry: &Value| entry["artifactType"] == MEDIA_TYPE && entry.get("platform").is_none();
+    index["manifests"].as_array().is_some_and(|entries| entries.iter().all(is_bundle))
+}
+
 /// The digest of the bundle in an artifact's manifest, which must have one layer.
 ///
 /// # Errors

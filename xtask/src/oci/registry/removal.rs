@@ -8,6 +8,7 @@ use crate::http::{Method, Request};
 use crate::oci::reference::{Digest, Reference, Tag};
 
 /// The result of a removal.
+#[must_use]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Removal {
     /// It existed and was removed.

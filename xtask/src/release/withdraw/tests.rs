@@ -1,6 +1,6 @@
 //! What is removed from a refused candidate, and what is printed about it.
 
-use super::{Removable, ended, is_refused, manifests, references, why_kept};
+use super::{Removable, ended, is_attachment, is_refused, manifests, references, why_kept};
 use crate::evidence::candidate::new_tag;
 use crate::inputs::source::Source;
 use crate::oci::reference::{Digest, Tag};
@@ -91,6 +91,43 @@ fn an_image_of_one_platform_has_only_its_own_manifest() {
     );
     assert_eq!(manifests(&digest, index.as_bytes()).unwrap(), [other]);
     assert!(manifests(&digest, b"{}").is_err());
+}
+
+#[test]
+fn only_what_has_the_form_of_attachments_is_removed_by_its_digest() {
+    let digest = Digest::of(b"x");
+    let index = |entry: &str| {
+        format!(
+            r#"{{"schemaVersion": 2, "manifests": [{{"mediaType": "application/vnd.oci.image.manifest.v1+json",
+               "digest": "{digest}", "size": 1, {entry}}}]}}"#
+        )
+    };
+    let bundle = r#""artifactType": "application/vnd.dev.sigstore.bundle.v0.3+json""#;
+    let platform = r#""platform": {"os": "linux", "architecture": "amd64"}"#;
+    assert!(is_attachment(index(bundle).as_bytes()));
+    for image in [index(platform), index(&format!("{bundle}, {platform}")), "{}".to_owned(), String::new()] {
+        assert!(!is_attachment(image.as_bytes()), "{image}");
+    }
+    let manifest = |layer: &str, annotations: &str| {
+        format!(
+            r#"{{"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
+               "config": {{"mediaType": "application/vnd.oci.image.config.v1+json", "digest": "{digest}", "size": 1}},
+               "layers": [{{"mediaType": "{layer}", "digest": "{digest}", "size": 1{annotations}}}]}}"#
+        )
+    };
+    let signature = r#", "annotations": {"dev.cosignproject.cosign/signature": "YQ=="}"#;
+    let signed = manifest("application/vnd.dev.cosign.simplesigning.v1+json", signature);
+    assert!(is_attachment(signed.as_bytes()), "{signed}");
+    let image = manifest("application/vnd.oci.image.layer.v1.tar+gzip", "");
+    assert!(!is_attachment(image.as_bytes()), "{image}");
+}
+
+#[test]
+fn a_command_by_hand_leaves_out_what_the_public_image_may_share() {
+    let image = "forge.example.org/acme/carol".parse().unwrap();
+    let (said, _) = ended(&image, &candidate(), Refusal::new("moved").into(), Err(anyhow!("answered 500")));
+    let of = |name: &str| Tag::of(&Digest::of(name.as_bytes()), ".sig").to_string();
+    assert!(said[0].contains(&of("image")) && !said[0].contains(&of("amd")), "{said:?}");
 }
 
 #[test]
