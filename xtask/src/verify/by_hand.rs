@@ -133,7 +133,8 @@ fn of_clone(Source { tag, commit, .. }: &Source, id: &str) -> Option<String> {
         }
         claims::TAG_SIGNED => Some(format!(
             "git show origin/HEAD:{ALLOWED_SIGNERS} > allowed_signers && \
-             git -c gpg.ssh.allowedSignersFile=allowed_signers verify-tag {tag} $(git tag --list {})",
+             git -c gpg.ssh.allowedSignersFile=allowed_signers verify-tag --format='%(tag) %(object)' {tag} \
+             $(git tag --list {})",
             SignedTag::Approval(tag)
         )),
         // Before the first rotation there is no history, and both fingerprints have to be the same.

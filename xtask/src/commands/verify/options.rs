@@ -24,7 +24,7 @@ pub struct Options {
     /// Use the repository at this address (anything that `git clone` accepts) instead of the checkout here
     #[arg(long, value_name = "URL")]
     pub source: Option<String>,
-    /// Read what is not public with `REGISTRY_TOKEN` and `FORGEJO_TOKEN`; each is sent only to its own host
+    /// Read what is not public with `REGISTRY_TOKEN` and `FORGEJO_TOKEN`; each is sent only to its own host, and to the token server that it names
     #[arg(long, conflicts_with = "offline")]
     pub login: bool,
     /// Build the tagged commit again and compare the image's content; the compression may differ

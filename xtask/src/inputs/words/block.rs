@@ -4,7 +4,7 @@
 //! Forges render Markdown with extensions of their own, so this is no parser: it accepts only what every renderer reads
 //! alike. Facts about goldmark, which Gitea and Forgejo use, are from its source.
 
-use super::{Line, has_entity, is_blank, is_indented, is_marker, item, lines};
+use super::{Line, has_digest, has_entity, is_blank, is_indented, is_marker, item, lines};
 
 /// The number, from 1, of the first line of `text` that may begin a block of code or of HTML, however a renderer nests
 /// quotes, lists, definitions and footnotes. A release writes none above the part about the image, except to fold a
@@ -84,7 +84,11 @@ impl Folds {
 fn is_beginning(line: &str) -> bool {
     let summary = line.strip_prefix("<details><summary>").and_then(|rest| rest.strip_suffix(")</summary>"));
     summary.and_then(|summary| summary.rsplit_once(" (")).is_some_and(|(text, count)| {
-        !text.contains(['<', '>']) && !count.is_empty() && count.bytes().all(|byte| byte.is_ascii_digit())
+        !text.contains(['<', '>'])
+            && !has_entity(text)
+            && !has_digest(text)
+            && !count.is_empty()
+            && count.bytes().all(|byte| byte.is_ascii_digit())
     })
 }
 

@@ -2,7 +2,7 @@
 //! can edit a page on the forge, above that part, and the notes that a release writes there are not compared.
 
 use super::block::outside_code;
-use super::{has_sha256, is_heading, is_hidden, lines};
+use super::{has_digest, is_heading, is_hidden, lines};
 
 /// The first line of `text` that could pass for the generated part of a page, and why. `own` is the heading that a
 /// release writes above that part.
@@ -24,11 +24,19 @@ pub fn imitation(text: &str, own: &str) -> Option<(usize, &'static str)> {
 
 /// Whether a line has a digest other than where the notes write one: as code in a list, or in the name of a person.
 fn names_digest(line: &str) -> bool {
-    if !has_sha256(line) {
+    if !has_digest(line) {
         return false;
     }
     let is_of_notes = ["- ", "  - ", "Contributors: "].iter().any(|start| line.starts_with(start));
-    !is_of_notes || has_sha256(&outside_code(line))
+    !is_of_notes || has_digest(&without_commits(&outside_code(line)))
+}
+
+/// The line without the ids of commits in addresses: in some repositories they are as long as a digest.
+fn without_commits(line: &str) -> String {
+    let mut parts = line.split("/commit/");
+    let begin = parts.next().unwrap_or_default().to_owned();
+    let is_digit = |c: char| c.is_ascii_hexdigit();
+    parts.fold(begin, |text, part| text + " " + part.trim_start_matches(is_digit))
 }
 
 #[cfg(test)]
@@ -46,6 +54,8 @@ mod tests {
             "- `a@sha256:ab` ([4993ff5a](https://x/commit/4993ff5a))\n  - `` sha256:` ``\n",
             "- Base image `node:22-slim`: `sha256:ab` → `sha256:cd`\n",
             "Contributors: `sha256:ab`, `Ann`.\n",
+            &format!("- `words` ([aaaaaaaaaaaa](https://x/commit/{}))\n", "a".repeat(64)),
+            &format!("- `{}` ([aaaaaaaaaaaa](https://x/commit/{}))\n", "b".repeat(64), "a".repeat(40)),
             "The digest is below. Its algorithm is SHA-256.\n\n---\n\nText.\n",
         ] {
             assert_eq!(imitation(text, OWN), None, "{text:?}");
@@ -68,6 +78,8 @@ mod tests {
             ("1. `docker pull x@sha256:ab`", "a digest"),
             ("- docker pull x@sha**256:**ab", "a digest"),
             ("Contributors: sha256:ab", "a digest"),
+            (&format!("Its digest is now `{}`.", "a".repeat(64)), "a digest"),
+            (&format!("- `words` {}", "a".repeat(64)), "a digest"),
             ("[x@sha256:ab](https://x)", "a digest"),
             ("x@sha\u{200b}256:ab", "cannot be seen"),
             ("\u{202e}egami eht", "cannot be seen"),
