@@ -191,12 +191,7 @@ pub fn difference(found: &Value, expected: &Value) -> Option<String> {
         .collect();
     let fields = |sbom: &Value| sbom.as_object().cloned().unwrap_or_default();
     let (mut left, right) = (fields(found), fields(expected));
-    left.extend(
-        right
-            .keys()
-            .filter(|key| !found[*key].is_object() && found.get(*key).is_none())
-            .map(|key| (key.clone(), Value::Null)),
-    );
+    left.extend(right.keys().filter(|key| found.get(*key).is_none()).map(|key| (key.clone(), Value::Null)));
     let rest: Vec<_> =
         left.keys().filter(|key| *key != "components" && found.get(*key) != expected.get(*key)).collect();
     if missing.is_empty() && excess.is_empty() && other.is_empty() && rest.is_empty() {

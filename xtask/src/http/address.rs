@@ -32,9 +32,10 @@ impl<'a> Address<'a> {
     /// Whether its host is `localhost` or a loopback address.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
-        let host = match self.authority.strip_prefix('[') {
+        let host = self.authority.rsplit('@').next().unwrap_or_default();
+        let host = match host.strip_prefix('[') {
             Some(rest) => rest.split(']').next(),
-            None => self.authority.split(':').next(),
+            None => host.split(':').next(),
         };
         host.is_some_and(|host| host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback()))
     }
@@ -61,6 +62,17 @@ mod tests {
             let address = Address::parse(text).unwrap();
             assert_eq!((address.authority, address.path), (authority, path), "{text}");
             assert_eq!(address.origin() + path, text);
+        }
+        for (text, expected) in [
+            ("http://localhost:3000/", true),
+            ("http://[::1]:3000/", true),
+            ("http://127.0.0.2/", true),
+            ("https://localhost:x@evil.example/", false),
+            ("https://[::1]@evil.example/", false),
+            ("https://user@localhost/", true),
+            ("https://localhost.evil.example/", false),
+        ] {
+            assert_eq!(Address::parse(text).unwrap().is_loopback(), expected, "{text}");
         }
         for bad in
             ["", "https://", "https:///", "https:///a", "https:/a", "http://?a", "ftp://a", "//a", "/a"]

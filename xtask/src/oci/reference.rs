@@ -74,7 +74,10 @@ impl FromStr for Registry {
                 && !label.starts_with('-')
                 && !label.ends_with('-')
         };
-        let port_is_right = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|number| number > 0));
+        // One spelling each: registries are compared as text.
+        let is_port =
+            |port: &str| port.parse::<u16>().is_ok_and(|number| number.to_string() == port && number > 0);
+        let port_is_right = port.is_none_or(is_port);
         // Without a dot, a port or `localhost`, docker treats the first component as part of a Docker Hub name.
         let is_a_host = host.contains('.') || port.is_some() || host == "localhost";
         ensure!(
@@ -203,6 +206,8 @@ mod tests {
             "a.org:",
             "a.org:0",
             "a.org:65536",
+            "a.org:+5000",
+            "a.org:05000",
             "https://a.org",
             "a.org/x",
             "a b.org",

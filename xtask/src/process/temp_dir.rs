@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
+use nix::errno::Errno;
 use nix::fcntl::OFlag;
 
 use crate::process::environment::temporary_directory;
@@ -65,8 +66,9 @@ impl TempDir {
         let lock = open(&made.path).context("opening a private directory")?;
         match lock.try_lock() {
             Ok(()) => {}
-            // The file system has no locks. Without the prefix, no other process takes the directory for a leftover.
-            Err(_) => return Ok(made),
+            // Without the prefix, no other process takes the directory for a leftover.
+            Err(TryLockError::Error(error)) if has_no_locks(&error) => return Ok(made),
+            Err(error) => return Err(error).context("locking a private directory"),
         }
         // The directory gets this name only now, because another process removes one that has the name but no lock.
         let path = parent.join(format!("{SECRETS}{}", random_hex()?));
@@ -125,6 +127,12 @@ impl Drop for TempDir {
 }
 
 /// Removes the directories for secrets in `parent` that belong to the user `own` and to no running process.
+/// Whether the file system cannot lock files.
+fn has_no_locks(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::Unsupported
+        || error.raw_os_error().is_some_and(|code| code == Errno::ENOLCK as i32)
+}
+
 fn remove_left(parent: &Path, own: u32) -> io::Result<()> {
     for entry in fs::read_dir(parent)? {
         let entry = entry?;

@@ -1,7 +1,7 @@
 //! The bundles, stored beside the legacy format: after it, made from its envelopes, and before the version tag
 //! (docs/decisions/0021-both-formats.md).
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 
 use crate::evidence::attached::{Attested, Kind};
 use crate::evidence::bundle::{self, Bundle, EMPTY_CONFIG, Hint, Of, Subject};
@@ -88,7 +88,9 @@ impl Uploaded {
             return registry.put(&bundle::tag(subject.digest()), &self.index);
         }
         self.bundles.iter().try_for_each(|manifest| registry.put_untagged(manifest))?;
-        let listed = registry.referrers(subject.digest())?.unwrap_or_default();
+        let listed = registry.referrers(subject.digest())?;
+        let listed =
+            listed.context("the registry listed referrers before, and does not now; run it again later")?;
         let ours: Vec<_> = self.bundles.iter().map(|manifest| manifest.digest.clone()).collect();
         stale::remove(registry, subject.digest(), &ours, &listed)
     }

@@ -126,7 +126,9 @@ pub(crate) fn look(context: &Context<'_>) -> Result<Vec<(&'static str, Result<Fo
         let problems = context.target.forge.check_source(&source.tag, &source.commit)?;
         Ok(observed("has the tag at the commit, on a branch that may be released", problems))
     };
-    let mut checks: Vec<Check<'_>> = vec![("commit", Box::new(rules)), ("forge", Box::new(forge))];
+    let key = || keys::look(context);
+    let mut checks: Vec<Check<'_>> =
+        vec![("commit", Box::new(rules)), ("forge", Box::new(forge)), ("signing key", Box::new(key))];
     checks.extend(of_release(context, &ci));
     run_checks(&checks)
 }

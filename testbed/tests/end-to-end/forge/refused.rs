@@ -79,7 +79,8 @@ fn signatures_that_another_run_may_need_stay_and_their_removal_is_explained() ->
         }
         ensure!(Snapshot::of(&project)?.tags.contains_key(Kind::Signatures.tag(&rehearsed).as_str()));
 
-        project.repository.registry().remove_tag(&foreign)?;
+        let removed = project.repository.registry().remove_tag(&foreign)?;
+        ensure!(removed == Removal::Gone, "{removed:?}");
         project.laptop(&["release", TAG]).run()?.success()?;
         project.ensure_signed_once(&rehearsed)?;
         project.clean_up()

@@ -109,8 +109,7 @@ pub(super) fn record(project: &Project, dir: &Path) -> Result<()> {
     attached(&client, &place, &index.digest, Kind::Attestations)?;
     bundles(&client, &place, &index.digest)?;
     cosign(project, &place, &release, &index.digest, &platforms)?;
-    base(project, &place)?;
-    own_layers(&client, &place, &platforms)?;
+    layers(project, &client, &place, &platforms)?;
 
     let mut tags = BTreeMap::new();
     for tag in client.tags()? {
@@ -222,6 +221,11 @@ fn cosign(
         place.write(&format!("cosign/{name}"), &call.output()?.success()?.stdout)?;
     }
     Ok(())
+}
+
+fn layers(project: &Project, client: &Client, place: &Place<'_>, platforms: &[Digest]) -> Result<()> {
+    base(project, place)?;
+    own_layers(client, place, platforms)
 }
 
 /// Records what `verify` caches: the manifests of the base image, and its facts about that image's layers.

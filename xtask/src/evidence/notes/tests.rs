@@ -1,3 +1,5 @@
+//! The section about the changes, from its entries to a whole page.
+
 mod structure;
 
 use super::{Entry, Page, Section};

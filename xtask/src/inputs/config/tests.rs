@@ -1,3 +1,5 @@
+//! Which configurations are read, and which keys and values are refused.
+
 use super::Config;
 
 const MANIFEST: &str = r#"

@@ -37,10 +37,8 @@ pub(super) fn check(instruction: &Instruction, stages: &Stages<'_>, findings: &m
                 findings.problem(Rule::DockerfileNpmInstall, line, unpinned(&call));
             }
             Some(call) if call.fetches_program() => findings.note(Rule::DockerfileNpx, line, npx(&call)),
-            Some(call) if call.command == "rebuild" => {
-                if !stages.is_on_target() && !call.ignores_scripts() {
-                    findings.note(Rule::DockerfileNpmScripts, line, REBUILD);
-                }
+            Some(call) if runs_scripts_elsewhere(&call, stages) => {
+                findings.note(Rule::DockerfileNpmScripts, line, REBUILD);
             }
             Some(call) if matches!(call.command, "ci" | "prune") => {
                 check_install(line, &call, is_production, stages.is_on_target(), findings);
@@ -80,6 +78,10 @@ fn check_program(line: usize, program: &str, arguments: &[String], installs: boo
 fn npx(call: &Call<'_>) -> String {
     let written = call.written;
     format!("`npm {written}` fetches what is not installed, whatever its version; `npm exec --no` does not")
+}
+
+fn runs_scripts_elsewhere(call: &Call<'_>, stages: &Stages<'_>) -> bool {
+    call.command == "rebuild" && !stages.is_on_target() && !call.ignores_scripts()
 }
 
 const REBUILD: &str = "`npm rebuild` runs install scripts on the building machine; what they make there must not get into the \

@@ -119,7 +119,7 @@ impl<'a> Call<'a> {
             Some(rest) => rest.strip_prefix('=').map(|value| value == "true"),
             None => (word == "--no-ignore-scripts").then_some(false),
         };
-        self.arguments.iter().enumerate().filter_map(decides).last().unwrap_or(false)
+        self.arguments.iter().enumerate().rev().find_map(decides).unwrap_or(false)
     }
 
     /// Whether it runs a program that it fetches if it is not installed, as `npx` does.

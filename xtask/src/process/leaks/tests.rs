@@ -1,3 +1,5 @@
+//! What is recognized as a secret, what is not, and how long that takes.
+
 use super::{SHAPES, is_in, masked};
 use crate::process::time::of_this_thread;
 

@@ -43,10 +43,19 @@ pub(super) fn judge(
     let bundles = &seen.bundles;
     let looked_at = looked_at.and_then(|(found, tags)| Ok((found, tags, borrow(bundles)?.as_ref())));
     let looked_at = looked_at.and_then(|looked_at| Ok((looked_at, borrow(&seen.beside)?.as_ref())));
+    // Without cosign's answer about them, nobody has counted what is attached to the platforms' images.
+    let parts = match &seen.part_signatures {
+        None => None,
+        Some(Ok(Answer::Accepted(printed))) => Some(printed.as_str()),
+        Some(_) => {
+            let unknown: Observed<()> = Err(Unavailable::DependsOn(claims::SIGNATURE_PLATFORMS));
+            return Claim::judge(claims::ATTACHMENTS, &unknown, |()| Ok(String::new()));
+        }
+    };
     let printed: Vec<_> = due.iter().map(|one| (one.of, accepted(one.answer))).collect();
     Claim::judge(claims::ATTACHMENTS, &looked_at, |((found, tags, bundles), beside)| {
         let ours = only_ours(found, tags, *bundles, accepted(&seen.signature), &printed, signed_as)?;
-        if let Some(Ok(Answer::Accepted(printed))) = &seen.part_signatures {
+        if let Some(printed) = parts {
             only_ours_of_parts(found, printed)?;
         }
         let beside = beside.map_or_else(String::new, |beside| beside.join(", "));

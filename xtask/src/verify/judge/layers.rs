@@ -62,7 +62,9 @@ pub(in crate::verify) fn components(
     seen: &Observed<ObservedContents>,
     bom: &Observed<Value>,
 ) -> Claim {
-    let content = claims.iter().find(|claim| claim.id == claims::IMAGE_CONTENT).map_or(Ok(()), Claim::holds);
+    let unjudged = Err(Unavailable::DependsOn(claims::IMAGE_CONTENT));
+    let content =
+        claims.iter().find(|claim| claim.id == claims::IMAGE_CONTENT).map_or(unjudged, Claim::holds);
     let looked_at = bom.as_ref().map_err(Clone::clone).and_then(|bom| {
         content?;
         let seen = seen.as_ref().map_err(Clone::clone)?;

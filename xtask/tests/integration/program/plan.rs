@@ -79,7 +79,10 @@ impl Scene {
         })?;
         let (scratch, host) = (TempDir::new()?, server.address.to_string());
         let dir = repository(&scratch, "own", &host, &format!("{host}/acme/carol"))?;
-        let commit = plain_git::call(&dir, &["rev-parse", "HEAD"])?.read()?;
+        std::fs::write(dir.join("cosign.pub"), include_str!("../../../../cosign.pub"))?;
+        git(&dir, &["add", "cosign.pub"])?;
+        let commit = commit(&dir)?;
+        git(&dir, &["tag", "--force", "v0.1.0"])?;
         Ok(Self { _scratch: scratch, server, forge, dir, commit })
     }
 
@@ -136,6 +139,19 @@ fn a_plan_says_what_would_refuse_the_release() -> Result<()> {
     let output = scene.plan(good, &["--json"])?;
     let plan: Value = serde_json::from_slice(&output.stdout).with_context(|| said(&output))?;
     assert_eq!((output.status.code(), &plan["problems"]), (Some(0), &json!([])));
+    Ok(())
+}
+
+#[test]
+fn a_plan_says_that_the_commit_has_no_public_key() -> Result<()> {
+    let mut scene = Scene::new()?;
+    git(&scene.dir, &["rm", "--quiet", "cosign.pub"])?;
+    scene.commit = commit(&scene.dir)?;
+    git(&scene.dir, &["tag", "--force", "v0.1.0"])?;
+    let output = scene.plan(scene.good(), &[])?;
+    let text = said(&output);
+    ensure!(text.contains("problem  signing key  the commit has no `cosign.pub`"), "{text}");
+    assert_eq!(output.status.code(), Some(3), "{text}");
     Ok(())
 }
 

@@ -1,3 +1,5 @@
+//! The section of a release in a changelog.
+
 use super::{Kind, changelog};
 use crate::evidence::notes::change::Change;
 use crate::evidence::notes::head::Heads;

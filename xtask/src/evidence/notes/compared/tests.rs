@@ -1,3 +1,5 @@
+//! What the comparison of two commits says.
+
 use std::collections::BTreeSet;
 
 use super::Compared;

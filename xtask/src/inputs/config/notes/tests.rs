@@ -1,3 +1,5 @@
+//! The groups of release notes as the configuration writes them.
+
 use super::{Groups, Notes, Show};
 
 fn read(groups: &str) -> Result<Notes, String> {

@@ -1,3 +1,5 @@
+//! Which values of the configuration are refused.
+
 use super::VariableName;
 
 #[test]

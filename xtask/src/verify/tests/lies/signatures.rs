@@ -96,7 +96,7 @@ pub(super) const LIES: &[Lie] = &[
             world.tags.remove(Kind::Signatures.tag(&platform).as_str());
         },
         wrong: &["signature.platforms"],
-        unchecked: &[],
+        unchecked: &["attachments"],
     },
     Lie {
         name: "a platform's manifest signed by another key instead",
@@ -105,7 +105,7 @@ pub(super) const LIES: &[Lie] = &[
             world.sign_anew(&platform, Some(&version), Key::Other);
         },
         wrong: &["signature.platforms"],
-        unchecked: &[],
+        unchecked: &["attachments"],
     },
     Lie {
         name: "a platform's manifest signed with another version instead",
@@ -114,7 +114,7 @@ pub(super) const LIES: &[Lie] = &[
             world.sign_anew(&platform, Some("0.0.9"), Key::Own);
         },
         wrong: &["signature.platforms"],
-        unchecked: &[],
+        unchecked: &["attachments"],
     },
     Lie {
         name: "a bundle of cosign 3 by another key beside ours",
