@@ -200,7 +200,20 @@ fn is_spare(path: &str, right: &BTreeSet<&str>, expected: &Expected, contents: &
         }
         begin = end + 1;
     }
-    false
+    is_default_beside_named(path, right)
+}
+
+/// Words for a C library in the names of prebuilt files.
+const LIBC_WORDS: [&str; 3] = ["musl", "glibc", "gnu"];
+
+/// Whether a right file beside it has the same name and a word for its C library, such as `a.musl.node` beside
+/// `a.node`. node-gyp-build loads the one with the word.
+fn is_default_beside_named(path: &str, right: &BTreeSet<&str>) -> bool {
+    let Some((directory, name)) = path.rsplit_once('/') else { return false };
+    let Some((stem, extension)) = name.rsplit_once('.') else { return false };
+    LIBC_WORDS.iter().any(|word| {
+        [".", "-"].iter().any(|mark| right.contains(&*format!("{directory}/{stem}{mark}{word}.{extension}")))
+    })
 }
 
 /// Whether one of `paths` is in `directory`, whose path ends with a slash, but neither at nor below the path `entry`

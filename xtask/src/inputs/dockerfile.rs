@@ -112,7 +112,11 @@ pub fn read(text: &str, platforms: &[Platform]) -> Result<Recipe> {
             let errors: Vec<_> = findings.into_iter().filter(Finding::is_error).collect();
             Err(Refusal::new(finding::joined(&errors)).into())
         }
-        (None, _) => bail!("the Dockerfile has no `FROM` with an image for its final stage"),
+        (None, _) => bail!(
+            "the Dockerfile has no `FROM` with an image for its final stage, and `scratch` has no node; base that stage on \
+             an image with node, such as a distroless one ({})",
+            document!("services.md#distroless")
+        ),
     }
 }
 

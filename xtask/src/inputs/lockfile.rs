@@ -22,14 +22,14 @@ mod workspaces;
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 
 use crate::inputs::config::Folder;
 use crate::inputs::finding::{Rule, Unclear};
 use crate::inputs::{PACKAGE_JSON, PACKAGE_LOCK};
 use crate::refuse;
 use edges::Edges;
-use entry::{Entry, Lock, Manifest};
+use entry::{Entry, Lock, Manifest, Workspaces};
 use grammar::is_in_node_modules;
 use graph::{Graph, Selection};
 use overrides::{Override, Overrides};
@@ -186,6 +186,11 @@ fn folder_name(path: &str) -> &str {
 pub fn check(service: &Folder, package_json: &[u8], package_lock: &[u8]) -> Result<Lockfile> {
     let within = |name, rule| move |error| Unclear::error(rule, &service.join(name), error);
     let manifest: Manifest = manifest(package_json).map_err(within(PACKAGE_JSON, Rule::InputsUnreadable))?;
+    if let Some(Workspaces::Other(_)) = manifest.workspaces {
+        let error =
+            anyhow!("`workspaces` is neither a list of patterns nor a table with the list `packages`");
+        return Err(within(PACKAGE_JSON, Rule::InputsUnreadable)(error));
+    }
     let lock = parse(package_lock, service).map_err(within(PACKAGE_LOCK, Rule::InputsUnreadable))?;
     in_sync::check(&manifest, &lock, service).map_err(within(PACKAGE_LOCK, Rule::LockfileOutOfSync))?;
     let edges = check_packages(&lock, service).map_err(within(PACKAGE_LOCK, Rule::LockfileMissingEntry))?;

@@ -100,6 +100,15 @@ fn a_package_may_have_prebuilt_files_for_every_platform() {
     );
     assert!(judge("linux/amd64", &bcrypt).is_ok());
     assert!(judge("linux/amd64", &bcrypt[1..]).is_err(), "only those of the other C library");
+    let utf8 = all(
+        "utf-8-validate",
+        &[
+            ("prebuilds/linux-x64/a.node", 62, "libc.musl-x86_64.so.1"),
+            ("prebuilds/linux-x64/a.glibc.node", 62, "libc.so.6"),
+        ],
+    );
+    assert!(judge("linux/amd64", &utf8).is_ok(), "the file without a word is for the other C library");
+    assert!(judge("linux/amd64", &utf8[..1]).is_err());
     let koffi = all(
         "koffi",
         &[

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Result, bail, ensure};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::overrides::Override;
 use crate::oci::exact;
@@ -141,17 +141,22 @@ impl Default for Bundle {
 }
 
 /// The patterns of workspace folders.
-#[derive(Debug, Deserialize, PartialEq, Eq)]
+#[derive(Debug, Deserialize, PartialEq)]
 #[serde(untagged)]
 pub(super) enum Workspaces {
     Patterns(Vec<String>),
-    Table { packages: Vec<String> },
+    Table {
+        packages: Vec<String>,
+    },
+    /// Anything else, which only a dependency may have: npm does not read it there.
+    Other(IgnoredAny),
 }
 
 impl Workspaces {
     pub(super) fn patterns(&self) -> &[String] {
         match self {
             Self::Patterns(patterns) | Self::Table { packages: patterns } => patterns,
+            Self::Other(_) => &[],
         }
     }
 }

@@ -6,6 +6,7 @@ mod notes;
 mod overrides;
 mod peers;
 mod platforms;
+mod workspaces;
 
 use std::collections::{BTreeMap, BTreeSet};
 
