@@ -14,6 +14,7 @@ mod hostile;
 pub mod keys;
 pub mod lockfile;
 pub mod native;
+pub mod npmrc;
 pub mod people;
 pub mod pin;
 pub mod pulls;

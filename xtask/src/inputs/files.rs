@@ -7,9 +7,8 @@ use anyhow::{Context as _, Result, anyhow};
 use super::config::{Config, MANIFEST};
 use super::dockerfile::{self, Recipe};
 use super::finding::{Finding, Rule, Unclear};
-use super::lockfile;
-use super::pin::{self, ToolPin};
-use super::{DOCKERFILE, NPMRC, PACKAGE_JSON, PACKAGE_LOCK, PUBLIC_KEY, Reader};
+use super::pin::{self, ToolPin, document};
+use super::{DOCKERFILE, NPMRC, PACKAGE_JSON, PACKAGE_LOCK, PUBLIC_KEY, Reader, npmrc};
 use crate::oci::platform::Platform;
 use crate::oci::reference::Digest;
 use crate::process::file;
@@ -30,7 +29,7 @@ pub(super) struct Files {
     /// Whether npm is configured to ignore peer dependencies.
     pub(super) legacy_peers: bool,
     pub(super) configuration: Option<Digest>,
-    /// The files that another program would read in place of those above.
+    /// What must not be in the commit: files that another program would read in place of those above, and secrets.
     pub(super) misplaced: Vec<Finding>,
     pub(super) public_key: Option<Vec<u8>>,
     pub(super) tool: Option<ToolPin>,
@@ -39,35 +38,38 @@ pub(super) struct Files {
 impl Files {
     pub(super) fn read(config: &Config, read: Reader<'_>) -> Result<Self> {
         let [manifest, lock] = [PACKAGE_JSON, PACKAGE_LOCK].map(|name| config.service.join(name));
-        let [npmrc, shrinkwrap] = [NPMRC, SHRINKWRAP].map(|name| config.service.join(name));
+        let [npmrc_path, shrinkwrap] = [NPMRC, SHRINKWRAP].map(|name| config.service.join(name));
         let paths = [
             DOCKERFILE,
             &manifest,
             &lock,
             PUBLIC_KEY,
             pin::CARGO_LOCK,
-            &npmrc,
+            &npmrc_path,
             MANIFEST,
             BUILD_POLICY,
             &shrinkwrap,
         ];
         let mut found = read(&paths.map(str::to_owned))?.into_iter();
         let mut next = || found.next().flatten();
+        let recipe = required(DOCKERFILE, next())?;
+        let (manifest_bytes, lock_bytes) = (required(&manifest, next())?, required(&lock, next())?);
+        let (public_key, cargo_lock, settings) = (next(), next(), next().unwrap_or_default());
+        let configuration = next().map(|bytes| Digest::of(&bytes));
+        let misplaced = [
+            next().map(|_| policy()),
+            next().map(|_| instead_of_the_lockfile(&shrinkwrap, &lock, config)),
+            npmrc::literal_secret(&settings).map(|(line, key)| secret(&npmrc_path, line, key)),
+        ];
         Ok(Self {
-            recipe: required(DOCKERFILE, next())?,
-            manifest: (manifest.clone(), required(&manifest, next())?),
-            lock: (lock.clone(), required(&lock, next())?),
-            public_key: next(),
-            tool: next().map(|bytes| tool(&bytes)).transpose()?.flatten(),
-            legacy_peers: next().is_some_and(|bytes| lockfile::leaves_peers_alone(&bytes)),
-            configuration: next().map(|bytes| Digest::of(&bytes)),
-            misplaced: [
-                next().map(|_| policy()),
-                next().map(|_| instead_of_the_lockfile(&shrinkwrap, &lock, config)),
-            ]
-            .into_iter()
-            .flatten()
-            .collect(),
+            recipe,
+            manifest: (manifest, manifest_bytes),
+            lock: (lock, lock_bytes),
+            legacy_peers: npmrc::leaves_peers_alone(&settings),
+            configuration,
+            misplaced: misplaced.into_iter().flatten().collect(),
+            public_key,
+            tool: cargo_lock.map(|bytes| tool(&bytes)).transpose()?.flatten(),
         })
     }
 
@@ -109,6 +111,15 @@ fn instead_of_the_lockfile(shrinkwrap: &str, lock: &str, config: &Config) -> Fin
         config.service.in_words()
     );
     Finding::error(Rule::LockfileOutOfSync, shrinkwrap, text)
+}
+
+fn secret(path: &str, line: usize, key: &str) -> Finding {
+    let text = format!(
+        "line {line} has the secret itself after `{key}`, where everybody who reads the commit has it; revoke it, and write \
+         `${{NAME}}` with a variable of `build-secrets` ({})",
+        document!("services.md#private-packages")
+    );
+    Finding::error(Rule::NpmrcSecret, path, text)
 }
 
 /// The largest file that is read, in bytes. No file of a release is larger, and files of a commit have the same limit.

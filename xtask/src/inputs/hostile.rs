@@ -10,7 +10,7 @@ use super::dockerfile::{existing, runtime};
 use super::lockfile::pinned::Pinned;
 use super::lockfile::{Lockfile, Target};
 use super::version::ReleaseTag;
-use super::{Inputs, dockerfile, exceptions, keys, lockfile, words};
+use super::{Inputs, dockerfile, exceptions, keys, lockfile, npmrc, words};
 use crate::oci::platform::Platform;
 use crate::process::hostile::{file, readers};
 use crate::process::shown::is_hidden;
@@ -150,7 +150,7 @@ readers! {
     npm_settings: {
         seeds: vec![file("service/.npmrc"), b"legacy-peer-deps=true\n; a = b\n".to_vec()],
         words: &["legacy-peer-deps", "=true\n", "=", "\n", " ", ";", "#", "[", "${x}"],
-        read: |bytes| assert!(!lockfile::leaves_peers_alone(bytes) || !bytes.is_empty()),
+        read: |bytes| assert!(!npmrc::leaves_peers_alone(bytes) || !bytes.is_empty()),
     }
     configurations: {
         seeds: vec![file("Cargo.toml"), file("testbed/services/native/release.toml")],

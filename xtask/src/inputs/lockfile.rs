@@ -37,7 +37,6 @@ use overrides::{Override, Overrides};
 pub use address::Registries;
 pub use entry::{MAX_MANIFEST_SIZE, manifest, without_mark};
 pub use local::Local;
-pub use marks::leaves_peers_alone;
 pub use target::{Libc, Target};
 
 /// An entry of the lockfile that is installed for some platform.

@@ -7,36 +7,6 @@ use super::graph::Paths;
 use super::{Lockfile, remedy};
 use crate::inputs::config::Folder;
 
-/// Whether `.npmrc` makes npm ignore peer dependencies, so that it does not install packages that are needed only as
-/// peers.
-#[must_use]
-pub fn leaves_peers_alone(npmrc: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(npmrc);
-    let value = text.lines().rev().find_map(|line| {
-        let (key, value) = line.split_once('=').unwrap_or((line, "true"));
-        (plain(key) == "legacy-peer-deps").then(|| plain(value))
-    });
-    value.is_some_and(|value| value == "true")
-}
-
-/// A key or value of an ini file, as npm reads it: without quotes and comments. An escaped `;` or `#` begins no
-/// comment.
-fn plain(text: &str) -> &str {
-    let text = text.trim();
-    for quote in ['"', '\''] {
-        if let Some(inside) = text.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote)) {
-            return inside;
-        }
-    }
-    let mut is_escaped = false;
-    let comment = text.find(|c: char| {
-        let begins = matches!(c, ';' | '#') && !is_escaped;
-        is_escaped = c == '\\' && !is_escaped;
-        begins
-    });
-    text[..comment.unwrap_or(text.len())].trim_end()
-}
-
 /// The result of a walk over all entries.
 struct Reachable<'a> {
     all: Paths<'a>,
@@ -53,7 +23,7 @@ struct Reachable<'a> {
 
 impl Lockfile {
     /// Entries whose marks `dev`, `optional` or `devOptional` differ from the result of a walk from the root.
-    /// `legacy_peers`: see [`leaves_peers_alone`].
+    /// `legacy_peers`: see [`crate::inputs::npmrc::leaves_peers_alone`].
     #[must_use]
     pub fn wrong_marks(&self, service: &Folder, legacy_peers: bool) -> Vec<String> {
         let graph = self.graph();
@@ -103,33 +73,6 @@ impl Reachable<'_> {
             Some(("lacks the mark `optional` or `devOptional` for", "which nothing needs"))
         } else {
             None
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::leaves_peers_alone;
-
-    #[test]
-    fn the_last_legacy_peer_deps_line_decides() {
-        for (npmrc, expected) in [
-            ("", false),
-            ("legacy-peer-deps=true", true),
-            ("audit=false\nlegacy-peer-deps = true\n", true),
-            ("legacy-peer-deps\n", true),
-            ("legacy-peer-deps=true\nlegacy-peer-deps=false\n", false),
-            ("# legacy-peer-deps=true\n", false),
-            ("; legacy-peer-deps=true\n", false),
-            ("legacy-peer-deps=true ; why\n", true),
-            ("legacy-peer-deps=true# why\n", true),
-            ("legacy-peer-deps # why\n", true),
-            ("legacy-peer-deps=\"true\"\n", true),
-            ("legacy-peer-deps='true'\n", true),
-            ("legacy-peer-deps=true\\;\n", false),
-            ("legacy-peer-deps=\"\n", false),
-        ] {
-            assert_eq!(leaves_peers_alone(npmrc.as_bytes()), expected, "{npmrc}");
         }
     }
 }
