@@ -39,21 +39,23 @@ impl Wanted {
         Ok(Self { documents, hint: context.verifier().hint()? })
     }
 
-    fn sums(&self) -> &[u8] {
-        self.documents.last().map_or(&[], |sums| &sums.bytes)
+    /// The file with the digests of the others, which the key signs.
+    fn sums(&self) -> Result<&[u8]> {
+        let sums = self.documents.last().filter(|last| last.name == assets::SUMS);
+        Ok(&sums.context("the files of the page end without their digests")?.bytes)
     }
 
     /// The signature among the files in `bytes`, if it is the key's signature of these digests.
     fn signature(&self, context: &Context<'_>, bytes: &BTreeMap<String, Vec<u8>>) -> Result<Option<String>> {
         let Some(found) = bytes.get(SIGNATURE) else { return Ok(None) };
         let Ok(signature) = assets::read_signature(found) else { return Ok(None) };
-        let is_right = verify::sums(&context.verifier(), found, self.sums())?.is_ok();
+        let is_right = verify::sums(&context.verifier(), found, self.sums()?)?.is_ok();
         Ok(is_right.then(|| signature.to_owned()))
     }
 
-    fn with(&self, signature: &str) -> Vec<Asset> {
-        let signed = assets::signed(self.sums(), signature, &self.hint);
-        self.documents.iter().cloned().chain(signed).collect()
+    fn with(&self, signature: &str) -> Result<Vec<Asset>> {
+        let signed = assets::signed(self.sums()?, signature, &self.hint);
+        Ok(self.documents.iter().cloned().chain(signed).collect())
     }
 }
 
@@ -129,7 +131,7 @@ pub(super) fn are_complete(
     let forge = &*context.target.forge;
     let (wanted, bytes) = both(|| Wanted::of(context, published), || verify::assets(forge, found))?;
     let Some(signature) = wanted.signature(context, &bytes)? else { return Ok(false) };
-    Ok(assets::changes(&wanted.with(&signature), &found.assets, &bytes).is_empty())
+    Ok(assets::changes(&wanted.with(&signature)?, &found.assets, &bytes).is_empty())
 }
 
 /// Adds the missing files to the page of `published`, whether a draft or not.
@@ -147,9 +149,9 @@ pub(super) fn complete(context: &Context<'_>, published: &Published) -> Result<(
         let signature = match (wanted.signature(context, bytes)?, &made) {
             (Some(there), _) => there,
             (None, Some(made)) => made.clone(),
-            (None, None) => made.insert(sign(context, wanted.sums())?).clone(),
+            (None, None) => made.insert(sign(context, wanted.sums()?)?).clone(),
         };
-        Ok(wanted.with(&signature))
+        wanted.with(&signature)
     })
 }
 

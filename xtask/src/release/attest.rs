@@ -102,7 +102,7 @@ pub(super) fn upload<'a>(
     let manifest = Manifest::new(media_type::MANIFEST, attached::manifest(&envelopes, &config)?);
     let blobs = envelopes.iter().map(|envelope| envelope.bytes.as_slice()).chain([config.as_slice()]);
     let blobs: Vec<_> = blobs.collect();
-    let legacy = Legacy::stored(&manifest.digest, &envelopes);
+    let legacy = Legacy::stored(&manifest.digest, &envelopes)?;
     let bundled = |signature| {
         let subject = Subject::of(&registry.known_manifest(digest)?.bytes)?;
         let uploaded = bundles::Uploaded::new(registry, &subject, &legacy, signature)?;

@@ -22,9 +22,18 @@ pub(super) struct Legacy {
 
 impl Legacy {
     /// The attestations that this run has just stored under `manifest`.
-    pub(super) fn stored(manifest: &Digest, envelopes: &[Signed]) -> Self {
-        let bytes = envelopes.iter().map(|envelope| envelope.bytes.clone());
-        Self { manifest: manifest.clone(), envelopes: Attested::ALL.into_iter().zip(bytes).collect() }
+    ///
+    /// # Errors
+    /// When one of them is of a type that no release attests.
+    pub(super) fn stored(manifest: &Digest, envelopes: &[Signed]) -> Result<Self> {
+        let named = |envelope: &Signed| {
+            let of = Attested::ALL.into_iter().find(|of| of.predicate_type() == envelope.predicate_type);
+            let of =
+                of.with_context(|| format!("`{}` is no predicate of a release", envelope.predicate_type))?;
+            Ok((of, envelope.bytes.clone()))
+        };
+        let envelopes = envelopes.iter().map(named).collect::<Result<_>>()?;
+        Ok(Self { manifest: manifest.clone(), envelopes })
     }
 
     /// The attestations in the registry, all of them from the same run, even if another run overwrites them meanwhile.
