@@ -148,8 +148,17 @@ pub fn source(
 /// The claims about the key that the release's signatures are checked with, from what [`observe_keys`] saw. `listed` are
 /// the registry's tags; `None` if it is not the registry of the releases.
 #[must_use]
-pub fn keys(tag: &ReleaseTag, seen: &ObservedKeys, listed: Option<&Observed<Vec<String>>>) -> Vec<Claim> {
-    judge::keys::judge(tag, seen, listed)
+pub fn keys(
+    verifier: &Verifier<'_>,
+    seen: &ObservedKeys,
+    listed: Option<&Observed<Vec<String>>>,
+) -> Vec<Claim> {
+    let tag = verifier.release.tag();
+    let untagged = match listed {
+        Some(Ok(listed)) => observe::keys::signed_without_tag(verifier.registry, tag, seen, listed),
+        _ => Ok(Vec::new()),
+    };
+    judge::keys::judge(tag, seen, listed, &untagged)
 }
 
 /// The bytes of our files on `page`, by name, as anyone downloads them.

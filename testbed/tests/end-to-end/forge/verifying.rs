@@ -191,6 +191,27 @@ fn verify_all_includes_tags_pages_and_images_without_a_counterpart() -> Result<(
 }
 
 #[test]
+fn a_release_whose_git_tag_is_gone_leaves_the_key_of_the_next_one_open() -> Result<()> {
+    test(|| {
+        let project = Project::ready()?;
+        for tag in ["v0.1.0", "v0.1.1"] {
+            project.push_tag(tag)?;
+            project.laptop(&["release", tag]).run()?.success()?;
+        }
+        let verify = || Xtask::new(&project.checkout, &["verify", "v0.1.1", "--json"]).run();
+        let good = verdicts(&document(&verify()?, 0)?)?;
+        project.checkout.git(&["tag", "--delete", "v0.1.0"])?;
+        let found = verdicts(&document(&verify()?, UNCHECKED)?)?;
+        let changed: Vec<_> = found["v0.1.1"]
+            .iter()
+            .filter(|(id, verdict)| good["v0.1.1"].get(*id) != Some(*verdict))
+            .collect();
+        ensure!(changed.len() == 1 && found["v0.1.1"]["key.continuity"] == "unchecked", "{changed:?}");
+        Ok(())
+    })
+}
+
+#[test]
 fn without_a_network_every_claim_that_needs_it_is_unchecked() -> Result<()> {
     test(|| {
         let project = &released()?.project;

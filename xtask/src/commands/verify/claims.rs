@@ -56,7 +56,7 @@ impl Verify<'_> {
             claims.extend(of_clone);
             add_untagged(&subject.source, &mut claims, &mut not_asked);
             let listed = found.tags.as_ref().filter(|_| has_names);
-            claims.extend(verify::keys(verifier.release.tag(), &keys, listed));
+            claims.extend(verify::keys(verifier, &keys, listed));
             not_asked.extend(unasked);
         }
         if let Some(key) = &self.key {

@@ -21,17 +21,19 @@ use crate::verify::observe::keys::{Before, ObservedHistory, ObservedKeys, names}
 /// How many releases are named in one message.
 const MAX_SHOWN: usize = 5;
 
-/// Judges what was seen. `listed` are the registry's tags; `None` if it is not the registry of the releases.
+/// Judges what was seen. `listed` are the registry's tags; `None` if it is not the registry of the releases. `untagged`
+/// are earlier versions that it has with a signature, and the clone without a git tag.
 pub(in crate::verify) fn judge(
     tag: &ReleaseTag,
     seen: &ObservedKeys,
     listed: Option<&Observed<Vec<String>>>,
+    untagged: &Observed<Vec<ReleaseTag>>,
 ) -> Vec<Claim> {
     let claim = |id, said: Observed<Result<String, String>>| {
         Claim::judge(id, &said, |said| said.clone().map_err(|wrong| anyhow!(wrong)))
     };
     let history = claim(claims::KEY_HISTORY, of_history(tag, seen));
-    let continuity = claim(claims::KEY_CONTINUITY, of_continuity(tag, seen, listed, &history));
+    let continuity = claim(claims::KEY_CONTINUITY, of_continuity(tag, seen, listed, untagged, &history));
     vec![history, continuity]
 }
 
@@ -116,6 +118,7 @@ fn of_continuity(
     tag: &ReleaseTag,
     seen: &ObservedKeys,
     listed: Option<&Observed<Vec<String>>>,
+    untagged: &Observed<Vec<ReleaseTag>>,
     history: &Claim,
 ) -> Observed<Result<String, String>> {
     let used = seen.used.as_ref().map_err(|_unseen| Unavailable::DependsOn(claims::KEY_HISTORY))?;
@@ -125,20 +128,19 @@ fn of_continuity(
     let judged = compared(tag, seen, used, before, listed.as_ref(), history);
     // A false answer outweighs an unknown one.
     match judged {
-        Ok(Ok(_)) => unknown(tag, seen, listed.as_ref()).and(judged),
+        Ok(Ok(_)) => unknown(untagged).and(judged),
         _ => judged,
     }
 }
 
 /// Fails if the registry has releases whose keys the clone does not show, because it has no git tag for them.
-fn unknown(tag: &ReleaseTag, seen: &ObservedKeys, listed: Option<&BTreeSet<ReleaseTag>>) -> Observed<()> {
-    let versions = seen.versions.as_ref().map_err(Clone::clone)?;
-    let unknown = listed.into_iter().flatten().filter(|listed| *listed < tag && !versions.contains(listed));
-    let unknown: Vec<_> = unknown.map(ToString::to_string).collect();
+fn unknown(untagged: &Observed<Vec<ReleaseTag>>) -> Observed<()> {
+    let untagged = untagged.as_ref().map_err(Clone::clone)?;
+    let unknown: Vec<_> = untagged.iter().map(ToString::to_string).collect();
     match few(unknown, MAX_SHOWN) {
         None => Ok(()),
         Some(names) => Err(Unavailable::Failed(format!(
-            "the registry has {names}, and this clone no git tag of that name, so the key of that release is not known; run \
+            "the registry has {names} with a signature, and this clone no git tag of that name, so the key of that release is not known; run \
              `git fetch --tags`, and if the forge has no such tag either, find out who removed it"
         ))),
     }

@@ -6,12 +6,14 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result, ensure};
 
+use crate::evidence::attached::Kind;
 use crate::forge::Read;
 use crate::inputs::keys::{Endorsement, Keys, PublicKey, Released, released};
 use crate::inputs::source::{Source, release_tags};
 use crate::inputs::version::ReleaseTag;
 use crate::inputs::{PUBLIC_KEY, Reader};
 use crate::oci::reference::Digest;
+use crate::oci::registry::Client;
 use crate::tool::cosign::Cosign;
 use crate::tool::git::{Commit, Git};
 use crate::verify::Verifier;
@@ -99,6 +101,28 @@ pub fn keys(
     let versions = shared.versions.get_or_init(|| seen(versions(git))).clone();
     let before = before(git, source, shared, &versions);
     ObservedKeys { used, history, is_new_enough, versions, before }
+}
+
+/// The versions below `tag` that the registry has with a signature, and the clone without a git tag: they may be
+/// releases whose tags somebody removed. `listed` are the registry's tags. An image without a signature is no release,
+/// and anyone who may push can give it such a name.
+pub(in crate::verify) fn signed_without_tag(
+    registry: &Client,
+    tag: &ReleaseTag,
+    seen: &ObservedKeys,
+    listed: &[String],
+) -> Observed<Vec<ReleaseTag>> {
+    let versions = seen.versions.as_ref().map_err(Clone::clone)?;
+    let is_unknown = |listed: &ReleaseTag| listed < tag && !versions.contains(listed);
+    let mut found = Vec::new();
+    for unknown in release_tags(listed).into_iter().filter(is_unknown) {
+        let Some(digest) = super::seen(registry.digest_of(&unknown.registry_tag()))? else { continue };
+        let signatures = Kind::Signatures.tag(&digest);
+        if listed.iter().any(|name| name == signatures.as_str()) {
+            found.push(unknown);
+        }
+    }
+    Ok(found)
 }
 
 /// Whether `keys` name the key with the fingerprint `used` for `tag`.

@@ -11,6 +11,7 @@ use crate::evidence::bundle::Hint;
 use crate::inputs::PUBLIC_KEY;
 use crate::inputs::keys::tests::PEM;
 use crate::inputs::keys::{Endorsement, HISTORY, PublicKey, statement};
+use crate::inputs::source::release_tags;
 use crate::inputs::version::ReleaseTag;
 use crate::oci::reference::Digest;
 use crate::tool::git::Commit;
@@ -121,7 +122,21 @@ pub(super) fn signature(by: &Digest, statement: &str) -> String {
 /// The claim `key.continuity` of the release `tag`, with what the registry lists.
 fn continuity(tag: &str, seen: &ObservedKeys, listed: Option<&[&str]>) -> Claim {
     let listed = listed.map(|tags| Ok(tags.iter().map(ToString::to_string).collect()));
-    judge::keys::judge(&tag.parse().unwrap(), seen, listed.as_ref()).pop().unwrap()
+    let tag = tag.parse().unwrap();
+    judge::keys::judge(&tag, seen, listed.as_ref(), &untagged(&tag, seen, listed.as_ref())).pop().unwrap()
+}
+
+/// The earlier versions that are listed and have no git tag, as if all of them had signatures.
+pub(super) fn untagged(
+    tag: &ReleaseTag,
+    seen: &ObservedKeys,
+    listed: Option<&Observed<Vec<String>>>,
+) -> Observed<Vec<ReleaseTag>> {
+    let Some(Ok(listed)) = listed else { return Ok(Vec::new()) };
+    let versions = seen.versions.as_ref().map_err(Clone::clone)?;
+    let mut found = release_tags(listed);
+    found.retain(|listed| listed < tag && !versions.contains(listed));
+    Ok(found)
 }
 
 #[test]

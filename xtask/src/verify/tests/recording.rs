@@ -245,7 +245,9 @@ impl Recording {
         let (of_source, _) = judge::source::judge(&self.source, &world.source);
         // The release before is not in the recording, but the registry would list it.
         let listed = tags.map(|tags| [tags, vec![OLDER.to_owned()]].concat());
-        let of_keys = judge::keys::judge(&self.source.tag, &world.keys.seen()?, Some(&listed));
+        let (tag, of_clone) = (&self.source.tag, world.keys.seen()?);
+        let untagged = super::keys::untagged(tag, &of_clone, Some(&listed));
+        let of_keys = judge::keys::judge(tag, &of_clone, Some(&listed), &untagged);
         Ok([claims, of_source, of_keys].concat())
     }
 
