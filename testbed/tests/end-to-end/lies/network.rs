@@ -9,7 +9,7 @@ use super::Lie;
 use super::honest::Honest;
 
 /// Claims that need the registry, including cosign's requests.
-const OF_THE_REGISTRY: &[&str] = of_an_image!("tag.image", "latest");
+const OF_THE_REGISTRY: &[&str] = of_an_image!("tag.image", "latest", "key.continuity");
 
 /// Claims that need the forge's API.
 const OF_THE_FORGE: &[&str] = &["tag.git", "page.state", "page.image", "page.commands", "page.assets"];
