@@ -92,8 +92,14 @@ impl Elf {
     fn of(parts: &Parts) -> Option<Self> {
         let file = File::of(parts)?;
         let machine = u16::try_from(file.number(18, 2)?).ok()?;
-        let is_foreign = file.is_foreign(machine);
-        let libc = file.libc().filter(|_| !is_foreign);
+        let segments = file.segments().unwrap_or_default();
+        let (interpreter, names) = (file.interpreter(&segments), file.library_names(&segments));
+        let is_foreign = !file.has_linux_abi(machine)
+            || interpreter
+                .is_some_and(|path| FOREIGN_INTERPRETERS.iter().any(|known| path.starts_with(known)))
+            || shows_other_system(&names);
+        let libc = interpreter.and_then(libc_of_path).or_else(|| names.iter().find_map(|name| libc_of(name)));
+        let libc = libc.filter(|_| !is_foreign);
         Some(Self { machine, is_64: file.is_64, is_big_endian: file.is_big_endian, libc, is_foreign })
     }
 }
@@ -108,7 +114,7 @@ fn needed(parts: &Parts) -> Vec<Range<u64>> {
         needed.push(range(table, entry_size * count));
         return needed;
     };
-    if file.libc_of_interpreter(&segments).is_some() {
+    if file.interpreter(&segments).and_then(libc_of_path).is_some() {
         return needed;
     }
     let longest_dynamic = 2 * file.width() * MAX_DYNAMIC as u64;
@@ -140,6 +146,10 @@ pub fn libc_of(name: &str) -> Option<Libc> {
     } else {
         None
     }
+}
+
+fn libc_of_path(path: &str) -> Option<Libc> {
+    libc_of(path.rsplit('/').next().unwrap_or(path))
 }
 
 /// Whether a library that a file needs shows that the file is for another system: the BSDs count the versions of their
@@ -227,34 +237,20 @@ impl<'a> File<'a> {
         Some(segments)
     }
 
-    /// The C library according to the interpreter, else according to the needed libraries.
-    fn libc(&self) -> Option<Libc> {
-        let segments = self.segments()?;
-        self.libc_of_interpreter(&segments).or_else(|| {
-            let names = self.needed_libraries(&segments)?;
-            names.iter().find_map(|name| libc_of(self.text(*name, MAX_NAME_LEN)?))
-        })
-    }
-
-    fn libc_of_interpreter(&self, segments: &[Segment]) -> Option<Libc> {
-        let path = self.interpreter(segments)?;
-        libc_of(path.rsplit('/').next().unwrap_or(path))
-    }
-
     fn interpreter(&self, segments: &[Segment]) -> Option<&'a str> {
         let segment = segments.iter().find(|segment| segment.kind == PT_INTERP)?;
         self.text(segment.offset, MAX_PATH_LEN)
     }
 
-    /// Whether it is for another system, by the header, the interpreter or the needed libraries.
-    fn is_foreign(&self, machine: u16) -> bool {
+    fn has_linux_abi(&self, machine: u16) -> bool {
         let abi = self.parts.slice(7, 1).map_or(0, |abi| abi[0]);
-        let is_linux = LINUX.contains(&abi) || (machine == ARM && abi == OF_ARM);
-        let Some(segments) = self.segments().filter(|_| is_linux) else { return !is_linux };
-        let is_foreign = |path: &str| FOREIGN_INTERPRETERS.iter().any(|known| path.starts_with(known));
-        let names = self.needed_libraries(&segments).unwrap_or_default();
-        let names: Vec<_> = names.iter().filter_map(|name| self.text(*name, MAX_NAME_LEN)).collect();
-        self.interpreter(&segments).is_some_and(is_foreign) || shows_other_system(&names)
+        LINUX.contains(&abi) || (machine == ARM && abi == OF_ARM)
+    }
+
+    /// The names of the needed libraries.
+    fn library_names(&self, segments: &[Segment]) -> Vec<&'a str> {
+        let names = self.needed_libraries(segments).unwrap_or_default();
+        names.into_iter().filter_map(|name| self.text(name, MAX_NAME_LEN)).collect()
     }
 
     /// The offsets of the names of the needed libraries in the file.

@@ -27,8 +27,6 @@ pub struct Held {
     pub locked: BTreeMap<String, Locked>,
     /// Packages that are not in a `node_modules`, because a bundler put them into the service's own files.
     pub bundled: Vec<Locked>,
-    /// What each package of the lockfile needs, by path in the lockfile.
-    pub needs: BTreeMap<String, Vec<String>>,
     /// The number of optional and local packages of the lockfile that the image does not have.
     pub left_out: usize,
     /// The paths in the lockfile of the packages that the image has.
@@ -135,7 +133,6 @@ pub fn check(contents: &Contents, lockfile: &Lockfile, dependencies: Dependencie
     }
     if missing.is_empty() && excess.is_empty() {
         held.found = found.into_iter().map(str::to_owned).collect();
-        held.needs = lockfile.needs();
         return Ok(held);
     }
     let platform = contents.platform.clone();

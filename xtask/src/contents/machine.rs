@@ -72,7 +72,7 @@ impl Expected {
 
     fn fits(&self, file: &ElfFile, libcs: &BTreeSet<Libc>) -> bool {
         let elf = &file.elf;
-        let is_foreign = elf.is_foreign || names_other_system(&file.path);
+        let is_foreign = elf.is_foreign || names_system(&file.path, &OTHER_SYSTEMS);
         let libc = elf.libc.is_none_or(|libc| libcs.is_empty() || libcs.contains(&libc));
         let same =
             (elf.machine, elf.is_64, elf.is_big_endian) == (self.machine, self.is_64, self.is_big_endian);
@@ -229,16 +229,20 @@ fn has_beside(paths: &BTreeSet<&str>, directory: &str, entry: &str) -> bool {
     ranges.into_iter().any(|range| paths.range::<str, _>(range).next().is_some())
 }
 
-/// Whether the path of a file in its package says that it is for another system. The file itself may not show it:
-/// modules for OpenBSD name no library.
-fn names_other_system(path: &str) -> bool {
+/// Whether the path of a file in its package has one of `known`, which are words for systems. The file itself may not
+/// show its system: modules for OpenBSD name no library.
+fn names_system(path: &str, known: &[&str]) -> bool {
     let within = npm::package_of(path).map_or("", |package| &path[package.len()..]).to_ascii_lowercase();
-    within.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| OTHER_SYSTEMS.contains(&word))
+    words(&within).any(|word| known.contains(&word))
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_ascii_alphanumeric())
 }
 
 fn names_another(part: &str, expected: &Expected, contents: &Contents) -> bool {
     let part = part.to_ascii_lowercase().replace("x86_64", "x64");
-    part.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| {
+    words(&part).any(|word| {
         let is_processor =
             WORDS.iter().any(|(_, words)| words.contains(&word)) && !expected.words.contains(&word);
         let libc = match word {

@@ -76,18 +76,23 @@ pub fn of(release: &Release<'_>, contents: &[Contents]) -> Result<Value> {
         .collect();
     let Source { tag, commit, time, .. } = source;
     let subject = Subject { title: &config.title, tag, commit, time: *time };
-    Ok(document(&subject, &platforms))
+    Ok(document(&subject, &inputs.lockfile.needs(), &platforms))
 }
 
-/// The SBOM of `subject`, whose image has these `platforms`.
+/// The SBOM of `subject`, whose image has these `platforms`. `needs` is what each package of the lockfile needs, by path
+/// there ([`Lockfile::needs`](crate::inputs::lockfile::Lockfile::needs)).
 #[must_use]
-pub fn document(subject: &Subject<'_>, platforms: &[PlatformImage<'_>]) -> Value {
+pub fn document(
+    subject: &Subject<'_>,
+    needs: &BTreeMap<String, Vec<String>>,
+    platforms: &[PlatformImage<'_>],
+) -> Value {
     let version = subject.tag.version().to_string();
     let reference = format!("{}@{version}", subject.title);
     let (mut components, mut graph) = (BTreeMap::<String, Component>::new(), Graph::default());
     for platform in platforms {
         let all = component::of(platform);
-        graph.add(&reference, platform, &all);
+        graph.add(&reference, needs, platform, &all);
         for component in all {
             match components.get_mut(&component.reference) {
                 Some(known) => known.add(component),

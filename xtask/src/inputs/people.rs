@@ -9,7 +9,7 @@ use crate::tool::git::Names;
 const UPDATERS: [&str; 7] =
     ["renovate", "renovatebot", "dependabot", "dependabot-preview", "snyk", "greenkeeper", "depfu"];
 
-/// What may follow such a word, or come before it, as in `renovate-bot` and `Mend Renovate`. `Ann Renovate` is a person.
+/// The other words that such a name may have, in lower case: `Mend Renovate` is a program, and `Ann Renovate` a person.
 const AROUND: [&str; 7] = ["", "bot", "mend", "whitesource", "self-hosted", "app", "action"];
 
 /// The names of other programs that make commits, in lower case. [`is_bot`] also knows suffixes. `Joan Bot` is a

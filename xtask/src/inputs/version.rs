@@ -12,7 +12,7 @@ use crate::oci::reference::Tag;
 use crate::process::failure::Misuse;
 use crate::process::shown::one_line;
 
-pub use alone::{names_only, sets_version};
+pub use alone::{is_date, names_only, sets_version};
 
 /// The longest tag, in characters. A registry tag can have 128, and a candidate's tag also has a commit and a random
 /// word.

@@ -126,13 +126,13 @@ impl Drop for TempDir {
     }
 }
 
-/// Removes the directories for secrets in `parent` that belong to the user `own` and to no running process.
 /// Whether the file system cannot lock files.
 fn has_no_locks(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::Unsupported
         || error.raw_os_error().is_some_and(|code| code == Errno::ENOLCK as i32)
 }
 
+/// Removes the directories for secrets in `parent` that belong to the user `own` and to no running process.
 fn remove_left(parent: &Path, own: u32) -> io::Result<()> {
     for entry in fs::read_dir(parent)? {
         let entry = entry?;

@@ -36,10 +36,12 @@ use objects::Object;
 pub use commit::Commit;
 pub use interner::Interner;
 pub use log::{Log, LogEntry, Names, log_format};
-pub use message::{Message, QUOTING, REVERT, Reverted, announces_break, marks_break, quoted, tagged};
+pub use message::{
+    Message, QUOTING, REVERT, Reverted, announces_break, has_tag, marks_break, quoted, tagged,
+};
 pub use objects::NoFile;
 pub use people::{Authors, MAX_COMMITS};
-pub use pull_request::squashed;
+pub use pull_request::{squashed, unnumbered};
 pub use signer::Signer;
 pub use upstream::Upstream;
 pub use work_tree::WorkTree;

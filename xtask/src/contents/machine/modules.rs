@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::super::facts::System;
 use super::super::image::Contents;
 use super::super::npm;
+use super::names_system;
 
 /// Words for a system in the names of prebuilt files.
 const fn words(system: System) -> &'static [&'static str] {
@@ -18,18 +19,16 @@ const fn words(system: System) -> &'static [&'static str] {
 /// image's platform.
 pub(super) fn wrong(contents: &Contents, right: &BTreeSet<&str>) -> Vec<String> {
     let above = contents.modules.iter().filter(|(_, _, layer)| contents.is_above(*layer));
-    let wrong = above.filter(|(path, system, _)| !is_spare(path, *system, right));
+    let packages: BTreeSet<_> = right.iter().filter_map(|path| npm::package_of(path)).collect();
+    let wrong = above.filter(|(path, system, _)| !is_spare(path, *system, &packages));
     wrong.map(|(path, system, _)| describe(path, *system)).collect()
 }
 
-/// Whether a package has the module on purpose: its path says which system it is for, or the package has a file for
-/// the image's platform too.
-fn is_spare(path: &str, system: System, right: &BTreeSet<&str>) -> bool {
-    let Some(package) = npm::package_of(path) else { return false };
-    let within = path[package.len()..].to_ascii_lowercase();
-    let mut names = within.split(|c: char| !c.is_ascii_alphanumeric());
-    names.any(|word| words(system).contains(&word))
-        || right.iter().any(|other| npm::package_of(other) == Some(package))
+/// Whether a package has the module on purpose: its path says which system it is for, or the package is one of
+/// `packages`, which have a file for the image's platform too.
+fn is_spare(path: &str, system: System, packages: &BTreeSet<&str>) -> bool {
+    names_system(path, words(system))
+        || npm::package_of(path).is_some_and(|package| packages.contains(package))
 }
 
 fn describe(path: &str, system: System) -> String {

@@ -13,15 +13,21 @@ use super::component::{Component, reference_of_archive};
 pub(super) struct Graph(BTreeMap<String, BTreeSet<String>>);
 
 impl Graph {
-    /// Adds the `components` of one platform. `root` stands for the service itself. A component that is in several
-    /// places or on several platforms needs what it needs in any of them.
-    pub(super) fn add(&mut self, root: &str, platform: &PlatformImage<'_>, components: &[Component]) {
+    /// Adds the `components` of one platform, by what the packages of the lockfile need. `root` stands for the service
+    /// itself. A component that is in several places or on several platforms needs what it needs in any of them.
+    pub(super) fn add(
+        &mut self,
+        root: &str,
+        needs: &BTreeMap<String, Vec<String>>,
+        platform: &PlatformImage<'_>,
+        components: &[Component],
+    ) {
         let PlatformImage { held, archives, .. } = platform;
         let of_path = |component: &Component| Some((component.locked.clone()?, component.reference.clone()));
         let mut by_path: BTreeMap<_, _> = components.iter().filter_map(of_path).collect();
         by_path.insert(String::new(), root.to_owned());
         for (path, component) in &by_path {
-            let needed = held.needs.get(path).into_iter().flatten();
+            let needed = needs.get(path).into_iter().flatten();
             let needed = needed.filter_map(|path| by_path.get(path)).filter(|needed| *needed != component);
             self.of(component).extend(needed.cloned());
         }

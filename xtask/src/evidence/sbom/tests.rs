@@ -22,8 +22,8 @@ fn sbom_of(platforms: &[Contents], dependencies: Dependencies) -> Value {
         platforms.iter().zip(&held).map(|(contents, held)| platform(contents, held)).collect();
     let (tag, commit) = ("v1.2.3".parse().unwrap(), Commit::parse(&"a".repeat(40)).unwrap());
     let subject = Subject { title: "carol", tag: &tag, commit: &commit, time: 86_400 };
-    let sbom = document(&subject, &platforms);
-    assert_eq!(sbom, document(&subject, &platforms));
+    let sbom = document(&subject, &lockfile.needs(), &platforms);
+    assert_eq!(sbom, document(&subject, &lockfile.needs(), &platforms));
     let read: Value = serde_json::from_slice(&render(&sbom)).unwrap();
     assert_eq!(sbom, read, "the rendered SBOM is read back as the same value");
     sbom
@@ -237,7 +237,7 @@ fn a_prebuilt_archive_is_listed_with_its_digest_and_its_platform() {
     platforms[1].archives.extend(decisions.iter().map(|native| (native, native.archive().unwrap().1)));
     let (tag, commit) = ("v1.2.3".parse().unwrap(), Commit::parse(&"a".repeat(40)).unwrap());
     let subject = Subject { title: "carol", tag: &tag, commit: &commit, time: 0 };
-    let sbom = document(&subject, &platforms);
+    let sbom = document(&subject, &lockfile.needs(), &platforms);
     let expected = json!({
         "type": "file", "bom-ref": "native:a:linux/arm64", "name": "a (prebuilt)",
         "hashes": [{"alg": "SHA-256", "content": Digest::of(b"archive").hex()}],

@@ -87,15 +87,13 @@ fn runs_scripts_elsewhere(call: &Call<'_>, stages: &Stages<'_>) -> bool {
 const REBUILD: &str = "`npm rebuild` runs install scripts on the building machine; what they make there must not get into the \
      image, which may be for another platform";
 
-const CLONE: &str = "clone";
-
 fn check_download(line: usize, command: &[String], findings: &mut Findings) {
     let fetches = command.iter().any(|word| word.starts_with("https://") || word.starts_with("http://"));
     let is_clone =
-        program(command).is_some_and(|(name, words)| name == "git" && words.contains(&CLONE.into()));
-    let downloads =
-        |word: &&String| ["curl", "wget"].contains(&word.as_str()) || (is_clone && *word == "git");
-    if let Some(program) = command.iter().find(|word| downloads(word) && fetches) {
+        |(name, words): (&str, &[String])| name == "git" && words.iter().any(|word| word == "clone");
+    let clones = program(command).is_some_and(is_clone).then_some("git");
+    let downloads = |word: &&str| ["curl", "wget"].contains(word);
+    if let Some(program) = command.iter().map(String::as_str).find(downloads).or(clones).filter(|_| fetches) {
         findings.problem(
             Rule::DockerfileDownload,
             line,

@@ -64,8 +64,8 @@ pub fn read(text: &str) -> Runtime {
                 words::take(&mut recorded, names.map(|name| (name, variables.get(name).cloned().flatten())));
             }
         }
-        runtime.variables.extend(recorded.clone());
     }
+    runtime.variables = recorded;
     runtime
 }
 

@@ -59,7 +59,7 @@ rules! {
     LockfileMarks, "lockfile-marks", "npm 10 installs by the marks and npm 11 by walking, so wrong ones give two images.";
     LockfileRegistry, "lockfile-registry", "A lockfile that may name any server lets one merged line bring in a package from anywhere.";
     LockfileHosts, "lockfile-hosts", "Where the configuration names no registry, the lockfile alone says where packages come from.";
-    NpmrcSecret, "npmrc-secret", "Whoever reads a commit has the secrets in it, and a repository keeps every commit.";
+    NpmrcSecret, "npmrc-secret", "Anyone who can read a commit can read the secrets in it, and a repository keeps every commit.";
     ServiceInstallScript, "service-install-script", "The image runs no install scripts, those of the service's own included.";
     ServiceEngines, "service-engines", "npm only warns about a node that the service does not run on.";
     ServiceTest, "service-test", "CI runs `npm test`, and a commit whose CI fails is not released.";

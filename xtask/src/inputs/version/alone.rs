@@ -2,7 +2,7 @@
 
 use semver::Version;
 
-use crate::tool::git::squashed;
+use crate::tool::git::unnumbered;
 
 /// Words about setting a version, in lower case.
 const SETTING: [&str; 22] = [
@@ -43,8 +43,7 @@ pub fn sets_version(subject: &str) -> bool {
     if !begins || subject.len() > MAX_LEN || !subject.contains('.') {
         return false;
     }
-    let subject = squashed(subject).map_or(subject, |(subject, _number)| subject);
-    let mut words = words(subject);
+    let mut words = words(unnumbered(subject));
     words.next_back().is_some_and(|last| version(last).is_some())
         && words.all(|word| is_setting(word) || version(word).is_some())
 }
@@ -57,7 +56,7 @@ pub fn names_only(text: &str, own: &Version) -> bool {
         Some((head, rest)) if head.starts_with("chore") || head.starts_with("build") => rest,
         _ => text,
     };
-    let others: Vec<_> = words(text).filter(|word| !is_setting(word) && !is_date(word)).collect();
+    let others: Vec<_> = words(text).filter(|word| !is_setting(word) && !is_date(word, &['-'])).collect();
     let (versions, names): (Vec<_>, Vec<_>) = others.into_iter().partition(|word| version(word).is_some());
     let has_own = versions.iter().any(|word| version(word).as_ref() == Some(own));
     (has_own && names.len() <= 1) || (versions.is_empty() && names.is_empty())
@@ -77,11 +76,12 @@ fn version(word: &str) -> Option<Version> {
     Version::parse(word.strip_prefix(['v', 'V']).unwrap_or(word)).ok()
 }
 
-/// `2026-11-29`.
-fn is_date(word: &str) -> bool {
-    let parts: Vec<_> = word.split('-').collect();
-    matches!(&parts[..], [year, month, day] if (year.len(), month.len(), day.len()) == (4, 2, 2))
-        && word.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
+/// `2026-11-29`, with one of `separators` between the numbers.
+#[must_use]
+pub fn is_date(word: &str, separators: &[char]) -> bool {
+    let parts: Vec<_> = word.split(separators).collect();
+    let lengths: Vec<_> = parts.iter().map(|part| part.len()).collect();
+    lengths == [4, 2, 2] && parts.concat().bytes().all(|byte| byte.is_ascii_digit())
 }
 
 #[cfg(test)]

@@ -10,12 +10,11 @@ use anyhow::{Context as _, Result};
 use crate::build::missing_secrets;
 use crate::evidence::provenance::{ToolSource, XTASK};
 use crate::inputs::config::{self, TagPolicy, VariableName};
-use crate::inputs::keys::PublicKey;
 use crate::inputs::pin::{CARGO_LOCK, ToolPin, document};
 use crate::inputs::{Inputs, PUBLIC_KEY};
 use crate::process::environment::BUILDX_BUILDER;
 use crate::process::problem::Problem;
-use crate::release::preflight::{Check, Found, bases, not_asked, observed};
+use crate::release::preflight::{Check, Found, bases, keys, not_asked, observed};
 use crate::release::target::Target;
 use crate::release::{Session, Tools};
 use crate::tool::cosign::Generation;
@@ -214,10 +213,7 @@ fn key(tools: &Tools<'_>, target: &Target, inputs: &Inputs) -> Result<Found> {
         "`COSIGN_PRIVATE_KEY` cannot be read with `COSIGN_PASSWORD`; set both secrets again, \
          the key as the whole PEM text with its line breaks, the password without one at its end",
     )?;
-    let shown = target.public_key.as_ref().or(inputs.public_key.as_ref()).with_context(|| {
-        format!("the commit has no `{PUBLIC_KEY}`; make a key pair with `cargo xtask keygen DIR` and commit the public half")
-    })?;
-    let shown = PublicKey::parse(shown).with_context(|| format!("reading `{PUBLIC_KEY}` of the commit"))?;
+    let shown = keys::committed(target.public_key.as_deref().or(inputs.public_key.as_deref()))?;
     let problem = (derived != shown).then(|| {
         let text = format!(
             "the key in `COSIGN_PRIVATE_KEY` has the public half `{}`, but `{PUBLIC_KEY}` of the commit is `{}`; \

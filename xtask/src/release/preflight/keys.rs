@@ -9,23 +9,24 @@ use crate::inputs::PUBLIC_KEY;
 use crate::inputs::keys::{HISTORY, Keys, PublicKey};
 use crate::inputs::pin::document;
 use crate::inputs::version::ReleaseTag;
-use crate::process::problem::Problem;
 use crate::release::Context;
 use crate::release::preflight::{Found, observed};
 
 /// Whether the commit has a key that [`wrong`] can compare with the history. In a release, the check that reports the
 /// opposite needs the secret key, and a plan runs without it.
 pub(super) fn look(context: &Context<'_>) -> Result<Found> {
-    let pem = context.release.inputs.public_key.as_deref();
-    let Some(pem) = pem else {
-        let text = format!("the commit has no `{PUBLIC_KEY}`; make a key pair with `cargo xtask keygen DIR`");
-        return Ok(Found::from_iter([Problem::new("signing key", text)]));
-    };
-    if let Err(error) = PublicKey::parse(pem) {
-        let text = format!("the commit's `{PUBLIC_KEY}` cannot be read: {error:#}");
-        return Ok(Found::from_iter([Problem::new("signing key", text)]));
-    }
-    Ok(observed("the commit has a public key", []))
+    committed(context.release.inputs.public_key.as_deref())
+        .map(|_| observed("the commit has a public key", []))
+}
+
+/// The public key in `pem`, which is that of the commit.
+pub(super) fn committed(pem: Option<&[u8]>) -> Result<PublicKey> {
+    let pem = pem.with_context(|| {
+        format!(
+            "the commit has no `{PUBLIC_KEY}`; make a key pair with `cargo xtask keygen DIR` and commit the public half"
+        )
+    })?;
+    PublicKey::parse(pem).with_context(|| format!("reading `{PUBLIC_KEY}` of the commit"))
 }
 
 /// What is wrong, if anything. Problems with the commit's key itself are reported by its own check.

@@ -4,7 +4,7 @@ mod breaking;
 mod footers;
 mod origin;
 
-pub use breaking::{announces_break, marks_break, tagged};
+pub use breaking::{announces_break, has_tag, marks_break, tagged};
 pub use origin::{QUOTING, REVERT, Reverted, quoted};
 
 use footers::Footers;

@@ -42,6 +42,12 @@ pub fn squashed(text: &str) -> Option<(&str, u32)> {
     (!text.trim().is_empty()).then_some((text, number))
 }
 
+/// `text` without the number that [`squashed`] finds at its end.
+#[must_use]
+pub fn unnumbered(text: &str) -> &str {
+    squashed(text).map_or(text, |(text, _number)| text)
+}
+
 /// The number in what follows `Merge pull request `.
 fn named(rest: &str) -> Option<u32> {
     let words: Vec<_> = rest.split(' ').collect();

@@ -43,17 +43,9 @@ pub(super) fn judge(
     let bundles = &seen.bundles;
     let looked_at = looked_at.and_then(|(found, tags)| Ok((found, tags, borrow(bundles)?.as_ref())));
     let looked_at = looked_at.and_then(|looked_at| Ok((looked_at, borrow(&seen.beside)?.as_ref())));
-    // Without cosign's answer about them, nobody has counted what is attached to the platforms' images.
-    let parts = match &seen.part_signatures {
-        None => None,
-        Some(Ok(Answer::Accepted(printed))) => Some(printed.as_str()),
-        Some(_) => {
-            let unknown: Observed<()> = Err(Unavailable::DependsOn(claims::SIGNATURE_PLATFORMS));
-            return Claim::judge(claims::ATTACHMENTS, &unknown, |()| Ok(String::new()));
-        }
-    };
+    let looked_at = looked_at.and_then(|(looked_at, beside)| Ok((looked_at, beside, of_parts(seen)?)));
     let printed: Vec<_> = due.iter().map(|one| (one.of, accepted(one.answer))).collect();
-    Claim::judge(claims::ATTACHMENTS, &looked_at, |((found, tags, bundles), beside)| {
+    Claim::judge(claims::ATTACHMENTS, &looked_at, |((found, tags, bundles), beside, parts)| {
         let ours = only_ours(found, tags, *bundles, accepted(&seen.signature), &printed, signed_as)?;
         if let Some(printed) = parts {
             only_ours_of_parts(found, printed)?;
@@ -65,6 +57,16 @@ pub(super) fn judge(
         );
         Ok(ours)
     })
+}
+
+/// cosign's output about the platforms' images, if a release of this kind signs them. Without its answer, nobody has
+/// counted what is attached to them.
+fn of_parts(seen: &ObservedImage) -> Observed<Option<&str>> {
+    match &seen.part_signatures {
+        None => Ok(None),
+        Some(Ok(Answer::Accepted(printed))) => Ok(Some(printed)),
+        Some(_) => Err(Unavailable::DependsOn(claims::SIGNATURE_PLATFORMS)),
+    }
 }
 
 /// cosign's output; empty if it did not accept the attestation.

@@ -13,7 +13,6 @@ use crate::inputs::pin::document;
 use crate::inputs::source::release_tags;
 use crate::inputs::version::ReleaseTag;
 use crate::oci::reference::Digest;
-
 use crate::process::shown::few;
 use crate::verify::claim::{Claim, Observed, Unavailable};
 use crate::verify::observe::keys::{Before, ObservedHistory, ObservedKeys, names};
@@ -140,8 +139,8 @@ fn unknown(untagged: &Observed<Vec<ReleaseTag>>) -> Observed<()> {
     match few(unknown, MAX_SHOWN) {
         None => Ok(()),
         Some(names) => Err(Unavailable::Failed(format!(
-            "the registry has {names} with a signature, and this clone no git tag of that name, so the key of that release is not known; run \
-             `git fetch --tags`, and if the forge has no such tag either, find out who removed it"
+            "the registry has {names} with a signature, and this clone no git tag of that name, so the key of that release is \
+             not known; run `git fetch --tags`, and if the forge has no such tag either, find out who removed it"
         ))),
     }
 }

@@ -26,6 +26,9 @@ use super::source::check_current;
 /// More version tags than any project has. Every release is compared with all that come before it.
 const MAX_TAGS: usize = 5_000;
 
+/// The maximum number of versions that only the registry has: each is one query, and anyone who may push can add one.
+const MAX_UNKNOWN: usize = 100;
+
 /// What was found.
 #[derive(Clone)]
 pub struct ObservedKeys {
@@ -114,8 +117,10 @@ pub(in crate::verify) fn signed_without_tag(
 ) -> Observed<Vec<ReleaseTag>> {
     let versions = seen.versions.as_ref().map_err(Clone::clone)?;
     let is_unknown = |listed: &ReleaseTag| listed < tag && !versions.contains(listed);
+    let unknown: Vec<_> = release_tags(listed).into_iter().filter(is_unknown).collect();
+    super::seen(check_unknown(unknown.len()))?;
     let mut found = Vec::new();
-    for unknown in release_tags(listed).into_iter().filter(is_unknown) {
+    for unknown in unknown {
         let Some(digest) = super::seen(registry.digest_of(&unknown.registry_tag()))? else { continue };
         let signatures = Kind::Signatures.tag(&digest);
         if listed.iter().any(|name| name == signatures.as_str()) {
@@ -219,6 +224,15 @@ fn versions(git: &Git) -> Result<BTreeSet<ReleaseTag>> {
     Ok(tags.into_iter().collect())
 }
 
+fn check_unknown(versions: usize) -> Result<()> {
+    ensure!(
+        versions <= MAX_UNKNOWN,
+        "the registry lists {versions} earlier versions without a git tag in this clone, and at most {MAX_UNKNOWN} are \
+         looked at; run `git fetch --tags`, and if the forge has no such tags either, find out who made the versions"
+    );
+    Ok(())
+}
+
 fn check_count(tags: usize) -> Result<()> {
     ensure!(
         tags <= MAX_TAGS,
@@ -230,7 +244,17 @@ fn check_count(tags: usize) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{MAX_TAGS, check_count};
+    use super::{MAX_TAGS, MAX_UNKNOWN, check_count, check_unknown};
+
+    #[test]
+    fn more_versions_that_only_the_registry_has_are_not_looked_at() {
+        assert!(check_unknown(MAX_UNKNOWN).is_ok());
+        let words = check_unknown(MAX_UNKNOWN + 1).unwrap_err().to_string();
+        assert!(
+            words.contains("lists 101 earlier versions") && words.contains("`git fetch --tags`"),
+            "{words}"
+        );
+    }
 
     #[test]
     fn a_clone_with_too_many_version_tags_is_refused_with_a_remedy() {

@@ -2,6 +2,8 @@
 
 use semver::{BuildMetadata, Version};
 
+use crate::inputs::version::is_date;
+
 /// What the text of a heading says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Named {
@@ -44,7 +46,7 @@ pub(super) fn named(text: &str) -> Named {
             return Named::Unreleased;
         }
         is_first = false;
-        if is_date(token) || WORDS.iter().any(|known| known.eq_ignore_ascii_case(token)) {
+        if is_date(token, &['-', '/']) || WORDS.iter().any(|known| known.eq_ignore_ascii_case(token)) {
             continue;
         }
         if let Some(version) = after_name(word.trim_matches(MARKS)).filter(|_| !name) {
@@ -91,13 +93,6 @@ fn after_name(word: &str) -> Option<Version> {
 
 fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// `2026-11-29` or `2026/11/29`.
-fn is_date(token: &str) -> bool {
-    let parts: Vec<_> = token.split(['-', '/']).collect();
-    let lengths: Vec<_> = parts.iter().map(|part| part.len()).collect();
-    lengths == [4, 2, 2] && parts.iter().all(|part| is_number(part))
 }
 
 #[cfg(test)]

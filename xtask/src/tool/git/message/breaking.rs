@@ -3,7 +3,7 @@
 //! about something harmless.
 //! <https://www.conventionalcommits.org/en/v1.0.0/>
 
-use crate::tool::git::pull_request::squashed;
+use crate::tool::git::pull_request::unnumbered;
 
 /// The words that announce a breaking change, in lower case and the longest first.
 const SPELLINGS: [&str; 5] =
@@ -19,35 +19,42 @@ pub fn announces_break(head: &str) -> bool {
     if is_spelling(head) {
         return true;
     }
-    let without_scope = |head: &str| head.strip_suffix(')')?.split_once('(').map(|(name, _)| name.to_owned());
     let name = match head.strip_suffix('!') {
-        Some(marked) => without_scope(marked).unwrap_or_else(|| marked.to_owned()),
+        Some(marked) => Some(without_scope(marked).unwrap_or(marked)),
         // `feat!(api)`.
-        None => match without_scope(head).as_deref().and_then(|name| name.strip_suffix('!')) {
-            Some(name) => name.to_owned(),
-            None => return false,
-        },
+        None => without_scope(head).and_then(|name| name.strip_suffix('!')),
     };
-    !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || ":()![]".contains(c))
+    let is_type = |c: char| !c.is_whitespace() && !":()![]".contains(c);
+    name.is_some_and(|name| !name.is_empty() && name.chars().all(is_type))
+}
+
+fn without_scope(head: &str) -> Option<&str> {
+    Some(head.strip_suffix(')')?.split_once('(')?.0)
 }
 
 /// Whether a subject announces a breaking change without a head: it begins with `BREAKING`, or begins or ends with the
 /// words of a footer in brackets.
 #[must_use]
 pub fn marks_break(subject: &str) -> bool {
+    if let [b'B', ..] = subject.as_bytes() {
+        let rest = subject.strip_prefix("BREAKING");
+        return rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'));
+    }
+    has_tag(subject, &[['[', ']'], ['(', ')']], is_spelling)
+}
+
+/// Whether a subject has a tag for which `is` holds: in `[…]` at its beginning, or between one of the pairs of `ends` at
+/// its end, before the number of a pull request.
+pub fn has_tag(subject: &str, ends: &[[char; 2]], is: impl Fn(&str) -> bool) -> bool {
     // Most subjects of a long history are ruled out by their first and last bytes.
     match subject.as_bytes() {
-        [b'B', ..] => {
-            let rest = subject.strip_prefix("BREAKING");
-            return rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'));
-        }
-        [b'[', ..] if tagged(subject).is_some_and(|(tag, _)| is_spelling(tag)) => return true,
+        [b'[', ..] if tagged(subject).is_some_and(|(tag, _)| is(tag)) => return true,
         [.., b')' | b']'] => {}
         _ => return false,
     }
-    let subject = squashed(subject).map_or(subject, |(subject, _number)| subject);
-    let inner = |ends: [char; 2]| subject.strip_suffix(ends[1])?.rsplit_once(ends[0]).map(|(_, inner)| inner);
-    [['(', ')'], ['[', ']']].into_iter().find_map(inner).is_some_and(is_spelling)
+    let subject = unnumbered(subject);
+    let inner = |ends: &[char; 2]| Some(subject.strip_suffix(ends[1])?.rsplit_once(ends[0])?.1);
+    ends.iter().find_map(inner).is_some_and(is)
 }
 
 /// The tag in brackets at the beginning of a subject, such as the branch of a backport, and what follows it.

@@ -3,7 +3,7 @@
 
 use super::footers::is_trailer;
 use crate::oci::reference::is_hex_digit;
-use crate::tool::git::pull_request::squashed;
+use crate::tool::git::pull_request::{squashed, unnumbered};
 
 /// What a commit undoes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,8 +93,7 @@ fn reverted_pull_request(old: &str, first: &str) -> Option<Reverted> {
 
 /// The subject of what git's own subject of a revert undoes: what it quotes, and for `Reapply "…"` the revert of that.
 fn undone(subject: &str) -> Option<String> {
-    let title = squashed(subject).map_or(subject, |(title, _)| title);
-    let (word, old) = quoted(title)?;
+    let (word, old) = quoted(unnumbered(subject))?;
     Some(if word == REVERT { old.to_owned() } else { format!("{REVERT} \"{old}\"") })
 }
 
