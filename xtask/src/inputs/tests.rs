@@ -25,9 +25,16 @@ fn worked(name: &str, native: &str) -> Inputs {
 
 /// As [`worked`], with the empty files `more` at the top.
 fn worked_with(name: &str, native: &str, more: &[&str]) -> Inputs {
+    let more: Vec<_> = more.iter().map(|path| (*path, "")).collect();
+    worked_with_files(name, native, &more)
+}
+
+/// As [`worked`], with the files `more`, each with its content.
+fn worked_with_files(name: &str, native: &str, more: &[(&str, &str)]) -> Inputs {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../testbed/services").join(name);
     let file = |path: &String| {
-        more.contains(&path.as_str()).then(Vec::new).or_else(|| std::fs::read(root.join(path)).ok())
+        let given = more.iter().find(|(given, _)| given == path).map(|(_, text)| text.as_bytes().to_vec());
+        given.or_else(|| std::fs::read(root.join(path)).ok())
     };
     let read = |paths: &[String]| Ok(paths.iter().map(file).collect());
     Inputs::read(&config(native), &read).unwrap()
@@ -75,6 +82,16 @@ fn a_policy_that_buildx_would_interpret_is_neither_released_nor_built() {
     }
     assert!(worked_with("typescript", "", &["policy.rego"]).ensure_kept().is_ok());
     assert!(worked("native", &archives()).ensure_inert().is_ok(), "the other rules are only about a release");
+}
+
+#[test]
+fn a_secret_in_the_npmrc_is_refused_and_not_repeated() {
+    let settings = |value: &str| format!("audit=false\n//npm.example.org/:_authToken={value}\n");
+    let read = |text: &str| worked_with_files("typescript", "", &[(".npmrc", text)]).ensure_kept();
+    let error = read(&settings("abcdef")).unwrap_err().to_string();
+    assert!(error.contains("line 2 has the secret itself after `_authToken`"), "{error}");
+    assert!(!error.contains("abcdef"), "{error}");
+    assert!(read(&settings("${NPM_TOKEN}")).is_ok());
 }
 
 #[test]

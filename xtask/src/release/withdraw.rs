@@ -14,7 +14,7 @@ use crate::inputs::source::Source;
 use crate::oci::index;
 use crate::oci::manifest::ImageManifest;
 use crate::oci::reference::{Digest, Image, Tag};
-use crate::oci::registry::{Client, Removal};
+use crate::oci::registry::{Client, Manifest, Removal};
 use crate::process::failure::Refusal;
 use crate::process::interrupt;
 use crate::release::Context;
@@ -216,18 +216,32 @@ fn remove(registry: &Client, reference: &Removable) -> Result<Option<u16>> {
     };
     match refused(&registry.remove_tag(tag)?) {
         None => Ok(None),
-        Some(status) => match registry.manifest(tag)? {
-            None => Ok(None),
-            Some(named) if !is_attachment(&named.bytes) => Ok(Some(status)),
-            Some(named) => Ok(refused(&registry.remove_manifest(&named.digest)?).map(|_| status)),
+        Some(status) => match Behind::of(registry.manifest(tag)?.as_ref()) {
+            Behind::Nothing => Ok(None),
+            Behind::Other => Ok(Some(status)),
+            Behind::Attachment(digest) => Ok(refused(&registry.remove_manifest(&digest)?).map(|_| status)),
         },
     }
 }
 
-/// Whether a manifest holds signatures, attestations or the names of bundles, and is no image.
-fn is_attachment(manifest: &[u8]) -> bool {
-    let is_of = |kind| layers(kind, manifest).is_ok_and(|layers| !layers.is_empty());
-    is_of(Kind::Signatures) || is_of(Kind::Attestations) || bundle::names_only_bundles(manifest)
+/// What a tag names that cannot be removed by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Behind {
+    Nothing,
+    /// Signatures, attestations or the names of bundles.
+    Attachment(Digest),
+    /// Anything else, such as an image.
+    Other,
+}
+
+impl Behind {
+    fn of(named: Option<&Manifest>) -> Self {
+        let Some(Manifest { digest, bytes, .. }) = named else { return Self::Nothing };
+        let is_of = |kind| layers(kind, bytes).is_ok_and(|layers| !layers.is_empty());
+        let is_attachment =
+            is_of(Kind::Signatures) || is_of(Kind::Attestations) || bundle::names_only_bundles(bytes);
+        if is_attachment { Self::Attachment(digest.clone()) } else { Self::Other }
+    }
 }
 
 fn refused(removal: &Removal) -> Option<u16> {

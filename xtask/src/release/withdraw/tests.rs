@@ -1,9 +1,11 @@
 //! What is removed from a refused candidate, and what is printed about it.
 
-use super::{Removable, ended, is_attachment, is_refused, manifests, references, why_kept};
+use super::{Behind, Removable, ended, is_refused, manifests, references, why_kept};
 use crate::evidence::candidate::new_tag;
 use crate::inputs::source::Source;
+use crate::oci::media_type::MANIFEST;
 use crate::oci::reference::{Digest, Tag};
+use crate::oci::registry::Manifest;
 use crate::process::failure::{Refusal, Transient};
 use crate::process::interrupt::{self, Interrupted};
 use crate::release::build::Candidate;
@@ -104,9 +106,12 @@ fn only_what_has_the_form_of_attachments_is_removed_by_its_digest() {
     };
     let bundle = r#""artifactType": "application/vnd.dev.sigstore.bundle.v0.3+json""#;
     let platform = r#""platform": {"os": "linux", "architecture": "amd64"}"#;
-    assert!(is_attachment(index(bundle).as_bytes()));
+    let behind = |text: &str| Behind::of(Some(&Manifest::new(MANIFEST, text.as_bytes().to_vec())));
+    let attachment = |text: &str| Behind::Attachment(Digest::of(text.as_bytes()));
+    assert_eq!(Behind::of(None), Behind::Nothing);
+    assert_eq!(behind(&index(bundle)), attachment(&index(bundle)));
     for image in [index(platform), index(&format!("{bundle}, {platform}")), "{}".to_owned(), String::new()] {
-        assert!(!is_attachment(image.as_bytes()), "{image}");
+        assert_eq!(behind(&image), Behind::Other, "{image}");
     }
     let manifest = |layer: &str, annotations: &str| {
         format!(
@@ -117,9 +122,9 @@ fn only_what_has_the_form_of_attachments_is_removed_by_its_digest() {
     };
     let signature = r#", "annotations": {"dev.cosignproject.cosign/signature": "YQ=="}"#;
     let signed = manifest("application/vnd.dev.cosign.simplesigning.v1+json", signature);
-    assert!(is_attachment(signed.as_bytes()), "{signed}");
+    assert_eq!(behind(&signed), attachment(&signed));
     let image = manifest("application/vnd.oci.image.layer.v1.tar+gzip", "");
-    assert!(!is_attachment(image.as_bytes()), "{image}");
+    assert_eq!(behind(&image), Behind::Other, "{image}");
 }
 
 #[test]
